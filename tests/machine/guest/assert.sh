@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What tests say and expect.
+
+fail() {
+        echo "failed: $*"
+        exit 1
+}
+
+check_equal() {
+        [[ $1 == "$2" ]] || fail "${3:-value}: expected \"$2\", found \"$1\""
+}
+
+check_match() {
+        [[ $1 =~ $2 ]] || fail "${3:-text}: expected a match of \"$2\", found \"$1\""
+}
+
+check_contains() {
+        [[ $1 == *"$2"* ]] || fail "${3:-text}: expected \"$2\" in \"$1\""
+}
+
+check_lacks() {
+        [[ $1 != *"$2"* ]] || fail "${3:-text}: did not expect \"$2\" in \"$1\""
+}
+
+check_file() {
+        [[ -e $1 ]] || fail "there is no $1"
+}
+
+check_no_file() {
+        [[ ! -e $1 && ! -L $1 ]] || fail "there is $1"
+}
+
+# check_status STATUS COMMAND...: runs it, keeps what it says in $OUTPUT, and expects the exit status.
+check_status() {
+        local expected=$1 status=0
+        shift
+        OUTPUT=$("$@" 2>&1) || status=$?
+        [[ $status -eq $expected ]] || fail "status $status instead of $expected of: $*; it said: $OUTPUT"
+}
+
+# wait_for COMMAND...: until it succeeds. A minute is for a machine that is very busy, none of the things waited for takes long.
+wait_for() {
+        wait_for_within 60 "$@"
+}
+
+wait_for_within() {
+        local end=$((SECONDS + $1))
+        shift
+        until "$@" >/dev/null 2>&1; do
+                [[ $SECONDS -lt $end ]] || fail "waited in vain for: $*"
+                sleep 0.05
+        done
+}
+
+not() {
+        ! "$@"
+}

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Users, their managers and their sessions.
+
+user_environment() {
+        local uid
+        uid=$(id -u "$1")
+        printf '%s\n' "HOME=/home/$1" "USER=$1" "LOGNAME=$1" "SHELL=/bin/bash" "XDG_RUNTIME_DIR=/run/user/$uid" \
+                "DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/$uid/bus" "PATH=/usr/local/bin:/usr/bin:/bin" "LC_ALL=C.UTF-8"
+}
+
+# as USER COMMAND...: with the user's rights, in no unit and no session of the machine.
+as() {
+        local user=$1
+        shift
+        (
+                cd "/home/$user"
+                mapfile -t environment < <(user_environment "$user")
+                exec setpriv --reuid="$user" --regid="$user" --init-groups -- env -i "${environment[@]}" "$@"
+        )
+}
+
+# in_session USER COMMAND...: in a logind session of its own, as a login makes it.
+in_session() {
+        local user=$1
+        shift
+        systemd-run --quiet --wait --pipe --collect --uid="$user" -p PAMName=login \
+                --working-directory="/home/$user" -E "XDG_RUNTIME_DIR=/run/user/$(id -u "$user")" -E LC_ALL=C.UTF-8 -- "$@"
+}
+
+# over_ssh COMMAND: alice's login to herself.
+over_ssh() {
+        as alice ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes \
+                127.0.0.1 "$@"
+}
+
+sshd_start() {
+        systemctl unmask --quiet ssh.service
+        systemctl start ssh.service
+        wait_for over_ssh true
+}
+
+user_systemctl() {
+        local user=$1
+        shift
+        as "$user" systemctl --user "$@"
+}
+
+user_manager_is_up() {
+        [[ -S /run/user/$(id -u "$1")/bus ]] && systemctl is-active --quiet "user@$(id -u "$1").service"
+}
+
+user_manager_start() {
+        user_manager_is_up "$1" && return
+        systemctl start "user@$(id -u "$1").service"
+        wait_for user_manager_is_up "$1"
+}
+
+user_manager_stop() {
+        systemctl stop "user@$(id -u "$1").service"
+}

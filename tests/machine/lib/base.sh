@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Base images: folders with a Debian in them, made once by mmdebstrap and kept in the cache, one for each suite, purpose and
+# list of packages.
+
+SUITES=(bookworm trixie)
+
+suite_title() {
+        case $1 in
+        bookworm) printf 'Debian 12' ;;
+        trixie) printf 'Debian 13' ;;
+        *) printf '%s' "$1" ;;
+        esac
+}
+
+suite_number() {
+        local title
+        title=$(suite_title "$1")
+        printf 'debian%s' "${title##* }"
+}
+
+# The mirror that the host itself takes Debian from; nothing if there is none, and mmdebstrap uses its default.
+base_mirror() {
+        apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
+                sed -n 's/^Debian|Debian|\(.*[^/]\)\/*$/\1/p' | head -n 1
+}
+
+# The host's way to the network, for apt inside of mmdebstrap.
+base_apt_options() {
+        apt-config dump | sed -n -E 's/^(Acquire::(http|https|ftp)::[Pp]roxy.* ".+";)$/--aptopt=\1/p'
+}
+
+# base_get KIND SUITE: makes sure of the image and prints its folder. KIND: build or machine.
+base_get() {
+        local kind=$1 suite=$2 dir
+        dir=$CACHE/$kind-$suite-$(base_key "$kind" "$suite")
+        (
+                flock 9
+                [[ -d $dir ]] || base_make "$kind" "$suite" "$dir" >&2
+        ) 9>"$CACHE/$kind-$suite.lock"
+        printf '%s\n' "$dir"
+}
+
+base_key() {
+        {
+                echo "$1 $2"
+                if [[ $1 == build ]]; then
+                        sed -n '/^Build-Depends/,/^[A-Z]/p' "$TOP/debian/control"
+                else
+                        package_list "machine"
+                fi
+                cat "$TOP/tests/machine/lib/base.sh" "$TOP/tests/machine/lib/machine-base"
+        } | sha256sum | cut -c 1-12
+}
+
+base_make() {
+        local kind=$1 suite=$2 dir=$3 new=$3.new mirror
+        mirror=$(base_mirror)
+        rm -rf --one-file-system "$CACHE/$kind-$suite"-*
+        # shellcheck disable=SC2086 # the mirror may be absent
+        mapfile -t options < <(base_apt_options)
+        "base_make_$kind" "$suite" "$new" ${mirror:-} || { rm -rf --one-file-system "$new"; return 1; }
+        mv "$new" "$dir"
+}
+
+# A root with the build essentials and what debian/control declares, and nothing else: apt of the host resolves it.
+base_make_build() {
+        local suite=$1 dir=$2
+        shift 2
+        mkdir -p "$WORK/control-$suite/debian"
+        cp "$TOP"/debian/{control,changelog} "$WORK/control-$suite/debian/"
+        mmdebstrap --variant=buildd "${options[@]}" \
+                --customize-hook="APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get --yes --no-install-recommends -o DPkg::Chroot-Directory=\"\$1\" build-dep '$WORK/control-$suite'" \
+                "$suite" "$dir" "$@"
+}
+
+# A system that boots, with the users that the scenarios know.
+base_make_machine() {
+        local suite=$1 dir=$2 packages
+        shift 2
+        packages=$(package_list machine | paste -s -d ,)
+        mmdebstrap --variant=minbase "${options[@]}" --include="$packages" \
+                --customize-hook="$TOP/tests/machine/lib/machine-base \"\$1\"" \
+                "$suite" "$dir" "$@"
+}
