@@ -28,7 +28,7 @@ typedef struct Source {
         uid_t owner_uid;             /* whose slice, session, manager or pool it is; UID_NONE where nobody's */
         uint64_t job;                /* SOURCE_JOB: the job's id, 0 for another group of the pool */
         bool control;                /* below a ".control" group of the unit: a control process of its manager */
-        char unit[UNIT_NAME_MAX + 1]; /* the unit with its suffix; for SOURCE_JOB the pool, else "" */
+        char unit[UNIT_NAME_MAX + 1]; /* the unit with its suffix; a session's scope; a job's pool; else "" */
 } Source;
 
 /* Finds the cgroup v2 path in the text of /proc/PID/cgroup (the "0::" line; v1 lines are skipped).
