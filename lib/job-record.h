@@ -6,14 +6,16 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <systemd/sd-id128.h>
 #include <sys/types.h>
+#include <systemd/sd-id128.h>
 
 #include "lib/cleanup.h"
 #include "lib/limits.h"
 
 #define JOB_RECORD_VERSION 1
-#define JOB_RECORD_SIZE_MAX 8192 /* bytes of JSON */
+#define JOB_RECORD_SIZE_MAX 8192   /* bytes of JSON */
+#define JOB_RECORD_SOURCE_MAX 300  /* bytes: "system:" and a unit name */
+#define JOB_RECORD_SECTION_MAX 255 /* bytes */
 
 typedef enum JobKind { JOB_RUN, JOB_EXEC, JOB_MOVE } JobKind;
 
@@ -26,27 +28,32 @@ typedef struct JobRecord {
         uint64_t created; /* CLOCK_REALTIME, microseconds */
         uint64_t ended;   /* the same; 0 while it lives */
         Limits limits;
-        bool status_known; /* exit_code and exit_signal are meaningful */
-        int exit_code;     /* 0 to 255 */
-        int exit_signal;   /* 0: it exited */
-        const char *result; /* a CGMOVE_RESULT_* constant; NULL while it lives. Never freed */
+        bool status_known;  /* exit_code and exit_signal are meaningful */
+        int exit_code;      /* 0 to 255 */
+        int exit_signal;    /* 0: it exited; up to 64 */
+        const char *result; /* a CGMOVE_RESULT_* constant, never freed; NULL until its end is decided */
         const char *name;
         const char *source;
         const char *section; /* the policy section that allowed it */
         const char *command; /* for display, cut to CGMOVE_COMMAND_MAX */
-        const char *log;     /* absolute path, or "" */
+        const char *log;     /* absolute path without control characters, or "" */
 } JobRecord;
 
-/* Copies TEMPLATE with its strings (NULL counts as ""). Returns 0 or -ENOMEM. */
+/* Copies TEMPLATE with its strings (NULL counts as ""). Command and section, which are for display, are cut
+ * to their lengths, and what is no text there (control characters, broken UTF-8) becomes "?". Returns 0;
+ * -ENOMEM; -EINVAL if another field is none that job_record_decode() would take: an id or uid that is none,
+ * a name or a source that is not valid, a log path with control characters. */
 int job_record_new(const JobRecord *template, JobRecord **ret);
 JobRecord *job_record_free(JobRecord *record);
 DEFINE_CLEANUP(JobRecord, job_record_free)
 
-/* Returns 0 or -ENOMEM, -E2BIG. The caller frees *ret_text; it is NUL-terminated. */
+/* Returns 0; -ENOMEM; -E2BIG; -EINVAL as above (fields may have been set since). What was encoded can be
+ * decoded; limits above INT64_MAX come back as LIMIT_NONE. The caller frees *ret_text; it is NUL-terminated.
+ */
 int job_record_encode(const JobRecord *record, char **ret_text);
 
-/* Returns 0; -EBADMSG for what is no record; -EPROTONOSUPPORT for a later version; -ENOMEM. Checks every field:
- * ranges, UTF-8, lengths of protocol.h, known result names. Unknown fields are ignored. */
+/* Returns 0; -EBADMSG for what is no record; -EPROTONOSUPPORT for a later version; -ENOMEM. Checks every
+ * field: ranges, UTF-8, lengths of protocol.h, known result names. Unknown fields are ignored. */
 int job_record_decode(const char *text, size_t size, JobRecord **ret);
 
 const char *job_kind_to_string(JobKind kind);
@@ -55,6 +62,6 @@ int job_kind_from_string(const char *text, JobKind *ret);
 /* The constant of protocol.h that equals TEXT, or NULL. */
 const char *job_result_from_string(const char *text);
 
-/* A name from a client: 1 to CGMOVE_JOB_NAME_MAX bytes of [A-Za-z0-9@._:-], not starting with "." or "-". It is never part
- * of a path; the narrow set keeps terminals and logs safe. */
+/* A name from a client: 1 to CGMOVE_JOB_NAME_MAX bytes of [A-Za-z0-9@._:-], not starting with "." or "-". It
+ * is never part of a path; the narrow set keeps terminals and logs safe. */
 bool job_name_is_valid(const char *name);
