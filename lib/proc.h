@@ -30,6 +30,11 @@ typedef struct ProcStatus {
 int proc_stat_parse(const char *text, ProcStat *ret);
 int proc_status_parse(const char *text, ProcStatus *ret);
 
+/* Whether real, effective and saved user id are all UID. */
+static inline bool proc_status_is_of(const ProcStatus *status, uid_t uid) {
+        return status->uid[0] == uid && status->uid[1] == uid && status->uid[2] == uid;
+}
+
 int proc_get_stat(int proc_fd, pid_t pid, ProcStat *ret);
 int proc_get_status(int proc_fd, pid_t pid, ProcStatus *ret);
 int proc_get_cgroup(int proc_fd, pid_t pid, char **ret_path, bool *ret_deleted);

@@ -373,3 +373,31 @@ int source_to_string(const Source *source, char **ret) {
         *ret = s;
         return 0;
 }
+
+int source_from_string(const char *text, uid_t owner_uid, Source *ret) {
+        static const struct {
+                const char *prefix;
+                SourceKind kind;
+        } kinds[] = { { "user:", SOURCE_USER_UNIT }, { "system:", SOURCE_SYSTEM_UNIT } };
+        Source source = { .owner_uid = owner_uid };
+
+        if (strcmp(text, "session") == 0 || strcmp(text, "job") == 0) {
+                source.kind = text[0] == 's' ? SOURCE_SESSION : SOURCE_JOB;
+                *ret = source;
+                return 0;
+        }
+
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+                size_t n = strlen(kinds[i].prefix);
+
+                if (strncmp(text, kinds[i].prefix, n) != 0 || !unit_name_is_valid(text + n))
+                        continue;
+
+                source.kind = kinds[i].kind;
+                strcpy(source.unit, text + n); /* unit_name_is_valid() has looked at the length */
+                *ret = source;
+                return 0;
+        }
+
+        return -EINVAL;
+}

@@ -44,6 +44,10 @@ void source_from_cgroup_path(const char *path, Source *ret);
  * "other" and "manager", which no policy can name. Returns 0 or -ENOMEM; the caller frees *ret. */
 int source_to_string(const Source *source, char **ret);
 
+/* The reverse, for a question about the policy: OWNER_UID is whose unit, session or job it is. Returns 0; -EINVAL for what is no
+ * source that a policy can name. Pure. */
+int source_from_string(const char *text, uid_t owner_uid, Source *ret);
+
 /* Whether NAME is a valid unit name with a suffix systemd knows (unit_name_is_valid() of systemd, plain or instance;
  * no template, no glob). */
 bool unit_name_is_valid(const char *name);

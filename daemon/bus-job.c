@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* org.cgmove1.Job: the objects /org/cgmove1/job/N. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "daemon/bus.h"
+#include "daemon/daemon.h"
+#include "daemon/job-stop.h"
+#include "daemon/log.h"
+#include "lib/proc.h"
+#include "lib/protocol.h"
+
+/* Only an empty dictionary is understood where an option may come later. */
+static int refuse_options(sd_bus_message *call, sd_bus_error *ret_error) {
+        const char *key;
+        int r;
+
+        r = sd_bus_message_enter_container(call, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_enter_container(call, 'e', "sv");
+        if (r == 0)
+                return sd_bus_message_exit_container(call);
+        if (r > 0)
+                r = sd_bus_message_read_basic(call, 's', &key);
+        if (r < 0)
+                return r;
+        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID, "This call has no option \"%s\".", key);
+}
+
+static int need_live(const JobView *view, sd_bus_error *ret_error) {
+        if (view->job)
+                return 0;
+
+        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NO_SUCH_JOB, "Job %" PRIu64 " has ended already.",
+                                 view->record->id);
+}
+
+/* --- Wait and Stop: answered when the job has ended ---------------------------------------------------------------- */
+
+typedef struct WaitCall {
+        Pending pending;
+        JobWaiter waiter;
+        Daemon *daemon;
+        bool stopping;
+} WaitCall;
+
+static void wait_call_free(WaitCall *call) {
+        job_waiter_cancel(&call->waiter);
+        pending_end(&call->pending);
+        free(call);
+}
+
+static void wait_call_abandon(Pending *pending) {
+        wait_call_free((WaitCall *) pending);
+}
+
+static void reply_stop(sd_bus_message *call, bool ended, unsigned left) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (ended)
+                text = strdup("");
+        else if (asprintf(&text, "%u processes of other users are left in the job; root can stop it.", left) < 0)
+                text = NULL;
+        r = sd_bus_reply_method_return(call, "a{sv}", 3, "Ended", "b", (int) ended, "Left", "u", left, "Message", "s",
+                                       text ? text : "");
+        if (r < 0)
+                log_failure(NULL, "A reply cannot be sent: %s", strerror(-r));
+}
+
+static void reply_job(sd_bus_message *call, const JobView *view) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_return(call, &reply);
+        if (r >= 0)
+                r = bus_append_job(reply, view, JOB_USAGE);
+        if (r >= 0)
+                r = sd_bus_send(NULL, reply, NULL);
+        if (r < 0)
+                log_failure(NULL, "A reply cannot be sent: %s", strerror(-r));
+}
+
+static void on_ended(JobWaiter *waiter, const JobRecord *record) {
+        WaitCall *call = (WaitCall *) ((char *) waiter - offsetof(WaitCall, waiter));
+
+        if (record && call->stopping)
+                reply_stop(call->pending.call, true, 0);
+        else if (record)
+                reply_job(call->pending.call, &(JobView) { .daemon = call->daemon, .record = record });
+        wait_call_free(call);
+}
+
+/* All that may be ended has; answers everybody who waits for the stop. */
+static void on_given_up(Job *job, unsigned left, void *userdata) {
+        JobWaiter *waiter, *next;
+
+        job->result = NULL;
+        for (waiter = LIST_FIRST(&job->waiters); waiter; waiter = next) {
+                WaitCall *call = (WaitCall *) ((char *) waiter - offsetof(WaitCall, waiter));
+
+                next = LIST_NEXT(waiter, of_job);
+                if (!call->stopping)
+                        continue;
+                reply_stop(call->pending.call, false, left);
+                wait_call_free(call);
+        }
+}
+
+static int wait_begin(JobCall *job_call, sd_bus_message *message, bool stopping, sd_bus_error *ret_error) {
+        WaitCall *call;
+        int r;
+
+        call = calloc(1, sizeof(*call));
+        if (!call)
+                return -ENOMEM;
+
+        call->daemon = job_call->connection->daemon;
+        call->stopping = stopping;
+        r = pending_begin(&call->pending, job_call->connection, message, wait_call_abandon);
+        if (r < 0) {
+                free(call);
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                         "You have %d calls waiting for an answer already, which is the most.",
+                                         CGMOVE_REQUESTS_PER_USER_MAX);
+        }
+
+        job_waiter_add(&call->waiter, job_call->view.job, on_ended);
+        return 1;
+}
+
+static int method_wait(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        JobCall *call = userdata;
+        int r;
+
+        r = refuse_options(message, ret_error);
+        if (r < 0)
+                return r;
+        if (call->view.job)
+                return wait_begin(call, message, false, ret_error);
+
+        reply_job(message, &call->view);
+        return 1;
+}
+
+static int method_stop(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        JobCall *call = userdata;
+        JobReach reach = call->connection->caller.uid == 0 ? JOB_REACH_EVERYONE : JOB_REACH_OWNER;
+        int r;
+
+        r = refuse_options(message, ret_error);
+        if (r >= 0)
+                r = need_live(&call->view, ret_error);
+        if (r >= 0)
+                r = wait_begin(call, message, true, ret_error);
+        if (r < 0)
+                return r;
+
+        r = job_stop_begin(call->view.job, reach, SIGTERM, CGMOVE_RESULT_STOPPED, on_given_up, NULL);
+        log_job_signalled(call->view.record, call->connection->caller.uid, SIGTERM);
+        return r < 0 && r != -ENOENT && r != -ENODEV ? r : 1;
+}
+
+static int method_kill(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        JobCall *call = userdata;
+        JobReach reach = call->connection->caller.uid == 0 ? JOB_REACH_EVERYONE : JOB_REACH_OWNER;
+        JobSignalled result = {};
+        int sig, r;
+
+        r = sd_bus_message_read_basic(message, 'i', &sig);
+        if (r >= 0)
+                r = refuse_options(message, ret_error);
+        if (r >= 0)
+                r = need_live(&call->view, ret_error);
+        if (r < 0)
+                return r;
+        if (sig < 1 || sig > SIGRTMAX)
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID, "%d is no signal.", sig);
+
+        log_job_signalled(call->view.record, call->connection->caller.uid, sig);
+        r = job_signal(call->view.job, reach, sig, &result);
+        if (r >= 0 && sig == SIGKILL && result.signalled > 0)
+                r = job_stop_begin(call->view.job, reach, SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL);
+        if (r < 0 && r != -ENOENT && r != -ENODEV)
+                return r;
+
+        return sd_bus_reply_method_return(message, "a{sv}", 3, "Signalled", "u", result.signalled, "Left", "u",
+                                          result.left, "Message", "s",
+                                          result.left > 0 ? "Processes of other users were left alone." : "");
+}
+
+/* --- Finish -------------------------------------------------------------------------------------------------------- */
+
+/* Only from inside the job: a status from elsewhere would be hearsay. */
+static bool caller_is_member(const JobCall *call) {
+        const Caller *caller = &call->connection->caller;
+        _cleanup_free_ char *path = NULL;
+        Source source;
+        bool deleted;
+
+        if (caller->uid != call->view.record->uid ||
+            proc_get_cgroup(call->view.daemon->kernel.proc_fd, caller->pid, &path, &deleted) < 0)
+                return false;
+
+        source_from_cgroup_path(path, &source);
+        return source.kind == SOURCE_JOB && source.job == call->view.record->id;
+}
+
+static int read_status(sd_bus_message *message, int *ret_code, int *ret_signal, sd_bus_error *ret_error) {
+        const char *key;
+        int value, r;
+
+        r = sd_bus_message_enter_container(message, 'a', "{sv}");
+        if (r >= 0)
+                r = sd_bus_message_read(message, "{sv}", &key, "i", &value);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return sd_bus_error_set(ret_error, CGMOVE_ERROR_INVALID, "Finish needs exit-code or exit-signal.");
+
+        *ret_code = *ret_signal = 0;
+        if (strcmp(key, "exit-code") == 0 && value >= 0 && value <= 255)
+                *ret_code = value;
+        else if (strcmp(key, "exit-signal") == 0 && value >= 1 && value <= SIGRTMAX)
+                *ret_signal = value;
+        else
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID,
+                                         "Finish takes exit-code (0 to 255) or exit-signal, not \"%s\" = %d.", key,
+                                         value);
+        return sd_bus_message_exit_container(message);
+}
+
+static int method_finish(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        JobCall *call = userdata;
+        int code, sig, r;
+
+        r = need_live(&call->view, ret_error);
+        if (r >= 0)
+                r = read_status(message, &code, &sig, ret_error);
+        if (r < 0)
+                return r;
+        if (!caller_is_member(call))
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NOT_YOURS,
+                                         "Only a process inside job %" PRIu64 " can tell its status.",
+                                         call->view.record->id);
+
+        r = job_set_status(call->view.job, code, sig);
+        if (r < 0 && r != -EALREADY)
+                return r;
+        return sd_bus_reply_method_return(message, NULL);
+}
+
+/* --- objects --------------------------------------------------------------------------------------------------------- */
+
+static int parse_path(const char *path, uint64_t *ret_id) {
+        char *id_text = NULL, back[32];
+        int r;
+
+        r = sd_bus_path_decode(path, CGMOVE_JOB_PREFIX, &id_text);
+        if (r <= 0)
+                return r;
+
+        *ret_id = strtoull(id_text, NULL, 10);
+        (void) snprintf(back, sizeof(back), "%" PRIu64, *ret_id);
+        r = strcmp(back, id_text) == 0;
+        free(id_text);
+        return r;
+}
+
+void bus_job_path(uint64_t id, char ret[static JOB_PATH_MAX]) {
+        (void) snprintf(ret, JOB_PATH_MAX, CGMOVE_JOB_PREFIX "/%" PRIu64, id);
+}
+
+int bus_find_job(Daemon *daemon, const Caller *caller, uint64_t id, JobView *ret, JobRecord **ret_finished) {
+        Job *job = job_set_find(daemon->jobs, id);
+        int r;
+
+        if (job) {
+                if (caller->uid != 0 && caller->uid != job->record->uid)
+                        return -ENOENT;
+                *ret = (JobView) { .daemon = daemon, .record = job->record, .job = job };
+                return 0;
+        }
+
+        if (caller->uid == 0)
+                r = job_store_find(daemon->store, id, ret_finished);
+        else
+                r = job_store_get(daemon->store, caller->uid, id, ret_finished);
+        if (r < 0)
+                return -ENOENT;
+
+        *ret = (JobView) { .daemon = daemon, .record = *ret_finished };
+        return 0;
+}
+
+int bus_job_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
+                 sd_bus_error *ret_error) {
+        Connection *connection = userdata;
+        JobCall *call = &connection->job_call;
+        uint64_t id;
+        int r;
+
+        r = parse_path(path, &id);
+        if (r <= 0)
+                return r;
+
+        call->connection = connection;
+        call->finished = job_record_free(call->finished);
+        r = bus_find_job(connection->daemon, &connection->caller, id, &call->view, &call->finished);
+        if (r < 0)
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NO_SUCH_JOB,
+                                         "You have no job %" PRIu64 "; \"cgmove list --all\" shows your jobs.", id);
+
+        *ret_found = call;
+        return 1;
+}
+
+typedef struct PathList {
+        char **paths;
+        size_t n;
+} PathList;
+
+static int add_path(Job *job, void *userdata) {
+        PathList *list = userdata;
+        char path[JOB_PATH_MAX];
+
+        bus_job_path(job->record->id, path);
+        list->paths[list->n] = strdup(path);
+        return list->paths[list->n++] ? 0 : -ENOMEM;
+}
+
+/* The live jobs of a caller (of everybody for UID_NONE), for introspection. */
+static int enumerate(Daemon *daemon, uid_t uid, char ***ret_nodes) {
+        PathList list = {};
+        int r;
+
+        list.paths = calloc(job_set_count(daemon->jobs) + 1, sizeof(char *));
+        if (!list.paths)
+                return -ENOMEM;
+
+        r = job_set_each(daemon->jobs, uid, add_path, &list);
+        if (r < 0) {
+                for (size_t i = 0; i < list.n; i++)
+                        free(list.paths[i]);
+                free(list.paths);
+                return r;
+        }
+
+        *ret_nodes = list.paths;
+        return 1;
+}
+
+int bus_job_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *ret_error) {
+        const Connection *connection = userdata;
+        uid_t uid = connection->caller.uid;
+
+        return enumerate(connection->daemon, uid == 0 ? UID_NONE : uid, ret_nodes);
+}
+
+int bus_job_public_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
+                        sd_bus_error *ret_error) {
+        Daemon *daemon = userdata;
+        uint64_t id;
+        Job *job;
+        int r;
+
+        r = parse_path(path, &id);
+        if (r <= 0)
+                return r;
+
+        job = job_set_find(daemon->jobs, id);
+        if (!job)
+                return 0;
+
+        daemon->public_view = (JobView) { .daemon = daemon, .record = job->record, .job = job };
+        *ret_found = &daemon->public_view;
+        return 1;
+}
+
+int bus_job_public_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
+                             sd_bus_error *ret_error) {
+        return enumerate(userdata, UID_NONE, ret_nodes);
+}
+
+#define JOB_PROPERTY(name, type, flags) SD_BUS_PROPERTY(name, type, bus_get_job_property, 0, flags)
+
+/* What everybody may read on the system bus: neither command lines nor paths in home folders. */
+#define JOB_PUBLIC_PROPERTIES                                                                                        \
+        JOB_PROPERTY("Id", "t", SD_BUS_VTABLE_PROPERTY_CONST),                                                       \
+                JOB_PROPERTY("InvocationId", "s", SD_BUS_VTABLE_PROPERTY_CONST),                                     \
+                JOB_PROPERTY("Uid", "u", SD_BUS_VTABLE_PROPERTY_CONST),                                              \
+                JOB_PROPERTY("Name", "s", SD_BUS_VTABLE_PROPERTY_CONST),                                             \
+                JOB_PROPERTY("Kind", "s", SD_BUS_VTABLE_PROPERTY_CONST),                                             \
+                JOB_PROPERTY("State", "s", 0), JOB_PROPERTY("Result", "s", 0),                                       \
+                JOB_PROPERTY("Created", "t", SD_BUS_VTABLE_PROPERTY_CONST), JOB_PROPERTY("Ended", "t", 0),           \
+                JOB_PROPERTY("StatusKnown", "b", 0), JOB_PROPERTY("ExitCode", "i", 0),                               \
+                JOB_PROPERTY("ExitSignal", "i", 0), JOB_PROPERTY("Source", "s", SD_BUS_VTABLE_PROPERTY_CONST),       \
+                JOB_PROPERTY("Section", "s", SD_BUS_VTABLE_PROPERTY_CONST), JOB_PROPERTY("ControlGroup", "s", 0),    \
+                JOB_PROPERTY("TasksMax", "t", SD_BUS_VTABLE_PROPERTY_CONST),                                         \
+                JOB_PROPERTY("MemoryMax", "t", SD_BUS_VTABLE_PROPERTY_CONST),                                        \
+                JOB_PROPERTY("CPUWeight", "t", SD_BUS_VTABLE_PROPERTY_CONST),                                        \
+                JOB_PROPERTY("RuntimeMax", "t", SD_BUS_VTABLE_PROPERTY_CONST)
+
+const sd_bus_vtable bus_job_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a{sv}", outcome), method_stop,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Kill", SD_BUS_ARGS("i", signal, "a{sv}", options), SD_BUS_RESULT("a{sv}", outcome),
+                                method_kill, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Wait", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a{sv}", job), method_wait,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Finish", SD_BUS_ARGS("a{sv}", status), SD_BUS_NO_RESULT, method_finish,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        JOB_PUBLIC_PROPERTIES,
+        JOB_PROPERTY("Command", "s", SD_BUS_VTABLE_PROPERTY_CONST),
+        JOB_PROPERTY("Log", "s", SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_VTABLE_END,
+};
+
+const sd_bus_vtable bus_job_public_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        JOB_PUBLIC_PROPERTIES,
+        SD_BUS_VTABLE_END,
+};

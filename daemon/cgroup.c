@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "daemon/cgroup.h"
+#include "lib/cleanup.h"
+#include "lib/values.h"
+
+#define RECORD_XATTR "user.cgmove.job"
+#define RECORD_FILE "cgroup.kill"
+
+static int open_beneath(int at, const char *path, int flags) {
+        struct open_how how = {
+                .flags = (uint64_t) flags | O_CLOEXEC,
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+        long fd;
+
+        fd = syscall(SYS_openat2, at, path, &how, sizeof(how));
+        return fd < 0 ? -errno : (int) fd;
+}
+
+int cgroup_open(int root_fd, const char *path, int *ret_fd) {
+        int fd;
+
+        if (path[0] != '/')
+                return -EINVAL;
+
+        path += strspn(path, "/");
+        fd = open_beneath(root_fd, path[0] ? path : ".", O_RDONLY | O_DIRECTORY);
+        if (fd < 0)
+                return fd;
+
+        *ret_fd = fd;
+        return 0;
+}
+
+int cgroup_create(int parent_fd, const char *name, int *ret_fd) {
+        int fd;
+
+        if (mkdirat(parent_fd, name, 0755) < 0)
+                return -errno;
+
+        fd = open_beneath(parent_fd, name, O_RDONLY | O_DIRECTORY);
+        if (fd < 0) {
+                (void) unlinkat(parent_fd, name, AT_REMOVEDIR);
+                return fd;
+        }
+
+        *ret_fd = fd;
+        return 0;
+}
+
+static int remove_below(int fd) {
+        _cleanup_closedir_ DIR *dir = NULL;
+        struct dirent *entry;
+        int copy;
+
+        copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (copy < 0)
+                return -errno;
+        dir = fdopendir(copy);
+        if (!dir) {
+                closep(&copy);
+                return -errno;
+        }
+
+        while ((entry = readdir(dir)))
+                if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+                        (void) cgroup_remove(fd, entry->d_name);
+        return 0;
+}
+
+int cgroup_remove(int parent_fd, const char *name) {
+        _cleanup_close_ int fd = -1;
+
+        if (unlinkat(parent_fd, name, AT_REMOVEDIR) >= 0 || errno == ENOENT)
+                return 0;
+        if (errno != EBUSY && errno != ENOTEMPTY)
+                return -errno;
+
+        fd = open_beneath(parent_fd, name, O_RDONLY | O_DIRECTORY);
+        if (fd < 0)
+                return fd == -ENOENT ? 0 : fd;
+        (void) remove_below(fd);
+
+        if (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+                return -errno;
+        return 0;
+}
+
+int cgroup_read(int fd, const char *name, char *buffer, size_t size) {
+        _cleanup_close_ int file = -1;
+        size_t used = 0;
+        ssize_t n;
+
+        file = open_beneath(fd, name, O_RDONLY);
+        if (file < 0)
+                return file;
+
+        do {
+                n = read(file, buffer + used, size - 1 - used);
+                if (n < 0)
+                        return -errno;
+                used += (size_t) n;
+        } while (n > 0 && used < size - 1);
+
+        buffer[used] = '\0';
+        return 0;
+}
+
+int cgroup_write(int fd, const char *name, const char *value) {
+        _cleanup_close_ int file = -1;
+
+        file = open_beneath(fd, name, O_WRONLY);
+        if (file < 0)
+                return file;
+
+        return write(file, value, strlen(value)) < 0 ? -errno : 0;
+}
+
+int cgroup_write_u64(int fd, const char *name, uint64_t value) {
+        char text[32];
+
+        if (value == LIMIT_NONE)
+                return cgroup_write(fd, name, "max");
+
+        (void) snprintf(text, sizeof(text), "%" PRIu64, value);
+        return cgroup_write(fd, name, text);
+}
+
+static int parse_u64(const char *text, uint64_t *ret) {
+        uint64_t value;
+        char *end;
+
+        if (strncmp(text, "max", 3) == 0) {
+                *ret = LIMIT_NONE;
+                return 0;
+        }
+        if (text[0] < '0' || text[0] > '9')
+                return -EBADMSG;
+
+        errno = 0;
+        value = strtoull(text, &end, 10);
+        if (errno != 0 || (*end != '\0' && *end != '\n'))
+                return -EBADMSG;
+
+        *ret = value;
+        return 0;
+}
+
+int cgroup_read_u64(int fd, const char *name, uint64_t *ret) {
+        char text[64];
+        int r;
+
+        r = cgroup_read(fd, name, text, sizeof(text));
+        if (r < 0)
+                return r;
+        return parse_u64(text, ret);
+}
+
+int cgroup_read_key(int fd, const char *name, const char *key, uint64_t *ret) {
+        char text[4096], *line, *save = NULL;
+        size_t length = strlen(key);
+        int r;
+
+        r = cgroup_read(fd, name, text, sizeof(text));
+        if (r < 0)
+                return r;
+
+        for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+                if (strncmp(line, key, length) == 0 && line[length] == ' ')
+                        return parse_u64(line + length + 1, ret);
+        return -ENODATA;
+}
+
+int cgroup_attach(int fd, pid_t pid) {
+        return cgroup_write_u64(fd, "cgroup.procs", (uint64_t) pid);
+}
+
+int cgroup_freeze(int fd, bool freeze) {
+        return cgroup_write(fd, "cgroup.freeze", freeze ? "1" : "0");
+}
+
+int cgroup_get_events(int fd, const char *name, CgroupEvents *ret) {
+        char text[256];
+        int r;
+
+        r = cgroup_read(fd, name, text, sizeof(text));
+        if (r < 0)
+                return r;
+
+        *ret = (CgroupEvents) {
+                .populated = strstr(text, "populated 1"),
+                .frozen = strstr(text, "frozen 1"),
+        };
+        return 0;
+}
+
+int cgroup_is_frozen(int fd, bool *ret) {
+        CgroupEvents events;
+        uint64_t freeze;
+        int r;
+
+        r = cgroup_get_events(fd, "cgroup.events", &events);
+        if (r < 0)
+                return r;
+
+        /* the root group has no switch */
+        r = cgroup_read_u64(fd, "cgroup.freeze", &freeze);
+        if (r < 0 && r != -ENOENT)
+                return r;
+
+        *ret = events.frozen || (r >= 0 && freeze != 0);
+        return 0;
+}
+
+int cgroup_kill(int fd) {
+        return cgroup_write(fd, "cgroup.kill", "1");
+}
+
+int cgroup_each_process(int fd, cgroup_each_t each, void *userdata) {
+        _cleanup_fclose_ FILE *file = NULL;
+        int procs, r;
+        long pid;
+
+        procs = open_beneath(fd, "cgroup.procs", O_RDONLY);
+        if (procs < 0)
+                return procs;
+        file = fdopen(procs, "re");
+        if (!file) {
+                closep(&procs);
+                return -ENOMEM;
+        }
+
+        while (fscanf(file, "%ld", &pid) == 1) {
+                r = each((pid_t) pid, userdata);
+                if (r != 0)
+                        return r;
+        }
+        return ferror(file) ? -EIO : 0;
+}
+
+/* fsetxattr(2) wants a descriptor that is open for I/O, and opening cgroup.kill for writing is harmless. */
+int cgroup_set_record(int fd, const char *text, size_t size) {
+        _cleanup_close_ int file = -1;
+
+        file = open_beneath(fd, RECORD_FILE, O_WRONLY);
+        if (file < 0)
+                return file;
+
+        return fsetxattr(file, RECORD_XATTR, text, size, 0) < 0 ? -errno : 0;
+}
+
+int cgroup_get_record(int fd, char *buffer, size_t size, size_t *ret_size) {
+        _cleanup_close_ int file = -1;
+        ssize_t n;
+
+        file = open_beneath(fd, RECORD_FILE, O_WRONLY);
+        if (file < 0)
+                return file;
+
+        n = fgetxattr(file, RECORD_XATTR, buffer, size);
+        if (n < 0)
+                return -errno;
+
+        *ret_size = (size_t) n;
+        return 0;
+}
+
+int cgroup_remove_record(int fd) {
+        _cleanup_close_ int file = -1;
+
+        file = open_beneath(fd, RECORD_FILE, O_WRONLY);
+        if (file < 0)
+                return file;
+
+        return fremovexattr(file, RECORD_XATTR) < 0 ? -errno : 0;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Check() of org.cgmove1.Manager: what Move() would say of each process, without touching anything: nothing is frozen, no pool
+ * is started, and no limit is counted. */
+
+#include <errno.h>
+
+#include "daemon/daemon.h"
+#include "daemon/main-process.h"
+#include "daemon/request.h"
+#include "lib/proc.h"
+#include "lib/protocol.h"
+
+typedef struct Check {
+        Pending pending;
+        Targets targets;
+        MainProcessQuery *query;
+} Check;
+
+static void check_free(Check *check) {
+        main_process_query_free(check->query);
+        targets_done(&check->targets);
+        pending_end(&check->pending);
+        free(check);
+}
+
+static void check_abandon(Pending *pending) {
+        check_free((Check *) pending);
+}
+
+static int append_target(sd_bus_message *reply, const Connection *connection, const Target *target) {
+        _cleanup_(decision_done) Decision decision = {};
+        _cleanup_free_ char *command = NULL, *source = NULL;
+        const Daemon *daemon = connection->daemon;
+        int r;
+
+        r = decide(daemon->policy, &connection->caller, target, &decision);
+        if (r >= 0)
+                r = source_to_string(&target->source, &source);
+        if (r < 0)
+                return r;
+        if (connection->caller.uid == 0 || proc_status_is_of(&target->status, connection->caller.uid))
+                (void) proc_get_cmdline(daemon->kernel.proc_fd, target->pid, CGMOVE_COMMAND_MAX, &command);
+
+        return sd_bus_message_append(reply, "a{sv}", 7, "Pid", "u", (uint32_t) target->pid, "Command", "s",
+                                     command ? command : "", "Source", "s", source, "Section", "s",
+                                     decision.section ? decision.section->name : "", "Allowed", "b",
+                                     decision.error == NULL, "Error", "s", decision.error ? decision.error : "",
+                                     "Message", "s", decision.message ? decision.message : "");
+}
+
+static int reply_targets(const Check *check) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_return(check->pending.call, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+        for (size_t i = 0; i < check->targets.n && r >= 0; i++)
+                r = append_target(reply, check->pending.connection, &check->targets.items[i]);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static void on_main_processes(int error, const char *message, void *userdata) {
+        Check *check = userdata;
+        int r = error;
+
+        if (r >= 0)
+                r = reply_targets(check);
+        if (r < 0)
+                (void) sd_bus_reply_method_errnof(check->pending.call, r, "The processes could not be checked: %m");
+        check_free(check);
+}
+
+static int read_arguments(sd_bus_message *message, Connection *connection, Check *check, sd_bus_error *ret_error) {
+        const Kernel *kernel = &connection->daemon->kernel;
+        _cleanup_(move_options_done) MoveOptions options = {};
+        int r;
+
+        r = request_read_processes(message, kernel, &check->targets, ret_error);
+        if (r >= 0)
+                r = move_options_read(message, &options, ret_error);
+        if (r >= 0 && options.tree)
+                r = targets_add_descendants(kernel, &check->targets);
+        return r;
+}
+
+int request_check(sd_bus_message *message, Connection *connection, sd_bus_error *ret_error) {
+        Check *check;
+        int r;
+
+        check = calloc(1, sizeof(*check));
+        if (!check)
+                return -ENOMEM;
+        check->targets.max = CGMOVE_TREE_MAX;
+
+        r = pending_begin(&check->pending, connection, message, check_abandon);
+        if (r < 0) {
+                free(check);
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                         "You have %d calls waiting for an answer already, which is the most.",
+                                         CGMOVE_REQUESTS_PER_USER_MAX);
+        }
+
+        r = read_arguments(message, connection, check, ret_error);
+        if (r >= 0)
+                r = main_process_query_new(connection->daemon, &check->targets, on_main_processes, check, &check->query);
+        if (r < 0) {
+                check_free(check);
+                return r;
+        }
+        return 1;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+
+#include "daemon/bus.h"
+#include "daemon/connection.h"
+#include "daemon/daemon.h"
+#include "daemon/listener.h"
+#include "daemon/log.h"
+#include "lib/protocol.h"
+#include "lib/values.h"
+
+#define DEADLINE (30 * USEC_PER_SEC)  /* for a message to arrive whole */
+#define MESSAGES_PER_TURN 16          /* then others have theirs */
+#define UNREAD_ANSWERS_MAX 64
+
+/* What is readable now will be taken in by sd-bus. An upper bound: bytes that are left for the next message are counted again,
+ * which a peer only feels if it sends a quarter of a megabyte ahead. */
+static bool takes_too_much(Connection *connection) {
+        int n = 0;
+
+        (void) ioctl(sd_bus_get_fd(connection->bus), FIONREAD, &n);
+        connection->n_received += (uint64_t) n;
+        return connection->n_received > CGMOVE_MESSAGE_MAX;
+}
+
+static void drop(Connection *connection, const char *why) {
+        log_connection_refused(connection->caller.uid, connection->caller.pid, why);
+        listener_drop(connection->listener, connection);
+}
+
+static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        Connection *connection = userdata;
+
+        connection->n_received = 0;
+        return 0;
+}
+
+static int process(Connection *connection) {
+        int r = 1;
+
+        for (unsigned i = 0; i < MESSAGES_PER_TURN && r > 0; i++) {
+                if (takes_too_much(connection))
+                        return -EMSGSIZE;
+                r = sd_bus_process(connection->bus, NULL);
+        }
+        return r;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Connection *connection = userdata;
+        int r;
+
+        r = process(connection);
+        if (r == -EMSGSIZE)
+                drop(connection, "its message is too large");
+        else if (r < 0 || !sd_bus_is_open(connection->bus))
+                listener_drop(connection->listener, connection);
+        else if (connection->n_received == 0)
+                (void) sd_event_source_set_enabled(connection->deadline, SD_EVENT_OFF);
+        else if (sd_event_source_get_enabled(connection->deadline, NULL) == 0) {
+                (void) sd_event_source_set_time_relative(connection->deadline, DEADLINE);
+                (void) sd_event_source_set_enabled(connection->deadline, SD_EVENT_ONESHOT);
+        }
+        return 0;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        drop(userdata, "it did not send a whole message in time");
+        return 0;
+}
+
+/* Before each turn of the loop: a peer with unread answers is not listened to. */
+static int on_prepare(sd_event_source *source, void *userdata) {
+        Connection *connection = userdata;
+        uint64_t n_unread = 0;
+        int events;
+
+        (void) sd_bus_get_n_queued_write(connection->bus, &n_unread);
+        events = n_unread > UNREAD_ANSWERS_MAX ? EPOLLOUT : sd_bus_get_events(connection->bus);
+        if (events < 0)
+                return 0; /* closed; on_io() sees the hang-up */
+        return sd_event_source_set_io_events(source, (uint32_t) events);
+}
+
+static int open_bus(Connection *connection, int fd) {
+        sd_id128_t id;
+        int r;
+
+        r = sd_bus_new(&connection->bus);
+        if (r < 0) {
+                closep(&fd);
+                return r;
+        }
+        r = sd_bus_set_fd(connection->bus, fd, fd);
+        if (r < 0) {
+                closep(&fd);
+                return r;
+        }
+
+        r = sd_id128_randomize(&id);
+        if (r >= 0)
+                r = sd_bus_set_server(connection->bus, 1, id);
+        if (r >= 0)
+                r = sd_bus_negotiate_fds(connection->bus, 1);
+        if (r >= 0)
+                r = sd_bus_add_filter(connection->bus, NULL, on_message, connection);
+        if (r >= 0)
+                r = bus_add_private_objects(connection);
+        if (r >= 0)
+                r = sd_bus_start(connection->bus);
+        return r;
+}
+
+static int watch_bus(Connection *connection) {
+        sd_event *event = connection->daemon->event;
+        int r;
+
+        r = sd_event_add_io(event, &connection->io, sd_bus_get_fd(connection->bus), EPOLLIN, on_io, connection);
+        if (r >= 0)
+                r = sd_event_source_set_prepare(connection->io, on_prepare);
+        if (r >= 0)
+                r = sd_event_add_time_relative(event, &connection->deadline, CLOCK_MONOTONIC, DEADLINE, 0,
+                                               on_deadline, connection);
+        return r;
+}
+
+int connection_new(Daemon *daemon, Listener *listener, ListenerUser *user, int fd, Caller *caller, Connection **ret) {
+        Connection *connection;
+        int r;
+
+        connection = calloc(1, sizeof(*connection));
+        if (!connection) {
+                closep(&fd);
+                return -ENOMEM;
+        }
+
+        *connection = (Connection) { .daemon = daemon, .listener = listener, .user = user, .caller = *caller };
+        *caller = (Caller) CALLER_INIT;
+        LIST_INIT(&connection->pending);
+
+        r = open_bus(connection, fd);
+        if (r >= 0)
+                r = watch_bus(connection);
+        if (r < 0) {
+                connection_free(connection);
+                return r;
+        }
+
+        *ret = connection;
+        return 0;
+}
+
+Connection *connection_free(Connection *connection) {
+        Pending *pending;
+
+        if (!connection)
+                return NULL;
+
+        while ((pending = LIST_FIRST(&connection->pending)))
+                pending->abandon(pending);
+
+        (void) sd_event_source_disable_unref(connection->deadline);
+        (void) sd_event_source_disable_unref(connection->io);
+        (void) sd_bus_close_unref(connection->bus);
+        caller_done(&connection->caller);
+        job_record_free(connection->job_call.finished);
+        free(connection);
+        return NULL;
+}
+
+int pending_begin(Pending *pending, Connection *connection, sd_bus_message *call, void (*abandon)(Pending *pending)) {
+        int r;
+
+        r = listener_user_begin(connection->user);
+        if (r < 0)
+                return r;
+
+        *pending = (Pending) {
+                .connection = connection,
+                .call = sd_bus_message_ref(call),
+                .abandon = abandon,
+        };
+        LIST_INSERT_HEAD(&connection->pending, pending, of_connection);
+        return 0;
+}
+
+void pending_end(Pending *pending) {
+        if (!pending->connection)
+                return;
+
+        LIST_REMOVE(pending, of_connection);
+        listener_user_end(pending->connection->user);
+        pending->call = sd_bus_message_unref(pending->call);
+        pending->connection = NULL;
+}

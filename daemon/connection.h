@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One client on the private socket: a D-Bus connection without a bus, and who is at its other end.
+ *
+ * sd-bus has no limits of its own that would do for a hostile peer, so its input and output are driven from here: a peer that
+ * sends too much for one message, sends it too slowly, or does not read its answers is disconnected. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/caller.h"
+#include "daemon/job-view.h"
+#include "lib/job-record.h"
+
+typedef struct Connection Connection;
+typedef struct Listener Listener;
+typedef struct ListenerUser ListenerUser;
+typedef struct Pending Pending;
+
+/* A call that is answered later. Embedded in whatever works on it; when the connection ends first, ABANDON is told, and must
+ * free it. */
+struct Pending {
+        LIST_ENTRY(Pending) of_connection;
+        Connection *connection;
+        sd_bus_message *call; /* a reference */
+        void (*abandon)(Pending *pending);
+};
+
+/* The job that the message in hand is about: good until its handler returns. */
+typedef struct JobCall {
+        JobView view; /* first: property getters take a JobView */
+        Connection *connection;
+        JobRecord *finished; /* holds view.record where the job has ended */
+} JobCall;
+
+struct Connection {
+        LIST_ENTRY(Connection) of_listener;
+        LIST_HEAD(, Pending) pending;
+        Daemon *daemon;
+        Listener *listener;
+        ListenerUser *user;
+        Caller caller;
+        sd_bus *bus;
+        sd_event_source *io;
+        sd_event_source *deadline; /* for a first, or a begun, message */
+        uint64_t n_received;       /* bytes since the last whole message */
+        JobCall job_call;
+};
+
+/* Takes over FD (also on failure). */
+int connection_new(Daemon *daemon, Listener *listener, ListenerUser *user, int fd, Caller *caller, Connection **ret);
+Connection *connection_free(Connection *connection);
+
+/* Counts against CGMOVE_REQUESTS_PER_USER_MAX: -EMFILE beyond. */
+int pending_begin(Pending *pending, Connection *connection, sd_bus_message *call, void (*abandon)(Pending *pending));
+void pending_end(Pending *pending);

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "daemon/daemon.h"
+#include "daemon/log.h"
+#include "daemon/thaw-journal.h"
+#include "lib/policy-file.h"
+#include "lib/values.h"
+
+#define FROZEN_DIR "frozen"
+#define RATE_KEYS_MAX 4096
+
+/* --- the policy -------------------------------------------------------------------------------------------------------- */
+
+static int start_serving(Daemon *daemon) {
+        int r;
+
+        if (daemon->listener)
+                return 0;
+
+        r = listener_new(daemon, TAKE_FD(daemon->socket_fd), &daemon->listener);
+        if (r < 0)
+                return r;
+        (void) sd_notify(false, "READY=1");
+        return 0;
+}
+
+static void replace_problem(Daemon *daemon, const char *problem) {
+        free(daemon->policy_problem);
+        daemon->policy_problem = problem ? strdup(problem) : NULL;
+}
+
+/* Settings that say where things are apply at the next start; the rest at once. */
+static void apply_settings(Daemon *daemon, const Settings *settings) {
+        TreeKind tree = daemon->settings.tree;
+        char root[TREE_ROOT_MAX + 1];
+
+        memcpy(root, daemon->settings.tree_root, sizeof(root));
+        daemon->settings = *settings;
+        daemon->settings.tree = tree;
+        memcpy(daemon->settings.tree_root, root, sizeof(root));
+}
+
+static void on_policy(int error, const char *problem, const Settings *settings, Policy *policy, void *userdata) {
+        Daemon *daemon = userdata;
+        int r;
+
+        replace_problem(daemon, problem);
+        if (error < 0)
+                /* whatever was in force stays in force; at the first start that is "everything is refused" */
+                log_event(LOG_KIND_POLICY_INVALID, UID_NONE, NULL, "The policy in force stays in force: %s", problem);
+        else {
+                policy_free(daemon->policy);
+                daemon->policy = policy;
+                apply_settings(daemon, settings);
+                daemon->policy_loaded = 0;
+                (void) sd_event_now(daemon->event, CLOCK_REALTIME, &daemon->policy_loaded);
+                log_event(LOG_KIND_POLICY_LOADED, UID_NONE, NULL, "A policy of %zu sections is in force.",
+                          policy->n_sections);
+        }
+
+        r = start_serving(daemon);
+        if (r < 0) {
+                log_failure(NULL, "The private socket cannot be served: %s", strerror(-r));
+                (void) sd_event_exit(daemon->event, r);
+        }
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        Daemon *daemon = userdata;
+
+        policy_loader_start(daemon->loader);
+        return 0;
+}
+
+/* --- jobs --------------------------------------------------------------------------------------------------------------- */
+
+static void on_job_added(const Job *job, void *userdata) {
+        const Daemon *daemon = userdata;
+
+        system_bus_job_new(daemon->bus, job->record);
+}
+
+static void on_job_ended(const JobRecord *record, void *userdata) {
+        const Daemon *daemon = userdata;
+
+        system_bus_job_removed(daemon->bus, record);
+}
+
+static void on_pool_found(Pool *pool, void *userdata) {
+        Daemon *daemon = userdata;
+        int r;
+
+        r = job_set_discover(daemon->jobs, pool);
+        if (r < 0)
+                log_failure(NULL, "The jobs of %s cannot be found again: %s", pool_path(pool), strerror(-r));
+}
+
+static int raise_id_floor(Job *job, void *userdata) {
+        uint64_t *floor = userdata;
+
+        if (job->record->id > *floor)
+                *floor = job->record->id;
+        return 0;
+}
+
+static int find_jobs(Daemon *daemon) {
+        uint64_t floor = 0;
+        int r;
+
+        r = pool_set_discover(daemon->pools, on_pool_found, daemon);
+        if (r < 0)
+                return r;
+
+        (void) job_set_each(daemon->jobs, UID_NONE, raise_id_floor, &floor);
+        job_store_set_floor(daemon->store, floor);
+        return 0;
+}
+
+/* --- the parts ---------------------------------------------------------------------------------------------------------- */
+
+static int open_directory(const char *parent, const char *name, int *ret_fd) {
+        _cleanup_close_ int dir = -1;
+        int fd;
+
+        dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (dir < 0)
+                return -errno;
+        if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST)
+                return -errno;
+        fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                return -errno;
+
+        *ret_fd = fd;
+        return 0;
+}
+
+static int set_up_signals(Daemon *daemon) {
+        sigset_t mask;
+        int r;
+
+        /* children (policy-loader.h) are reaped by the kernel */
+        (void) signal(SIGCHLD, SIG_IGN);
+        (void) signal(SIGPIPE, SIG_IGN);
+
+        (void) sigemptyset(&mask);
+        (void) sigaddset(&mask, SIGTERM);
+        (void) sigaddset(&mask, SIGINT);
+        (void) sigaddset(&mask, SIGHUP);
+        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+                return -errno;
+
+        r = sd_event_add_signal(daemon->event, NULL, SIGTERM, NULL, NULL);
+        if (r >= 0)
+                r = sd_event_add_signal(daemon->event, NULL, SIGINT, NULL, NULL);
+        if (r >= 0)
+                r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_reload, daemon);
+        return r;
+}
+
+static int set_up_files(Daemon *daemon) {
+        int r;
+
+        r = open_directory(daemon->paths.run_dir, FROZEN_DIR, &daemon->journal_fd);
+        if (r >= 0)
+                r = open_directory(daemon->paths.state_dir, ".", &daemon->state_fd);
+        if (r >= 0)
+                r = kernel_open(daemon->settings.tree_root, &daemon->kernel);
+        if (r < 0)
+                return r;
+
+        thaw_journal_replay(daemon->journal_fd, daemon->kernel.cgroup_fd);
+        return 0;
+}
+
+static int set_up_parts(Daemon *daemon) {
+        JobListener listener = { .added = on_job_added, .ended = on_job_ended, .userdata = daemon };
+        int r = 0;
+
+        if (daemon->settings.tree == TREE_SYSTEMD)
+                r = systemd_manager_new(daemon->event, UID_NONE, &daemon->system);
+        if (r >= 0)
+                r = job_store_new(daemon->state_fd, &daemon->store);
+        if (r >= 0)
+                r = rate_table_new(RATE_KEYS_MAX, &daemon->rates);
+        if (r >= 0)
+                r = pool_set_new(daemon->event, &daemon->settings, daemon->kernel.cgroup_fd, daemon->system,
+                                 &daemon->pools);
+        if (r >= 0)
+                r = job_set_new(daemon->event, &daemon->kernel, &daemon->settings, daemon->store, &listener,
+                                &daemon->jobs);
+        if (r >= 0)
+                r = find_jobs(daemon);
+        if (r >= 0 && daemon->paths.system_bus)
+                r = system_bus_new(daemon, &daemon->bus);
+        return r;
+}
+
+/* Only the settings count here, and they decide where the tree is; the policy proper is loaded by the loop. */
+static void load_settings(Daemon *daemon) {
+        PolicyProblem problem = {};
+        Policy *policy = NULL;
+
+        settings_init(&daemon->settings);
+        if (policy_files_load(daemon->paths.conf_dir, POLICY_TRUST_ROOT, &daemon->settings, &policy, &problem) < 0)
+                settings_init(&daemon->settings);
+        policy_free(policy);
+        policy_problem_clear(&problem);
+}
+
+int daemon_new(const DaemonPaths *paths, int socket_fd, Daemon **ret) {
+        _cleanup_(daemon_freep) Daemon *daemon = NULL;
+        int r;
+
+        daemon = calloc(1, sizeof(*daemon));
+        if (!daemon) {
+                closep(&socket_fd);
+                return -ENOMEM;
+        }
+
+        *daemon = (Daemon) {
+                .paths = *paths,
+                .kernel = KERNEL_INIT,
+                .state_fd = -1,
+                .journal_fd = -1,
+                .socket_fd = socket_fd,
+        };
+        load_settings(daemon);
+        daemon->policy = calloc(1, sizeof(*daemon->policy));
+        if (!daemon->policy)
+                return -ENOMEM;
+
+        r = sd_event_new(&daemon->event);
+        if (r >= 0)
+                r = set_up_signals(daemon);
+        if (r >= 0)
+                r = set_up_files(daemon);
+        if (r >= 0)
+                r = set_up_parts(daemon);
+        if (r >= 0)
+                r = policy_loader_new(daemon->event, daemon->paths.conf_dir, on_policy, daemon, &daemon->loader);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(daemon);
+        return 0;
+}
+
+Daemon *daemon_free(Daemon *daemon) {
+        if (!daemon)
+                return NULL;
+
+        listener_free(daemon->listener);
+        system_bus_free(daemon->bus);
+        policy_loader_free(daemon->loader);
+        job_set_free(daemon->jobs);
+        pool_set_free(daemon->pools);
+        rate_table_free(daemon->rates);
+        job_store_free(daemon->store);
+        systemd_manager_free(daemon->system);
+        kernel_done(&daemon->kernel);
+        closep(&daemon->journal_fd);
+        closep(&daemon->state_fd);
+        closep(&daemon->socket_fd);
+        policy_free(daemon->policy);
+        free(daemon->policy_problem);
+        (void) sd_event_unref(daemon->event);
+        free(daemon);
+        return NULL;
+}
+
+int daemon_run(Daemon *daemon) {
+        int r;
+
+        log_event(LOG_KIND_STARTED, UID_NONE, NULL, "cgmoved has found %u jobs.", job_set_count(daemon->jobs));
+        policy_loader_start(daemon->loader);
+        r = sd_event_loop(daemon->event);
+        (void) sd_notify(false, "STOPPING=1");
+        return r;
+}

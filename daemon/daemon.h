@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The daemon's state and loop. Data goes one way: socket (listener, connection), facts (caller, target, sandbox), verdict
+ * (decision), move (request, move), verify (move), record (job, job-store, log). */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/job-store.h"
+#include "daemon/job-view.h"
+#include "daemon/job.h"
+#include "daemon/kernel.h"
+#include "daemon/listener.h"
+#include "daemon/policy-loader.h"
+#include "daemon/pool.h"
+#include "daemon/rate.h"
+#include "daemon/system-bus.h"
+#include "daemon/systemd-manager.h"
+#include "lib/policy.h"
+#include "lib/settings.h"
+
+/* Where things are; the installed program passes what it was configured with, and takes no other word for it. */
+typedef struct DaemonPaths {
+        const char *conf_dir;
+        const char *state_dir;
+        const char *run_dir;
+        bool system_bus; /* whether to appear there */
+} DaemonPaths;
+
+struct Daemon {
+        DaemonPaths paths;
+        sd_event *event;
+        Kernel kernel;
+        Settings settings;
+        Policy *policy;          /* in force; never NULL once the daemon runs */
+        uint64_t policy_loaded;  /* CLOCK_REALTIME, microseconds; 0: none yet */
+        char *policy_problem;    /* why the last load failed; NULL if it did not */
+        PolicyLoader *loader;
+        int state_fd;            /* results */
+        int journal_fd;          /* see thaw-journal.h */
+        int socket_fd;           /* until the listener has it */
+        SystemdManager *system;  /* PID 1; NULL with TREE_DIRECT */
+        PoolSet *pools;
+        JobStore *store;
+        JobSet *jobs;
+        RateTable *rates;
+        Listener *listener;
+        SystemBus *bus;
+        JobView public_view;     /* of the message of the system bus in hand */
+};
+
+/* SOCKET_FD: the listening private socket, taken over. Loads the policy, finds the jobs. Returns 0 or a negative errno, and says in the
+ * log what is wrong. */
+int daemon_new(const DaemonPaths *paths, int socket_fd, Daemon **ret);
+Daemon *daemon_free(Daemon *daemon);
+DEFINE_CLEANUP(Daemon, daemon_free)
+
+/* Runs until SIGTERM or SIGINT. */
+int daemon_run(Daemon *daemon);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Finding the jobs again: the tree is the truth, whatever became of the daemon before. */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/cgroup.h"
+#include "daemon/job.h"
+#include "daemon/log.h"
+#include "daemon/move.h"
+#include "daemon/repair.h"
+#include "lib/protocol.h"
+#include "lib/values.h"
+
+/* "job-17", as job_group_name() writes it; false for any other group. */
+static bool parse_group_name(const char *name, uint64_t *ret_id) {
+        char back[JOB_GROUP_NAME_MAX];
+        uint64_t id;
+
+        if (strncmp(name, "job-", 4) != 0)
+                return false;
+
+        id = strtoull(name + 4, NULL, 10);
+        job_group_name(id, back);
+        if (id == 0 || strcmp(name, back) != 0)
+                return false;
+
+        *ret_id = id;
+        return true;
+}
+
+static int read_record(int fd, uint64_t id, uid_t uid, JobRecord **ret) {
+        _cleanup_(job_record_freep) JobRecord *record = NULL;
+        char text[JOB_RECORD_SIZE_MAX];
+        size_t size;
+        int r;
+
+        r = cgroup_get_record(fd, text, sizeof(text), &size);
+        if (r < 0)
+                return r;
+        r = job_record_decode(text, size, &record);
+        if (r < 0)
+                return r;
+        if (record->id != id || record->uid != uid)
+                return -EBADMSG;
+
+        *ret = TAKE_PTR(record);
+        return 0;
+}
+
+/* For processes in a group that says nothing about itself (an unknown record of a later version, say): they are a job all the
+ * same, so that they can be seen and stopped. */
+static int make_record(uint64_t id, uid_t uid, JobRecord **ret) {
+        JobRecord record = {
+                .id = id,
+                .uid = uid,
+                .kind = JOB_MOVE,
+                .limits = { LIMIT_NONE, LIMIT_NONE, 0, LIMIT_NONE },
+                .name = "found",
+                .source = "other",
+        };
+        int r;
+
+        r = sd_id128_randomize(&record.invocation_id);
+        return r < 0 ? r : job_record_new(&record, ret);
+}
+
+static int discover_group(JobSet *set, Pool *pool, const char *name, uint64_t id) {
+        _cleanup_(job_record_freep) JobRecord *record = NULL;
+        char path[JOB_GROUP_NAME_MAX + 1] = "/";
+        _cleanup_close_ int fd = -1;
+        CgroupEvents events;
+        uint64_t freeze = 0;
+        Job *job;
+        int r;
+
+        job_group_name(id, path + 1);
+        r = cgroup_open(pool_fd(pool), path, &fd);
+        if (r >= 0)
+                r = cgroup_get_events(fd, "cgroup.events", &events);
+        if (r >= 0)
+                r = cgroup_read_u64(fd, "cgroup.freeze", &freeze);
+        if (r < 0)
+                return r;
+
+        r = read_record(fd, id, pool_uid(pool), &record);
+        if (!events.populated && (freeze != 0 || r < 0))
+                return cgroup_remove(pool_fd(pool), name); /* a move that had not moved anybody */
+        if (r < 0)
+                r = make_record(id, pool_uid(pool), &record);
+        if (r >= 0 && freeze != 0)
+                r = move_complete(job_set_kernel(set), pool, fd, record);
+        if (r < 0)
+                return r;
+
+        r = job_set_add(set, pool, TAKE_PTR(record), &job);
+        if (r < 0)
+                return r;
+        job_check(job);
+        return 0;
+}
+
+/* Whoever is in quarantine keeps the pool from being stopped. */
+static void discover_quarantine(Pool *pool) {
+        CgroupEvents events;
+
+        if (cgroup_get_events(pool_fd(pool), QUARANTINE_GROUP "/cgroup.events", &events) >= 0 && events.populated)
+                pool_hold(pool);
+}
+
+int job_set_discover(JobSet *set, Pool *pool) {
+        _cleanup_closedir_ DIR *dir = NULL;
+        struct dirent *entry;
+        uint64_t id;
+        int fd, r;
+
+        fd = openat(pool_fd(pool), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        dir = fdopendir(fd);
+        if (!dir) {
+                closep(&fd);
+                return -errno;
+        }
+
+        discover_quarantine(pool);
+        while ((entry = readdir(dir))) {
+                if (entry->d_type != DT_DIR || !parse_group_name(entry->d_name, &id) || job_set_find(set, id))
+                        continue;
+
+                r = discover_group(set, pool, entry->d_name, id);
+                if (r < 0)
+                        log_failure(NULL, "The group %s/%s cannot be taken over: %s", pool_path(pool), entry->d_name,
+                                    strerror(-r));
+        }
+        return 0;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/cgroup.h"
+#include "daemon/job-stop.h"
+#include "daemon/log.h"
+#include "lib/pidfd.h"
+#include "lib/proc.h"
+#include "lib/protocol.h"
+#include "lib/values.h"
+
+#define KILL_INTERVAL (20 * USEC_PER_SEC / 1000)
+#define KILL_ROUNDS_MAX 500 /* 10 s: a process that does not die of SIGKILL by then waits for a dead disk */
+
+struct JobStop {
+        Job *job;
+        JobReach reach;
+        sd_event_source *timer;
+        bool killing;
+        unsigned rounds;
+        job_stop_given_up_t given_up;
+        void *userdata;
+};
+
+typedef struct Sweep {
+        const Job *job;
+        const Kernel *kernel;
+        JobReach reach;
+        int sig;
+        JobSignalled result;
+} Sweep;
+
+/* The number came from cgroup.procs a moment ago; now that a pidfd is held, see whether it still means a member. */
+static bool is_member(const Sweep *sweep, pid_t pid) {
+        _cleanup_free_ char *path = NULL;
+        Source source;
+        bool deleted;
+
+        if (proc_get_cgroup(sweep->kernel->proc_fd, pid, &path, &deleted) < 0)
+                return false;
+
+        source_from_cgroup_path(path, &source);
+        return source.kind == SOURCE_JOB && source.job == sweep->job->record->id;
+}
+
+static bool is_owners(const Sweep *sweep, pid_t pid) {
+        ProcStatus status;
+
+        return proc_get_status(sweep->kernel->proc_fd, pid, &status) >= 0 &&
+               proc_status_is_of(&status, sweep->job->record->uid);
+}
+
+static int signal_each(pid_t pid, void *userdata) {
+        _cleanup_close_ int pidfd = -1;
+        Sweep *sweep = userdata;
+
+        pidfd = pidfd_open_process(pid);
+        if (pidfd < 0 || !is_member(sweep, pid) || !pidfd_is_alive(pidfd))
+                return 0;
+
+        if (sweep->reach == JOB_REACH_OWNER && !is_owners(sweep, pid))
+                sweep->result.left++;
+        else if (pidfd_kill(pidfd, sweep->sig) >= 0)
+                sweep->result.signalled++;
+        return 0;
+}
+
+int job_signal(Job *job, JobReach reach, int sig, JobSignalled *ret) {
+        Sweep sweep = { .job = job, .kernel = job_set_kernel(job->set), .reach = reach, .sig = sig };
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        r = job_open(job, &fd);
+        if (r >= 0)
+                r = cgroup_each_process(fd, signal_each, &sweep);
+        if (r < 0)
+                return r;
+
+        *ret = sweep.result;
+        return 0;
+}
+
+static void freeze(Job *job, bool on) {
+        _cleanup_close_ int fd = -1;
+
+        if (job_open(job, &fd) >= 0)
+                (void) cgroup_freeze(fd, on);
+}
+
+static void give_up(JobStop *stop, unsigned left) {
+        Job *job = stop->job;
+        job_stop_given_up_t given_up = stop->given_up;
+        void *userdata = stop->userdata;
+
+        job->stop = job_stop_free(stop);
+        if (given_up)
+                given_up(job, left, userdata);
+}
+
+/* The group is frozen meanwhile, so that a process that forks faster than we kill can't outrun us. */
+static void kill_owners(JobStop *stop) {
+        JobSignalled result;
+
+        if (job_signal(stop->job, stop->reach, SIGKILL, &result) < 0)
+                return; /* it is ending */
+        if (result.signalled == 0 && result.left > 0)
+                give_up(stop, result.left);
+}
+
+static void kill_everyone(JobStop *stop) {
+        _cleanup_close_ int fd = -1;
+
+        if (job_open(stop->job, &fd) >= 0)
+                (void) cgroup_kill(fd);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        JobStop *stop = userdata;
+        Job *job = stop->job;
+
+        if (!stop->killing) {
+                stop->killing = true;
+                if (stop->reach == JOB_REACH_OWNER)
+                        freeze(job, true);
+        }
+        if (stop->rounds++ >= KILL_ROUNDS_MAX) {
+                log_failure(job->record, "Processes of job %llu do not end on SIGKILL",
+                            (unsigned long long) job->record->id);
+                give_up(stop, 0);
+                return 0;
+        }
+
+        (void) sd_event_source_set_time_relative(stop->timer, KILL_INTERVAL);
+        (void) sd_event_source_set_enabled(stop->timer, SD_EVENT_ONESHOT);
+        if (stop->reach == JOB_REACH_EVERYONE)
+                kill_everyone(stop);
+        else
+                kill_owners(stop);
+        return 0;
+}
+
+static int stop_new(Job *job, JobReach reach, JobStop **ret) {
+        JobStop *stop;
+        int r;
+
+        stop = calloc(1, sizeof(*stop));
+        if (!stop)
+                return -ENOMEM;
+
+        *stop = (JobStop) { .job = job, .reach = reach };
+        r = sd_event_add_time_relative(job_set_event(job->set), &stop->timer, CLOCK_MONOTONIC, JOB_STOP_TIMEOUT, 0,
+                                       on_timer, stop);
+        if (r < 0) {
+                free(stop);
+                return r;
+        }
+
+        *ret = stop;
+        return 0;
+}
+
+int job_stop_begin(Job *job, JobReach reach, int first_signal, const char *result, job_stop_given_up_t given_up,
+                   void *userdata) {
+        JobSignalled signalled;
+        int r;
+
+        if (!job->stop) {
+                r = stop_new(job, reach, &job->stop);
+                if (r < 0)
+                        return r;
+        }
+        if (reach == JOB_REACH_EVERYONE && job->stop->reach == JOB_REACH_OWNER) {
+                job->stop->reach = reach;
+                freeze(job, false);
+        }
+        if (given_up) {
+                job->stop->given_up = given_up;
+                job->stop->userdata = userdata;
+        }
+        if (!job->result)
+                job->result = result;
+
+        if (first_signal == SIGKILL)
+                return sd_event_source_set_time_relative(job->stop->timer, 0);
+
+        r = job_signal(job, job->stop->reach, first_signal, &signalled);
+        if (r < 0)
+                return r;
+        /* nothing to wait for, the timer finds out what remains */
+        return signalled.signalled == 0 ? sd_event_source_set_time_relative(job->stop->timer, 0) : 0;
+}
+
+JobStop *job_stop_free(JobStop *stop) {
+        if (!stop)
+                return NULL;
+
+        if (stop->killing && stop->reach == JOB_REACH_OWNER)
+                freeze(stop->job, false);
+        (void) sd_event_source_disable_unref(stop->timer);
+        free(stop);
+        return NULL;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Ending a job: SIGTERM, time to end, then SIGKILL. A job may hold processes of other users (sudo): its owner reaches
+ * only his own processes, each by pidfd; runtime limits and root reach all. */
+
+#include <signal.h>
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/job.h"
+
+#define JOB_STOP_TIMEOUT (10 * USEC_PER_SEC) /* between SIGTERM and SIGKILL */
+
+typedef enum JobReach {
+        JOB_REACH_OWNER,    /* processes whose three user ids are the owner's */
+        JOB_REACH_EVERYONE, /* cgroup.kill */
+} JobReach;
+
+/* How many processes of the job were reached by a signal, and how many were left alone. */
+typedef struct JobSignalled {
+        unsigned signalled;
+        unsigned left;
+} JobSignalled;
+
+/* Sends SIG once. Returns 0 or a negative errno. */
+int job_signal(Job *job, JobReach reach, int sig, JobSignalled *ret);
+
+/* Starts to stop JOB, which will end with RESULT (a CGMOVE_RESULT_*). FIRST_SIGNAL is SIGTERM, or SIGKILL to skip the wait. If
+ * that is under way already it is only made stricter. GIVEN_UP, if not NULL, is called when all that may be done
+ * is done and processes of others remain; the job goes on then. */
+typedef void (*job_stop_given_up_t)(Job *job, unsigned left, void *userdata);
+int job_stop_begin(Job *job, JobReach reach, int first_signal, const char *result, job_stop_given_up_t given_up,
+                   void *userdata);
+JobStop *job_stop_free(JobStop *stop);

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <search.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <time.h>
+
+#include "daemon/cgroup.h"
+#include "daemon/job-stop.h"
+#include "daemon/job.h"
+#include "daemon/log.h"
+#include "lib/protocol.h"
+#include "lib/values.h"
+
+typedef struct User {
+        LIST_ENTRY(User) users;
+        LIST_HEAD(, Job) jobs;
+        uid_t uid;
+        unsigned n_jobs;
+} User;
+
+struct JobSet {
+        sd_event *event;
+        const Kernel *kernel;
+        const Settings *settings;
+        JobStore *store;
+        JobListener listener;
+        int inotify_fd;
+        sd_event_source *inotify;
+        void *by_id;    /* tsearch(3) trees of Job */
+        void *by_watch;
+        LIST_HEAD(, User) users; /* as many as there are pools: few */
+        unsigned n_jobs;
+};
+
+static int compare_id(const void *a, const void *b) {
+        uint64_t x = ((const Job *) a)->record->id, y = ((const Job *) b)->record->id;
+
+        return x < y ? -1 : x > y;
+}
+
+static int compare_watch(const void *a, const void *b) {
+        int x = ((const Job *) a)->watch, y = ((const Job *) b)->watch;
+
+        return x < y ? -1 : x > y;
+}
+
+static uint64_t now_realtime(void) {
+        struct timespec now;
+
+        (void) clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
+}
+
+void job_group_name(uint64_t id, char ret[static JOB_GROUP_NAME_MAX]) {
+        (void) snprintf(ret, JOB_GROUP_NAME_MAX, "job-%" PRIu64, id);
+}
+
+int job_open(const Job *job, int *ret_fd) {
+        char path[JOB_GROUP_NAME_MAX + 1] = "/";
+
+        job_group_name(job->record->id, path + 1);
+        return cgroup_open(pool_fd(job->pool), path, ret_fd);
+}
+
+void job_waiter_add(JobWaiter *waiter, Job *job, void (*ended)(JobWaiter *waiter, const JobRecord *record)) {
+        waiter->job = job;
+        waiter->ended = ended;
+        LIST_INSERT_HEAD(&job->waiters, waiter, of_job);
+}
+
+void job_waiter_cancel(JobWaiter *waiter) {
+        if (!waiter->job)
+                return;
+
+        LIST_REMOVE(waiter, of_job);
+        waiter->job = NULL;
+}
+
+static User *find_user(JobSet *set, uid_t uid) {
+        User *user;
+
+        LIST_FOREACH(user, &set->users, users)
+                if (user->uid == uid)
+                        return user;
+        return NULL;
+}
+
+static User *get_user(JobSet *set, uid_t uid) {
+        User *user = find_user(set, uid);
+
+        if (user)
+                return user;
+
+        user = calloc(1, sizeof(*user));
+        if (!user)
+                return NULL;
+
+        user->uid = uid;
+        LIST_INIT(&user->jobs);
+        LIST_INSERT_HEAD(&set->users, user, users);
+        return user;
+}
+
+static void put_user(User *user) {
+        if (!LIST_EMPTY(&user->jobs))
+                return;
+
+        LIST_REMOVE(user, users);
+        free(user);
+}
+
+/* Takes the job out of all tables; its group is another matter. */
+static void job_unlink(Job *job) {
+        JobSet *set = job->set;
+        User *user = find_user(set, job->record->uid);
+
+        (void) tdelete(job, &set->by_id, compare_id);
+        if (job->watch >= 0) {
+                (void) tdelete(job, &set->by_watch, compare_watch);
+                (void) inotify_rm_watch(set->inotify_fd, job->watch);
+        }
+        LIST_REMOVE(job, of_user);
+        user->n_jobs--;
+        set->n_jobs--;
+        put_user(user);
+}
+
+static void job_free(Job *job) {
+        job->stop = job_stop_free(job->stop);
+        (void) sd_event_source_disable_unref(job->runtime);
+        pool_release(job->pool);
+        job_record_free(job->record);
+        free(job);
+}
+
+static void tell_waiters(Job *job, const JobRecord *record) {
+        JobWaiter *waiter;
+
+        while ((waiter = LIST_FIRST(&job->waiters))) {
+                job_waiter_cancel(waiter);
+                waiter->ended(waiter, record);
+        }
+}
+
+static bool keeper_is_gone(const Job *job) {
+        CgroupEvents events;
+
+        return cgroup_get_events(pool_fd(job->pool), "keeper/cgroup.events", &events) < 0 || !events.populated;
+}
+
+/* FD: its group, -1 if systemd has removed that already. */
+static const char *job_get_result(const Job *job, int fd) {
+        const JobRecord *record = job->record;
+        uint64_t n_oom_kills;
+
+        if (job->result)
+                return job->result;
+        if (keeper_is_gone(job))
+                return CGMOVE_RESULT_POOL_STOPPED;
+        if (fd >= 0 && cgroup_read_key(fd, "memory.events", "oom_kill", &n_oom_kills) >= 0 && n_oom_kills > 0)
+                return CGMOVE_RESULT_OOM;
+        if (!record->status_known)
+                return CGMOVE_RESULT_ENDED;
+        return record->exit_code == 0 && record->exit_signal == 0 ? CGMOVE_RESULT_DONE : CGMOVE_RESULT_FAILED;
+}
+
+static void job_end(Job *job, int fd) {
+        JobSet *set = job->set;
+        JobRecord *record = job->record;
+        char name[JOB_GROUP_NAME_MAX];
+        int r;
+
+        record->ended = now_realtime();
+        record->result = job_get_result(job, fd);
+        job_unlink(job);
+
+        r = job_store_put(set->store, record, set->settings);
+        if (r < 0)
+                log_failure(record, "The result of job %" PRIu64 " cannot be kept: %s", record->id, strerror(-r));
+        job_group_name(record->id, name);
+        r = cgroup_remove(pool_fd(job->pool), name);
+        if (r < 0 && r != -ENODEV)
+                log_failure(record, "The empty group of job %" PRIu64 " cannot be removed: %s", record->id,
+                            strerror(-r));
+
+        log_job_ended(record);
+        tell_waiters(job, record);
+        set->listener.ended(record, set->listener.userdata);
+        job_free(job);
+}
+
+void job_check(Job *job) {
+        _cleanup_close_ int fd = -1;
+        CgroupEvents events;
+        int r;
+
+        r = job_open(job, &fd);
+        if (r >= 0)
+                r = cgroup_get_events(fd, "cgroup.events", &events);
+        if (r >= 0 && events.populated)
+                return;
+        if (r < 0 && r != -ENOENT && r != -ENODEV) {
+                log_failure(job->record, "Job %" PRIu64 " cannot be looked at: %s", job->record->id, strerror(-r));
+                return;
+        }
+
+        job_end(job, fd);
+}
+
+static void handle_watch(JobSet *set, int watch) {
+        Job key = { .watch = watch };
+        Job **node;
+
+        node = tfind(&key, &set->by_watch, compare_watch);
+        if (node)
+                job_check(*node);
+}
+
+/* The queue overflowed: whatever it was, look at every job. */
+static int check_each(Job *job, void *userdata) {
+        job_check(job);
+        return 0;
+}
+
+static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+        JobSet *set = userdata;
+        ssize_t n;
+
+        n = read(fd, buffer, sizeof(buffer));
+        for (char *p = buffer; n > 0 && p < buffer + n;) {
+                const struct inotify_event *event = (const struct inotify_event *) p;
+
+                if (event->mask & IN_Q_OVERFLOW)
+                        (void) job_set_each(set, UID_NONE, check_each, NULL);
+                else
+                        handle_watch(set, event->wd);
+                p += sizeof(*event) + event->len;
+        }
+        return 0;
+}
+
+int job_set_new(sd_event *event, const Kernel *kernel, const Settings *settings, JobStore *store,
+                const JobListener *listener, JobSet **ret) {
+        _cleanup_(job_set_freep) JobSet *set = NULL;
+        int r;
+
+        set = calloc(1, sizeof(*set));
+        if (!set)
+                return -ENOMEM;
+
+        *set = (JobSet) {
+                .event = sd_event_ref(event),
+                .kernel = kernel,
+                .settings = settings,
+                .store = store,
+                .listener = *listener,
+        };
+        LIST_INIT(&set->users);
+
+        set->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (set->inotify_fd < 0)
+                return -errno;
+        r = sd_event_add_io(event, &set->inotify, set->inotify_fd, EPOLLIN, on_inotify, set);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(set);
+        return 0;
+}
+
+static int drop_each(Job *job, void *userdata) {
+        job_unlink(job);
+        tell_waiters(job, NULL);
+        job_free(job);
+        return 0;
+}
+
+JobSet *job_set_free(JobSet *set) {
+        if (!set)
+                return NULL;
+
+        (void) job_set_each(set, UID_NONE, drop_each, NULL);
+        (void) sd_event_source_disable_unref(set->inotify);
+        closep(&set->inotify_fd);
+        (void) sd_event_unref(set->event);
+        free(set);
+        return NULL;
+}
+
+sd_event *job_set_event(JobSet *set) {
+        return set->event;
+}
+
+const Kernel *job_set_kernel(JobSet *set) {
+        return set->kernel;
+}
+
+static int on_runtime(sd_event_source *source, uint64_t usec, void *userdata) {
+        Job *job = userdata;
+        int r;
+
+        r = job_stop_begin(job, JOB_REACH_EVERYONE, SIGTERM, CGMOVE_RESULT_TIMEOUT, NULL, NULL);
+        if (r < 0)
+                log_failure(job->record, "Job %" PRIu64 " cannot be stopped at its runtime limit: %s",
+                            job->record->id, strerror(-r));
+        return 0;
+}
+
+/* The limit counts from the creation on, across restarts of the daemon and suspends of the machine. */
+static int start_runtime(Job *job) {
+        uint64_t age, now, left = job->record->limits.runtime_max;
+        int r;
+
+        if (left == LIMIT_NONE)
+                return 0;
+
+        now = now_realtime();
+        age = now > job->record->created ? now - job->record->created : 0;
+        left = left > age ? left - age : 0;
+        r = sd_event_add_time_relative(job->set->event, &job->runtime, CLOCK_BOOTTIME, left, 0, on_runtime, job);
+        return r < 0 ? r : 0;
+}
+
+static int start_watch(Job *job) {
+        char name[JOB_GROUP_NAME_MAX], path[64 + JOB_GROUP_NAME_MAX];
+        int watch;
+
+        job_group_name(job->record->id, name);
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d/%s/cgroup.events", pool_fd(job->pool), name);
+        watch = inotify_add_watch(job->set->inotify_fd, path, IN_MODIFY);
+        if (watch < 0)
+                return -errno;
+
+        job->watch = watch;
+        return tsearch(job, &job->set->by_watch, compare_watch) ? 0 : -ENOMEM;
+}
+
+static int job_link(Job *job) {
+        User *user;
+
+        user = get_user(job->set, job->record->uid);
+        if (!user)
+                return -ENOMEM;
+        if (!tsearch(job, &job->set->by_id, compare_id)) {
+                put_user(user);
+                return -ENOMEM;
+        }
+
+        LIST_INSERT_HEAD(&user->jobs, job, of_user);
+        user->n_jobs++;
+        job->set->n_jobs++;
+        return 0;
+}
+
+int job_set_add(JobSet *set, Pool *pool, JobRecord *record, Job **ret) {
+        Job *job;
+        int r;
+
+        job = calloc(1, sizeof(*job));
+        if (!job) {
+                job_record_free(record);
+                return -ENOMEM;
+        }
+
+        *job = (Job) { .set = set, .pool = pool, .record = record, .watch = -1 };
+        LIST_INIT(&job->waiters);
+        pool_hold(pool);
+
+        r = job_link(job);
+        if (r >= 0) {
+                r = start_watch(job);
+                if (r >= 0)
+                        r = start_runtime(job);
+                if (r < 0)
+                        job_unlink(job);
+        }
+        if (r < 0) {
+                job_free(job);
+                return r;
+        }
+
+        set->listener.added(job, set->listener.userdata);
+        *ret = job;
+        return 0;
+}
+
+Job *job_set_find(JobSet *set, uint64_t id) {
+        JobRecord record = { .id = id };
+        Job key = { .record = &record };
+        Job **node;
+
+        node = tfind(&key, &set->by_id, compare_id);
+        return node ? *node : NULL;
+}
+
+unsigned job_set_count(JobSet *set) {
+        return set->n_jobs;
+}
+
+unsigned job_set_count_of(JobSet *set, uid_t uid) {
+        const User *user = find_user(set, uid);
+
+        return user ? user->n_jobs : 0;
+}
+
+static int each_of_user(User *user, job_each_t each, void *userdata) {
+        Job *job, *next;
+        int r = 0;
+
+        for (job = LIST_FIRST(&user->jobs); job && r == 0; job = next) {
+                next = LIST_NEXT(job, of_user);
+                r = each(job, userdata);
+        }
+        return r;
+}
+
+int job_set_each(JobSet *set, uid_t uid, job_each_t each, void *userdata) {
+        User *user, *next;
+        int r = 0;
+
+        /* EACH may end the last job of a user, which frees him */
+        for (user = LIST_FIRST(&set->users); user && r == 0; user = next) {
+                next = LIST_NEXT(user, users);
+                if (uid == UID_NONE || user->uid == uid)
+                        r = each_of_user(user, each, userdata);
+        }
+        return r;
+}
+
+static int job_save(const Job *job, int fd) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = job_record_encode(job->record, &text);
+        if (r < 0)
+                return r;
+        return cgroup_set_record(fd, text, strlen(text));
+}
+
+int job_set_status(Job *job, int exit_code, int exit_signal) {
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (job->record->status_known)
+                return -EALREADY;
+
+        job->record->status_known = true;
+        job->record->exit_code = exit_code;
+        job->record->exit_signal = exit_signal;
+
+        r = job_open(job, &fd);
+        return r < 0 ? r : job_save(job, fd);
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "daemon/daemon.h"
+#include "daemon/listener.h"
+#include "daemon/log.h"
+#include "lib/protocol.h"
+#include "lib/values.h"
+
+#define ACCEPT_PER_TURN 16
+#define RETRY_AFTER USEC_PER_SEC /* when descriptors have run out */
+
+struct ListenerUser {
+        LIST_ENTRY(ListenerUser) users;
+        uid_t uid;
+        unsigned n_connections;
+        unsigned n_pending;
+};
+
+struct Listener {
+        Daemon *daemon;
+        int fd;
+        sd_event_source *io;
+        sd_event_source *retry;
+        sd_event_source *reaper;
+        LIST_HEAD(, Connection) connections;
+        LIST_HEAD(, Connection) dropped;
+        LIST_HEAD(, ListenerUser) users;
+        unsigned n_connections;
+};
+
+static ListenerUser *get_user(Listener *listener, uid_t uid) {
+        ListenerUser *user;
+
+        LIST_FOREACH(user, &listener->users, users)
+                if (user->uid == uid)
+                        return user;
+
+        user = calloc(1, sizeof(*user));
+        if (!user)
+                return NULL;
+
+        user->uid = uid;
+        LIST_INSERT_HEAD(&listener->users, user, users);
+        return user;
+}
+
+static void put_user(ListenerUser *user) {
+        if (user->n_connections > 0)
+                return;
+
+        LIST_REMOVE(user, users);
+        free(user);
+}
+
+int listener_user_begin(ListenerUser *user) {
+        if (user->n_pending >= CGMOVE_REQUESTS_PER_USER_MAX)
+                return -EMFILE;
+
+        user->n_pending++;
+        return 0;
+}
+
+void listener_user_end(ListenerUser *user) {
+        user->n_pending--;
+}
+
+static int admit(Listener *listener, int fd, Caller *caller) {
+        Connection *connection;
+        ListenerUser *user;
+        int r;
+
+        user = get_user(listener, caller->uid);
+        if (!user) {
+                closep(&fd);
+                return -ENOMEM;
+        }
+        if (listener->n_connections >= CGMOVE_CONNECTIONS_MAX ||
+            user->n_connections >= CGMOVE_CONNECTIONS_PER_USER_MAX) {
+                log_connection_refused(caller->uid, caller->pid, "too many connections are open");
+                put_user(user);
+                closep(&fd);
+                return 0;
+        }
+
+        r = connection_new(listener->daemon, listener, user, fd, caller, &connection);
+        if (r < 0) {
+                put_user(user);
+                return r;
+        }
+
+        user->n_connections++;
+        listener->n_connections++;
+        LIST_INSERT_HEAD(&listener->connections, connection, of_listener);
+        return 0;
+}
+
+static void accept_one(Listener *listener, int fd) {
+        _cleanup_(caller_done) Caller caller = CALLER_INIT;
+        int r;
+
+        r = caller_from_socket(fd, &caller);
+        if (r < 0)
+                closep(&fd);
+        else
+                r = admit(listener, fd, &caller);
+        if (r < 0)
+                log_connection_refused(caller.uid, caller.pid, strerror(-r));
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+        Listener *listener = userdata;
+
+        return sd_event_source_set_enabled(listener->io, SD_EVENT_ON);
+}
+
+static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Listener *listener = userdata;
+        int connection;
+
+        for (unsigned i = 0; i < ACCEPT_PER_TURN; i++) {
+                connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+                if (connection >= 0) {
+                        accept_one(listener, connection);
+                        continue;
+                }
+                if (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS)
+                        break;
+
+                /* the peer waits in the backlog; without a pause this would be a busy loop */
+                (void) sd_event_source_set_enabled(listener->io, SD_EVENT_OFF);
+                (void) sd_event_source_set_time_relative(listener->retry, RETRY_AFTER);
+                (void) sd_event_source_set_enabled(listener->retry, SD_EVENT_ONESHOT);
+                break;
+        }
+        return 0;
+}
+
+static void release(Listener *listener, Connection *connection) {
+        ListenerUser *user = connection->user;
+
+        LIST_REMOVE(connection, of_listener);
+        connection_free(connection);
+        listener->n_connections--;
+        user->n_connections--;
+        put_user(user);
+}
+
+static int on_reap(sd_event_source *source, void *userdata) {
+        Listener *listener = userdata;
+        Connection *connection;
+
+        while ((connection = LIST_FIRST(&listener->dropped)))
+                release(listener, connection);
+        return sd_event_source_set_enabled(listener->reaper, SD_EVENT_OFF);
+}
+
+void listener_drop(Listener *listener, Connection *connection) {
+        (void) sd_event_source_set_enabled(connection->io, SD_EVENT_OFF);
+        (void) sd_event_source_set_enabled(connection->deadline, SD_EVENT_OFF);
+        LIST_REMOVE(connection, of_listener);
+        LIST_INSERT_HEAD(&listener->dropped, connection, of_listener);
+        (void) sd_event_source_set_enabled(listener->reaper, SD_EVENT_ONESHOT);
+}
+
+int listener_new(Daemon *daemon, int fd, Listener **ret) {
+        _cleanup_(listener_freep) Listener *listener = NULL;
+        int r;
+
+        listener = calloc(1, sizeof(*listener));
+        if (!listener) {
+                closep(&fd);
+                return -ENOMEM;
+        }
+
+        listener->daemon = daemon;
+        listener->fd = fd;
+        LIST_INIT(&listener->connections);
+        LIST_INIT(&listener->dropped);
+        LIST_INIT(&listener->users);
+
+        r = sd_event_add_io(daemon->event, &listener->io, fd, EPOLLIN, on_connect, listener);
+        if (r >= 0)
+                r = sd_event_add_time(daemon->event, &listener->retry, CLOCK_MONOTONIC, UINT64_MAX, 0, on_retry,
+                                      listener);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(listener->retry, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_defer(daemon->event, &listener->reaper, on_reap, listener);
+        if (r >= 0)
+                r = sd_event_source_set_priority(listener->reaper, SD_EVENT_PRIORITY_IMPORTANT);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(listener);
+        return 0;
+}
+
+Listener *listener_free(Listener *listener) {
+        Connection *connection;
+
+        if (!listener)
+                return NULL;
+
+        while ((connection = LIST_FIRST(&listener->connections)))
+                release(listener, connection);
+        while ((connection = LIST_FIRST(&listener->dropped)))
+                release(listener, connection);
+        (void) sd_event_source_disable_unref(listener->reaper);
+        (void) sd_event_source_disable_unref(listener->retry);
+        (void) sd_event_source_disable_unref(listener->io);
+        closep(&listener->fd);
+        free(listener);
+        return NULL;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/decision.h"
+#include "daemon/main-process.h"
+#include "lib/proc.h"
+
+struct MainProcessQuery {
+        Daemon *daemon;
+        Targets *targets;
+        size_t next; /* the target whose unit is being asked about */
+        SystemdManager *manager; /* of a user, while it is asked */
+        SystemdCall *call;
+        main_process_done_t done;
+        void *userdata;
+};
+
+static void query_go_on(MainProcessQuery *query);
+
+static bool parent_is_manager(const Daemon *daemon, const Target *target) {
+        _cleanup_free_ char *path = NULL;
+        Source source;
+        bool deleted;
+
+        if (target->ppid <= 1)
+                return true;
+        if (proc_get_cgroup(daemon->kernel.proc_fd, target->ppid, &path, &deleted) < 0)
+                return true; /* it has just ended, and whoever adopts is a manager as likely as not */
+
+        source_from_cgroup_path(path, &source);
+        return source.kind == SOURCE_MANAGER;
+}
+
+static bool same_unit(const Target *a, const Target *b) {
+        return a->source.kind == b->source.kind && a->source.owner_uid == b->source.owner_uid &&
+               strcmp(a->source.unit, b->source.unit) == 0;
+}
+
+/* One answer serves every target in the same unit. */
+static void apply(MainProcessQuery *query, pid_t main_pid, pid_t control_pid) {
+        const Target *asked = &query->targets->items[query->next];
+
+        for (size_t i = query->next; i < query->targets->n; i++) {
+                Target *target = &query->targets->items[i];
+
+                if (same_unit(target, asked))
+                        target->unit_process = target->pid == main_pid || target->pid == control_pid ? YES : NO;
+        }
+}
+
+/* A manager that is gone has no main processes; what it has left behind may be moved. */
+static bool manager_is_gone(int error) {
+        return error == -ENOENT || error == -ECONNREFUSED || error == -ENOTDIR;
+}
+
+static void on_pids(int error, const char *message, pid_t main_pid, pid_t control_pid, void *userdata) {
+        MainProcessQuery *query = userdata;
+
+        query->call = systemd_call_free(query->call);
+        query->manager = systemd_manager_free(query->manager);
+        if (error < 0 && !manager_is_gone(error)) {
+                query->done(error, message, query->userdata);
+                return;
+        }
+
+        apply(query, error < 0 ? 0 : main_pid, error < 0 ? 0 : control_pid);
+        query_go_on(query);
+}
+
+static int ask(MainProcessQuery *query, const Target *target) {
+        SystemdManager *manager = query->daemon->system;
+        int r;
+
+        if (target->source.kind == SOURCE_USER_UNIT) {
+                r = systemd_manager_new(query->daemon->event, target->source.owner_uid, &query->manager);
+                if (r < 0)
+                        return r;
+                manager = query->manager;
+        }
+        if (!manager)
+                return -ENOENT; /* PID 1 is not systemd */
+
+        return systemd_manager_get_pids(manager, target->source.unit, on_pids, query, &query->call);
+}
+
+static void query_go_on(MainProcessQuery *query) {
+        for (; query->next < query->targets->n; query->next++) {
+                const Target *target = &query->targets->items[query->next];
+                int r;
+
+                if (target->unit_process != UNKNOWN ||
+                    !target_needs_manager(target, parent_is_manager(query->daemon, target)))
+                        continue;
+
+                r = ask(query, target);
+                if (r >= 0)
+                        return; /* on_pids() goes on */
+                query->manager = systemd_manager_free(query->manager);
+                if (!manager_is_gone(r)) {
+                        query->done(r, NULL, query->userdata);
+                        return;
+                }
+                apply(query, 0, 0);
+        }
+
+        query->done(0, NULL, query->userdata);
+}
+
+int main_process_query_new(Daemon *daemon, Targets *targets, main_process_done_t done, void *userdata,
+                           MainProcessQuery **ret_query) {
+        MainProcessQuery *query;
+
+        query = calloc(1, sizeof(*query));
+        if (!query)
+                return -ENOMEM;
+
+        *query = (MainProcessQuery) { .daemon = daemon, .targets = targets, .done = done, .userdata = userdata };
+        *ret_query = query;
+        query_go_on(query);
+        return 0;
+}
+
+MainProcessQuery *main_process_query_free(MainProcessQuery *query) {
+        if (!query)
+                return NULL;
+
+        systemd_call_free(query->call);
+        systemd_manager_free(query->manager);
+        free(query);
+        return NULL;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+#include "config.h"
+#include "daemon/daemon.h"
+#include "daemon/log.h"
+#include "lib/policy-file.h"
+#include "lib/protocol.h"
+
+static int check_policy(void) {
+        PolicyProblem problem = {};
+        Policy *policy = NULL;
+        Settings settings;
+        int r;
+
+        r = policy_files_load(CGMOVE_CONF_DIR, POLICY_TRUST_ROOT, &settings, &policy, &problem);
+        if (r < 0)
+                fprintf(stderr, "cgmoved: %s\n", problem.text ? problem.text : strerror(-r));
+        policy_free(policy);
+        policy_problem_clear(&problem);
+        return r;
+}
+
+static void help(void) {
+        printf("Usage: cgmoved [OPTION]\n\n"
+               "Moves users' processes between cgroups as far as the policy lets them.\n"
+               "Started by cgmoved.socket or cgmoved.service.\n\n"
+               "      --check-policy  read the installed policy, say what is wrong with it, and end\n"
+               "  -h, --help          show this help and end\n"
+               "  -V, --version       show the version and end\n\n"
+               "See cgmoved(8).\n");
+}
+
+/* Returns 0 to run, 1 to end well, or a negative errno. */
+static int parse_arguments(int argc, char **argv) {
+        static const struct option options[] = {
+                { "check-policy", no_argument, NULL, 'c' },
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, 'V' },
+                {},
+        };
+        int option;
+
+        while ((option = getopt_long(argc, argv, "hV", options, NULL)) >= 0)
+                switch (option) {
+                case 'c':
+                        return check_policy() < 0 ? -EINVAL : 1;
+                case 'h':
+                        help();
+                        return 1;
+                case 'V':
+                        printf("cgmoved %s\n", PACKAGE_VERSION);
+                        return 1;
+                default:
+                        return -EINVAL;
+                }
+        if (optind < argc) {
+                fprintf(stderr, "cgmoved: it takes no arguments; try \"cgmoved --help\".\n");
+                return -EINVAL;
+        }
+        return 0;
+}
+
+/* The socket comes from cgmoved.socket, so that it outlives the daemon and requests wait for the next one. */
+static int get_socket(int *ret_fd) {
+        int n;
+
+        n = sd_listen_fds(true);
+        if (n < 0)
+                return n;
+        if (n != 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0)
+                return -ENOTCONN;
+
+        *ret_fd = SD_LISTEN_FDS_START;
+        return 0;
+}
+
+int main(int argc, char **argv) {
+        const DaemonPaths paths = {
+                .conf_dir = CGMOVE_CONF_DIR,
+                .state_dir = CGMOVE_STATE_DIR,
+                .run_dir = CGMOVE_RUN_DIR,
+                .system_bus = true,
+        };
+        _cleanup_(daemon_freep) Daemon *daemon = NULL;
+        int fd, r;
+
+        r = parse_arguments(argc, argv);
+        if (r != 0)
+                return r > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+
+        r = get_socket(&fd);
+        if (r < 0) {
+                fprintf(stderr, "cgmoved: no socket was passed to it; start it with \"systemctl start cgmoved.socket\".\n");
+                return EXIT_FAILURE;
+        }
+
+        log_open(NULL);
+        r = daemon_new(&paths, fd, &daemon);
+        if (r >= 0)
+                r = daemon_run(daemon);
+        if (r < 0)
+                log_failure(NULL, "cgmoved ends: %s", strerror(-r));
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

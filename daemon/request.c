@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/cgroup.h"
+#include "daemon/daemon.h"
+#include "daemon/log.h"
+#include "daemon/main-process.h"
+#include "daemon/move.h"
+#include "daemon/request.h"
+#include "daemon/sandbox.h"
+#include "lib/proc.h"
+#include "lib/protocol.h"
+#include "lib/text.h"
+#include "lib/values.h"
+
+typedef struct Request {
+        Pending pending;
+        Daemon *daemon;
+        MoveOptions options;
+        Targets targets;
+        uid_t owner;
+        MainProcessQuery *query;
+        PoolWait *wait;
+        Pool *pool; /* held */
+        TreeScan *scan;
+        sd_bus_error refusal; /* by may_join(), until it can be answered */
+} Request;
+
+static void request_free(Request *request) {
+        main_process_query_free(request->query);
+        pool_wait_free(request->wait);
+        tree_scan_free(request->scan);
+        if (request->pool)
+                pool_release(request->pool);
+        targets_done(&request->targets);
+        move_options_done(&request->options);
+        sd_bus_error_free(&request->refusal);
+        pending_end(&request->pending);
+        free(request);
+}
+
+static void request_abandon(Pending *pending) {
+        request_free((Request *) pending);
+}
+
+static const Caller *request_caller(const Request *request) {
+        return &request->pending.connection->caller;
+}
+
+/* Answers with an error and ends the request. */
+static void request_fail(Request *request, int r, const sd_bus_error *error) {
+        sd_bus_message *call = request->pending.call;
+        const Target *target = request->targets.n > 0 ? &request->targets.items[0] : NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error internal = SD_BUS_ERROR_NULL;
+
+        if (!sd_bus_error_is_set(error)) {
+                (void) sd_bus_error_setf(&internal, CGMOVE_ERROR_FAILED, "The move failed: %s.", strerror(-r));
+                error = &internal;
+        }
+        log_move_refused(request_caller(request), target, error->name, error->message);
+        (void) sd_bus_reply_method_error(call, error);
+        request_free(request);
+}
+
+/* --- the decision ----------------------------------------------------------------------------------------------------- */
+
+/* The refusal of TARGET as an error, or 0. */
+static int decide_target(const Daemon *daemon, const Caller *caller, const Target *target,
+                         const PolicySection **ret_section, sd_bus_error *ret_error) {
+        _cleanup_(decision_done) Decision decision = {};
+        int r;
+
+        r = decide(daemon->policy, caller, target, &decision);
+        if (r < 0)
+                return r;
+        if (decision.error)
+                return sd_bus_error_set(ret_error, decision.error, decision.message);
+
+        *ret_section = decision.section;
+        return 0;
+}
+
+static uint64_t limit_min(uint64_t a, uint64_t b, uint64_t unset) {
+        if (a == unset || b == unset)
+                return a == unset ? b : a;
+        return a < b ? a : b;
+}
+
+/* Processes from different sources may fall under different sections: the job gets the strictest of each limit. */
+typedef struct Terms {
+        const PolicySection *section; /* of the first target; NULL for root */
+        Limits limits;
+        uint32_t max_jobs;
+} Terms;
+
+static void terms_add(Terms *terms, const PolicySection *section) {
+        if (!section)
+                return;
+        if (!terms->section)
+                terms->section = section;
+
+        terms->limits.tasks_max = limit_min(terms->limits.tasks_max, section->limits.tasks_max, LIMIT_NONE);
+        terms->limits.memory_max = limit_min(terms->limits.memory_max, section->limits.memory_max, LIMIT_NONE);
+        terms->limits.cpu_weight = limit_min(terms->limits.cpu_weight, section->limits.cpu_weight, 0);
+        terms->limits.runtime_max = limit_min(terms->limits.runtime_max, section->limits.runtime_max, LIMIT_NONE);
+        terms->max_jobs = section->max_jobs < terms->max_jobs ? section->max_jobs : terms->max_jobs;
+}
+
+static int decide_all(Request *request, Terms *ret, sd_bus_error *ret_error) {
+        Terms terms = { .limits = { LIMIT_NONE, LIMIT_NONE, 0, LIMIT_NONE }, .max_jobs = UINT32_MAX };
+        const PolicySection *section;
+        int r;
+
+        for (size_t i = 0; i < request->targets.n; i++) {
+                const Target *target = &request->targets.items[i];
+
+                if (target->status.uid[0] != request->owner)
+                        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NOT_YOURS,
+                                                 "Processes of different users (%u and %u) cannot be one job.",
+                                                 request->owner, target->status.uid[0]);
+                r = decide_target(request->daemon, request_caller(request), target, &section, ret_error);
+                if (r < 0)
+                        return r;
+                terms_add(&terms, section);
+        }
+
+        *ret = terms;
+        return 0;
+}
+
+/* --- limits ------------------------------------------------------------------------------------------------------------ */
+
+static int check_tasks(Request *request, const Terms *terms, sd_bus_error *ret_error) {
+        uint64_t n_tasks = 0, current, max;
+
+        /* the kernel does not refuse a migration for pids.max */
+        for (size_t i = 0; i < request->targets.n; i++)
+                n_tasks += request->targets.items[i].n_threads;
+
+        if (terms->limits.tasks_max != LIMIT_NONE && n_tasks > terms->limits.tasks_max)
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                         "These processes have %" PRIu64 " tasks, and policy section \"%s\" allows "
+                                         "a job %" PRIu64 " (tasks-max).",
+                                         n_tasks, terms->section->name, terms->limits.tasks_max);
+        if (cgroup_read_u64(pool_fd(request->pool), "pids.current", &current) >= 0 &&
+            cgroup_read_u64(pool_fd(request->pool), "pids.max", &max) >= 0 && max != LIMIT_NONE &&
+            current + n_tasks > max)
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                         "Your jobs have %" PRIu64 " tasks, and %" PRIu64 " more would pass the %" PRIu64
+                                         " that your pool may have (pool { tasks-max }).",
+                                         current, n_tasks, max);
+        return 0;
+}
+
+static uint64_t rate_key(uid_t uid, const char *section) {
+        uint32_t hash = 2166136261U; /* FNV-1a: a clash only lets two sections share a bucket */
+
+        for (; *section; section++)
+                hash = (hash ^ (uint8_t) *section) * 16777619U;
+        return (uint64_t) uid << 32 | hash;
+}
+
+static int check_rate(Request *request, const PolicySection *section, sd_bus_error *ret_error) {
+        uint64_t now, wait;
+        int r;
+
+        if (!section)
+                return 0;
+        r = sd_event_now(request->daemon->event, CLOCK_BOOTTIME, &now);
+        if (r < 0)
+                return r;
+        if (rate_take(request->daemon->rates, rate_key(request->owner, section->name), section->rate_count,
+                      section->rate_per, now, &wait))
+                return 0;
+
+        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_RATE_LIMITED,
+                                 "Policy section \"%s\" allows %u moves in %" PRIu64 " s; the next one in %" PRIu64 " s.",
+                                 section->name, section->rate_count, section->rate_per / USEC_PER_SEC,
+                                 wait / USEC_PER_SEC + 1);
+}
+
+static int check_limits(Request *request, const Terms *terms, sd_bus_error *ret_error) {
+        Daemon *daemon = request->daemon;
+        unsigned n_jobs = job_set_count_of(daemon->jobs, request->owner);
+
+        if (n_jobs >= terms->max_jobs)
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                         "You have %u jobs, which is the most that policy section \"%s\" allows "
+                                         "(max-jobs); stop one with \"cgmove stop\".",
+                                         n_jobs, terms->section->name);
+        if (job_set_count(daemon->jobs) >= daemon->settings.max_jobs)
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                         "This host has %u jobs, which is the most that cgmove.conf allows (max-jobs).",
+                                         job_set_count(daemon->jobs));
+        return check_tasks(request, terms, ret_error);
+}
+
+/* --- the move ---------------------------------------------------------------------------------------------------------- */
+
+static int make_record(Request *request, const Terms *terms, JobRecord **ret) {
+        _cleanup_free_ char *source = NULL, *command = NULL, *log = NULL;
+        const Target *first = &request->targets.items[0];
+        JobRecord record = {
+                .uid = request->owner,
+                .kind = request->options.kind,
+                .limits = terms->limits,
+                .name = request->options.name,
+                .section = terms->section ? terms->section->name : "",
+        };
+        int r;
+
+        r = job_store_take_id(request->daemon->store, &record.id);
+        if (r >= 0)
+                r = sd_id128_randomize(&record.invocation_id);
+        if (r >= 0)
+                r = sd_event_now(request->daemon->event, CLOCK_REALTIME, &record.created);
+        if (r >= 0)
+                r = source_to_string(&first->source, &source);
+        if (r >= 0 && !request->options.command)
+                r = proc_get_cmdline(request->daemon->kernel.proc_fd, first->pid, CGMOVE_COMMAND_MAX, &command);
+        if (r < 0)
+                return r;
+
+        if (request->options.log_directory &&
+            asprintf(&log, "%s/job-%" PRIu64 ".log", request->options.log_directory, record.id) < 0) {
+                log = NULL;
+                return -ENOMEM;
+        }
+        record.source = source;
+        record.command = request->options.command ? request->options.command : command;
+        record.log = log ? log : request->options.log;
+        return job_record_new(&record, ret);
+}
+
+static int move_error(Request *request, int r, MoveFailure failure, size_t index, sd_bus_error *ret_error) {
+        int pid = (int) request->targets.items[index].pid;
+
+        switch (failure) {
+        case MOVE_GONE:
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NO_SUCH_PROCESS,
+                                         "Process %d ended before it could be moved; nothing was moved.", pid);
+        case MOVE_CHANGED:
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_BUSY,
+                                         "Process %d changed its user or its cgroup while it was being moved; nothing "
+                                         "was moved, try again.",
+                                         pid);
+        case MOVE_FAILED:
+                break;
+        }
+        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_FAILED, "Process %d could not be moved: %s; nothing was moved.",
+                                 pid, strerror(-r));
+}
+
+static int do_move(Request *request, const Terms *terms, uint64_t *ret_id, sd_bus_error *ret_error) {
+        _cleanup_(job_record_freep) JobRecord *record = NULL;
+        Daemon *daemon = request->daemon;
+        MoveFailure failure;
+        size_t index;
+        Job *job;
+        int r;
+
+        r = make_record(request, terms, &record);
+        if (r < 0)
+                return r;
+
+        Move move = {
+                .kernel = &daemon->kernel,
+                .pool = request->pool,
+                .record = record,
+                .targets = request->targets.items,
+                .n_targets = request->targets.n,
+                .reset_oom_score = request->options.reset_oom_score,
+        };
+        r = move_into_job(&move, &failure, &index);
+        if (r < 0)
+                return move_error(request, r, failure, index, ret_error);
+
+        *ret_id = record->id;
+        log_move_done(request_caller(request), record, request->targets.n);
+        r = job_set_add(daemon->jobs, request->pool, TAKE_PTR(record), &job);
+        if (r < 0)
+                /* it runs and is found again at the next start */
+                log_failure(NULL, "Job %" PRIu64 " cannot be watched: %s", *ret_id, strerror(-r));
+        return 0;
+}
+
+/* Facts that may have changed while something was waited for. The user ids and the cgroup are checked in the move itself. */
+static int refresh_facts(Request *request) {
+        int r;
+
+        for (size_t i = 0; i < request->targets.n; i++) {
+                Target *target = &request->targets.items[i];
+
+                if (target->gone)
+                        continue; /* and is refused for it */
+                if (!request->scan) {
+                        r = cgroup_is_frozen(target->cgroup_fd, &target->frozen);
+                        if (r < 0)
+                                return r;
+                }
+                /* most targets of a tree share the cgroup of the one before */
+                if (i > 0 && strcmp(target[-1].cgroup, target->cgroup) == 0) {
+                        target->sandbox_lost = target[-1].sandbox_lost;
+                        target->sandbox = target[-1].sandbox;
+                        continue;
+                }
+                r = sandbox_compare(target->cgroup_fd, pool_fd(request->pool), &target->sandbox);
+                if (r < 0)
+                        return r;
+                target->sandbox_lost = r > 0 ? YES : NO;
+        }
+        return 0;
+}
+
+/* Everything is there: decide again over all facts, and do it, without going back to the loop in between. */
+static void request_commit(Request *request) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        uint64_t id;
+        Terms terms;
+        int r;
+
+        r = refresh_facts(request);
+        if (r >= 0)
+                r = decide_all(request, &terms, &error);
+        if (r >= 0)
+                r = check_limits(request, &terms, &error);
+        if (r >= 0)
+                r = do_move(request, &terms, &id, &error);
+        if (r < 0) {
+                request_fail(request, r, &error);
+                return;
+        }
+
+        (void) sd_bus_reply_method_return(request->pending.call, "t", id);
+        request_free(request);
+}
+
+/* --- the descendants --------------------------------------------------------------------------------------------------- */
+
+static int may_join(const Target *target, void *userdata) {
+        Request *request = userdata;
+        const PolicySection *section;
+        int r;
+
+        if (target->status.uid[0] != request->owner)
+                r = sd_bus_error_setf(&request->refusal, CGMOVE_ERROR_NOT_YOURS,
+                                      "Process %d of the tree is another user's (%u); nothing was moved.",
+                                      (int) target->pid, target->status.uid[0]);
+        else
+                r = decide_target(request->daemon, request_caller(request), target, &section, &request->refusal);
+        return r;
+}
+
+static void on_tree(int error, void *userdata) {
+        Request *request = userdata;
+
+        if (error == -EBUSY && !sd_bus_error_is_set(&request->refusal))
+                (void) sd_bus_error_set(&request->refusal, CGMOVE_ERROR_BUSY,
+                                        "The tree could not be held still for a moment, so that descendants might be "
+                                        "left behind; nothing was moved, try again.");
+        if (error == -E2BIG && !sd_bus_error_is_set(&request->refusal))
+                (void) sd_bus_error_setf(&request->refusal, CGMOVE_ERROR_LIMIT_REACHED,
+                                         "The tree has more than %d processes, or is spread over too many cgroups.",
+                                         CGMOVE_TREE_MAX);
+        if (error < 0)
+                request_fail(request, error, &request->refusal);
+        else
+                request_commit(request);
+}
+
+static void on_pool(int error, const char *message, Pool *pool, void *userdata) {
+        _cleanup_(sd_bus_error_free) sd_bus_error bus_error = SD_BUS_ERROR_NULL;
+        Request *request = userdata;
+        int r;
+
+        if (error == -EMFILE)
+                (void) sd_bus_error_setf(&bus_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                         "This host has %u pools, which is the most that cgmove.conf allows (max-pools).",
+                                         request->daemon->settings.max_pools);
+        else if (error < 0)
+                (void) sd_bus_error_setf(&bus_error, CGMOVE_ERROR_FAILED,
+                                         "The pool cgmove@%u.service could not be started: %s; see \"systemctl status "
+                                         "cgmove@%u.service\".",
+                                         request->owner, message ? message : strerror(-error), request->owner);
+        if (error < 0) {
+                request_fail(request, error, &bus_error);
+                return;
+        }
+
+        request->pool = pool;
+        pool_hold(pool);
+        if (!request->options.tree) {
+                request_commit(request);
+                return;
+        }
+
+        r = tree_scan_new(request->daemon->event, &request->daemon->kernel, request->daemon->journal_fd,
+                          &request->targets, may_join, on_tree, request, &request->scan);
+        if (r < 0)
+                request_fail(request, r, &bus_error);
+}
+
+/* --- the beginning ------------------------------------------------------------------------------------------------------ */
+
+static void on_main_processes(int error, const char *message, void *userdata) {
+        _cleanup_(sd_bus_error_free) sd_bus_error bus_error = SD_BUS_ERROR_NULL;
+        Request *request = userdata;
+        Terms terms;
+        int r = error;
+
+        if (error < 0)
+                r = sd_bus_error_setf(&bus_error, CGMOVE_ERROR_BUSY,
+                                      "It cannot be told whether this is a unit's main process, since the unit's manager "
+                                      "does not answer (%s); try again.",
+                                      message ? message : strerror(-error));
+        if (r >= 0)
+                r = decide_all(request, &terms, &bus_error);
+        if (r >= 0)
+                r = check_rate(request, terms.section, &bus_error);
+        if (r >= 0)
+                r = pool_set_ensure(request->daemon->pools, request->owner, on_pool, request, &request->wait);
+        if (r < 0)
+                request_fail(request, r, &bus_error);
+}
+
+static int request_start(Request *request, sd_bus_error *ret_error) {
+        Terms terms;
+        int r;
+
+        /* cheap refusals first: nobody is asked, and no pool is started, for what is refused anyway */
+        r = decide_all(request, &terms, ret_error);
+        if (r < 0)
+                return r;
+
+        return main_process_query_new(request->daemon, &request->targets, on_main_processes, request,
+                                      &request->query);
+}
+
+int request_move(sd_bus_message *message, Connection *connection, sd_bus_error *ret_error) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        Daemon *daemon = connection->daemon;
+        Request *request;
+        int r;
+
+        request = calloc(1, sizeof(*request));
+        if (!request)
+                return -ENOMEM;
+        request->daemon = daemon;
+        request->targets.max = CGMOVE_TREE_MAX;
+
+        r = pending_begin(&request->pending, connection, message, request_abandon);
+        if (r < 0) {
+                free(request);
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                         "You have %d calls waiting for an answer already, which is the most.",
+                                         CGMOVE_REQUESTS_PER_USER_MAX);
+        }
+
+        r = request_read_processes(message, &daemon->kernel, &request->targets, &error);
+        if (r >= 0)
+                r = move_options_read(message, &request->options, &error);
+        if (r >= 0) {
+                request->owner = request->targets.items[0].status.uid[0];
+                r = request_start(request, &error);
+        }
+        if (r < 0)
+                request_fail(request, r, &error);
+        return 1;
+}

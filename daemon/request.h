@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A Move() from its arrival to its answer: facts, the managers' word on main processes, the pool, the descendants, the decision over all
+ * of it, the move. Each step either goes on with the next or answers; what must be waited for calls back. */
+
+#include <systemd/sd-bus.h>
+
+#include "daemon/connection.h"
+#include "daemon/decision.h"
+#include "daemon/tree.h"
+
+/* Handlers of Move(), and of Check() (check.c) and Explain() (explain.c) of org.cgmove1.Manager. */
+int request_move(sd_bus_message *message, Connection *connection, sd_bus_error *ret_error);
+int request_check(sd_bus_message *message, Connection *connection, sd_bus_error *ret_error);
+int request_explain(sd_bus_message *message, Connection *connection, sd_bus_error *ret_error);
+
+/* Reads the "ah" that a message goes on with into TARGETS. Returns 0, or what to answer with as sd_bus_error_*() gives it. */
+int request_read_processes(sd_bus_message *message, const Kernel *kernel, Targets *targets, sd_bus_error *ret_error);
+
+typedef struct MoveOptions {
+        char *name;
+        char *command;
+        char *log;
+        char *log_directory;
+        JobKind kind;
+        bool tree;
+        bool reset_oom_score;
+} MoveOptions;
+
+/* Reads the "a{sv}" that a message goes on with. Refuses unknown keys and bad values. */
+int move_options_read(sd_bus_message *message, MoveOptions *ret, sd_bus_error *ret_error);
+void move_options_done(MoveOptions *options);

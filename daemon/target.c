@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/cgroup.h"
+#include "daemon/target.h"
+#include "lib/pidfd.h"
+#include "lib/proc.h"
+
+static int read_ids(const Kernel *kernel, Target *target) {
+        ProcStatus status;
+        ProcStat stat;
+        int r;
+
+        r = proc_get_status(kernel->proc_fd, target->pid, &status);
+        if (r < 0)
+                return r;
+        r = proc_get_stat(kernel->proc_fd, target->pid, &stat);
+        if (r < 0)
+                return r;
+
+        target->ppid = stat.ppid;
+        target->starttime = stat.starttime;
+        target->n_threads = stat.n_threads;
+        target->kernel_thread = stat.kernel_thread;
+        target->status = status;
+        return 0;
+}
+
+static int read_place(const Kernel *kernel, Target *target) {
+        bool deleted;
+        int r;
+
+        r = proc_get_cgroup(kernel->proc_fd, target->pid, &target->cgroup, &deleted);
+        if (r < 0)
+                return r;
+
+        source_from_cgroup_path(target->cgroup, &target->source);
+        r = deleted ? -ENOENT : cgroup_open(kernel->cgroup_fd, target->cgroup, &target->cgroup_fd);
+        if (r == -ENOENT) {
+                target->gone = true;
+                return 0;
+        }
+        if (r < 0)
+                return r;
+
+        return cgroup_is_frozen(target->cgroup_fd, &target->frozen);
+}
+
+static int read_all(const Kernel *kernel, Target *target) {
+        int r;
+
+        r = pidfd_get_pid(kernel->fdinfo_fd, target->pidfd, &target->pid);
+        if (r >= 0)
+                r = read_ids(kernel, target);
+        if (r >= 0)
+                r = read_place(kernel, target);
+        if (r < 0)
+                return r;
+
+        /* only now is it certain that the number meant this process all the time */
+        return pidfd_is_alive(target->pidfd) ? 0 : -ESRCH;
+}
+
+int target_read(const Kernel *kernel, int pidfd, Target *ret) {
+        Target target = TARGET_INIT;
+        int r;
+
+        target.pidfd = pidfd;
+        r = read_all(kernel, &target);
+        if (r < 0) {
+                target_done(&target);
+                return r;
+        }
+
+        *ret = target;
+        return 0;
+}
+
+int target_check(const Kernel *kernel, Target *target) {
+        _cleanup_free_ char *cgroup = NULL;
+        Target now = { .pidfd = target->pidfd, .pid = target->pid, .cgroup_fd = -1 };
+        bool deleted;
+        int r;
+
+        r = read_ids(kernel, &now);
+        if (r >= 0)
+                r = proc_get_cgroup(kernel->proc_fd, target->pid, &cgroup, &deleted);
+        if (r >= 0 && !pidfd_is_alive(target->pidfd))
+                r = -ESRCH;
+        if (r < 0)
+                return r;
+
+        return memcmp(now.status.uid, target->status.uid, sizeof(now.status.uid)) != 0 || strcmp(cgroup, target->cgroup) != 0;
+}
+
+void target_done(Target *target) {
+        closep(&target->cgroup_fd);
+        closep(&target->pidfd);
+        free(target->cgroup);
+        *target = (Target) TARGET_INIT;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A process that is to be moved, and the facts about it. A pidfd is held over everything that is decided about it. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daemon/kernel.h"
+#include "lib/proc.h"
+#include "lib/source.h"
+
+typedef enum Knowledge { UNKNOWN, NO, YES } Knowledge;
+
+typedef struct Target {
+        int pidfd;
+        pid_t pid;
+        pid_t ppid;
+        ProcStatus status;
+        uint64_t starttime;
+        uint64_t n_threads;
+        bool kernel_thread;
+        char *cgroup;           /* its path */
+        int cgroup_fd;          /* that directory; -1 if it is gone */
+        bool gone;              /* the group is being removed, or has a name that says so */
+        Source source;
+        bool frozen;            /* the source is frozen */
+        Knowledge unit_process; /* whether it is the main or control process of its unit, as its manager says */
+        Knowledge sandbox_lost; /* whether a cgroup BPF program would not be effective at the destination */
+        const char *sandbox;    /* of what kind */
+} Target;
+
+#define TARGET_INIT { .pidfd = -1, .cgroup_fd = -1 }
+
+/* Reads the facts of the process behind PIDFD, which is the target's from then on (also on failure).
+ * Returns 0; -EBADF if it is no pidfd; -ESRCH if the process has ended or can't be seen from here. */
+int target_read(const Kernel *kernel, int pidfd, Target *ret);
+
+/* Reads them again. Returns 0, or 1 if what was decided on is not so any more: user ids or cgroup differ; -ESRCH. */
+int target_check(const Kernel *kernel, Target *target);
+
+void target_done(Target *target);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/cgroup.h"
+#include "daemon/log.h"
+#include "daemon/thaw-journal.h"
+
+struct FrozenGroup {
+        char *path;
+        int group_fd;
+        int dir_fd; /* of the journal; not ours */
+        char note[24];
+};
+
+const char *frozen_group_path(const FrozenGroup *group) {
+        return group->path;
+}
+
+int frozen_group_fd(const FrozenGroup *group) {
+        return group->group_fd;
+}
+
+/* The name need only be free: the content says what it is about. */
+static int write_note(FrozenGroup *group) {
+        size_t size = strlen(group->path);
+        _cleanup_close_ int fd = -1;
+
+        for (unsigned i = 0; fd < 0; i++) {
+                (void) snprintf(group->note, sizeof(group->note), "%u", i);
+                fd = openat(group->dir_fd, group->note, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+                if (fd < 0 && errno != EEXIST) {
+                        int r = -errno;
+
+                        group->note[0] = '\0';
+                        return r;
+                }
+        }
+
+        if (write(fd, group->path, size) != (ssize_t) size)
+                return -ENOSPC;
+        return 0;
+}
+
+int frozen_group_new(int dir_fd, const char *path, int group_fd, FrozenGroup **ret) {
+        _cleanup_(frozen_group_freep) FrozenGroup *group = NULL;
+        int r;
+
+        group = calloc(1, sizeof(*group));
+        if (!group)
+                return -ENOMEM;
+        group->dir_fd = dir_fd;
+        group->group_fd = fcntl(group_fd, F_DUPFD_CLOEXEC, 3);
+        if (group->group_fd < 0)
+                return -errno;
+        group->path = strdup(path);
+        if (!group->path)
+                return -ENOMEM;
+
+        r = write_note(group);
+        if (r >= 0)
+                r = cgroup_freeze(group->group_fd, true);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(group);
+        return 0;
+}
+
+FrozenGroup *frozen_group_free(FrozenGroup *group) {
+        int r = 0;
+
+        if (!group)
+                return NULL;
+
+        if (group->group_fd >= 0 && group->note[0])
+                r = cgroup_freeze(group->group_fd, false);
+        if (r < 0 && r != -ENODEV && r != -ENOENT)
+                log_failure(NULL, "The cgroup %s cannot be thawed: %s", group->path, strerror(-r));
+        else if (group->note[0])
+                (void) unlinkat(group->dir_fd, group->note, 0);
+        closep(&group->group_fd);
+        free(group->path);
+        free(group);
+        return NULL;
+}
+
+static void replay_note(int dir_fd, const char *note, int cgroup_root_fd) {
+        _cleanup_close_ int file = -1, group = -1;
+        char path[PATH_MAX];
+        ssize_t n;
+
+        file = openat(dir_fd, note, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (file < 0)
+                return;
+        n = read(file, path, sizeof(path) - 1);
+        path[n > 0 ? n : 0] = '\0';
+
+        if (cgroup_open(cgroup_root_fd, path, &group) >= 0)
+                (void) cgroup_freeze(group, false);
+        (void) unlinkat(dir_fd, note, 0);
+}
+
+void thaw_journal_replay(int dir_fd, int cgroup_root_fd) {
+        _cleanup_closedir_ DIR *dir = NULL;
+        struct dirent *entry;
+        int fd;
+
+        fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return;
+        dir = fdopendir(fd);
+        if (!dir) {
+                closep(&fd);
+                return;
+        }
+
+        while ((entry = readdir(dir)))
+                if (entry->d_name[0] != '.')
+                        replay_note(dir_fd, entry->d_name, cgroup_root_fd);
+}
