@@ -24,14 +24,17 @@ typedef struct PoolWait PoolWait;
 /* SETTINGS, ROOT_FD (the directory of the cgroup v2 root) and SYSTEM (PID 1; NULL with TREE_DIRECT) must outlive the set; settings may
  * change in place at a reload. */
 int pool_set_new(sd_event *event, const Settings *settings, int root_fd, SystemdManager *system, PoolSet **ret);
-PoolSet *pool_set_free(PoolSet *set); /* stops no pool */
+PoolSet *pool_set_free(PoolSet *set); /* stops no pool; waits are never told then, and pools still held live on for their holders */
 DEFINE_CLEANUP(PoolSet, pool_set_free)
 
 /* ERROR 0: POOL runs. -EMFILE: max_pools. Else why it could not be started, with words in MESSAGE. */
 typedef void (*pool_ready_t)(int error, const char *message, Pool *pool, void *userdata);
 
-/* Starts the pool of UID if need be and calls READY: before returning if it runs already, and *ret_wait is NULL then. Freeing the
- * wait cancels the callback only. Checks each time that a running pool's directory still exists. */
+/* Starts the pool of UID if need be and calls READY: before returning if it runs already or cannot be started at all, and *ret_wait is
+ * NULL then (set before the call). Freeing the wait cancels the callback only; it is to be freed after the callback too.
+ * Checks each time that a running pool is still there and not being stopped; if it is, waits until it can be started again: a
+ * new Pool then, next to the old one that its jobs still hold.
+ * Returns 0, or -ENOMEM without READY having been called. */
 int pool_set_ensure(PoolSet *set, uid_t uid, pool_ready_t ready, void *userdata, PoolWait **ret_wait);
 PoolWait *pool_wait_free(PoolWait *wait);
 DEFINE_CLEANUP(PoolWait, pool_wait_free)
@@ -46,7 +49,11 @@ Pool *pool_set_find(PoolSet *set, uid_t uid); /* NULL if it does not run */
 uid_t pool_uid(const Pool *pool);
 int pool_fd(const Pool *pool);           /* its cgroup directory, owned by the pool */
 const char *pool_path(const Pool *pool); /* "/user.slice/user-cgmove.slice/user-cgmove-UID.slice/cgmove@UID.service" */
-unsigned pool_n_jobs(const Pool *pool);
+unsigned pool_n_jobs(const Pool *pool);  /* its holds: jobs, and moves under way */
+
+/* True if the keeper has ended: the unit is being stopped, and all jobs with it. (TREE_DIRECT has no keeper: true if the pool is
+ * no longer there.) */
+bool pool_keeper_is_gone(const Pool *pool);
 
 /* Which of "pids", "memory", "cpu" can be set on jobs here (subtree_control of the pool, enabled at start as available). */
 bool pool_has_controller(const Pool *pool, const char *controller);
@@ -55,5 +62,6 @@ bool pool_has_controller(const Pool *pool, const char *controller);
 void pool_hold(Pool *pool);
 void pool_release(Pool *pool);
 
-/* Told by whoever sees the pool's directory go (the administrator stopped it): forgets it once nothing holds it. */
+/* Told by whoever sees the pool's directory go (the administrator stopped it): forgets it once nothing holds it. The teller
+ * holds it; it may be told more than once. */
 void pool_gone(Pool *pool);

@@ -25,10 +25,12 @@ SystemdManager *systemd_manager_free(SystemdManager *manager);
 DEFINE_CLEANUP(SystemdManager, systemd_manager_free)
 
 /* ERROR: 0, or a negative errno: -ENOENT no such unit or property, -ETIMEDOUT, -ECONNREFUSED and the like; MESSAGE: the manager's
- * own words then, or NULL. Callbacks are never called from within the function that starts the call. */
+ * own words then, or NULL. Callbacks are never called from within the function that starts the call; in a callback, call and
+ * manager may be freed. A function that returns a negative errno has started nothing: a user's manager that is not there shows
+ * that way (-ENOENT, -ECONNREFUSED), while PID 1 is tried again until the time is up (10 s; 90 s for unit jobs). */
 
 typedef void (*systemd_pids_t)(int error, const char *message, pid_t main_pid, pid_t control_pid, void *userdata);
-/* MainPID and ControlPID of a service (0: none; scopes and other types have none). */
+/* MainPID and ControlPID of a service; sockets, mounts and swaps have only the latter; 0: none. */
 int systemd_manager_get_pids(SystemdManager *manager, const char *unit, systemd_pids_t done, void *userdata,
                              SystemdCall **ret);
 

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/systemd-manager.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <systemd/sd-bus.h>
+
+#include "daemon/systemd-call.h"
+#include "lib/proc.h"
+
+#define RETRY_USEC (UINT64_C(100) * 1000)
+/* Direct connections get every signal of the manager; one that nobody needs is only a source of wake-ups. */
+#define IDLE_USEC (UINT64_C(30) * 1000 * 1000)
+
+struct SystemdManager {
+        unsigned n_ref; /* its owner, and our own loops that run callbacks in which the owner may let it go */
+        sd_event *event;
+        uid_t uid;
+        sd_bus *bus;
+        SystemdCall *calls;
+        sd_event_source *retry;
+        sd_event_source *idle;
+};
+
+static bool manager_is_system(const SystemdManager *manager) {
+        return manager->uid == UID_NONE;
+}
+
+static void manager_disconnect(SystemdManager *manager) {
+        if (!manager->bus)
+                return;
+        sd_bus_detach_event(manager->bus);
+        sd_bus_close(manager->bus);
+        manager->bus = sd_bus_unref(manager->bus);
+}
+
+static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
+        SystemdManager *manager = userdata;
+
+        if (!manager->calls)
+                manager_disconnect(manager);
+        return 0;
+}
+
+int systemd_manager_new(sd_event *event, uid_t uid, SystemdManager **ret) {
+        _cleanup_(systemd_manager_freep) SystemdManager *manager = calloc(1, sizeof(SystemdManager));
+        int r;
+
+        if (!manager)
+                return -ENOMEM;
+        manager->n_ref = 1;
+        manager->event = sd_event_ref(event);
+        manager->uid = uid;
+
+        r = sd_event_add_time_relative(event, &manager->idle, CLOCK_MONOTONIC, IDLE_USEC, 5 * 1000 * 1000, on_idle,
+                                       manager);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(manager->idle, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(manager);
+        return 0;
+}
+
+static SystemdManager *manager_ref(SystemdManager *manager) {
+        manager->n_ref++;
+        return manager;
+}
+
+static SystemdManager *manager_unref(SystemdManager *manager) {
+        if (--manager->n_ref > 0)
+                return NULL;
+
+        sd_event_unref(manager->event);
+        free(manager);
+        return NULL;
+}
+DEFINE_CLEANUP(SystemdManager, manager_unref)
+
+SystemdManager *systemd_manager_free(SystemdManager *manager) {
+        if (!manager)
+                return NULL;
+
+        /* the calls belong to whoever made them, and are only cut off */
+        while (manager->calls) {
+                SystemdCall *call = manager->calls;
+
+                manager->calls = call->next;
+                call->next = call->previous = NULL;
+                call->manager = NULL;
+                call->deadline = sd_event_source_disable_unref(call->deadline);
+                call->ready = sd_event_source_disable_unref(call->ready);
+                for (unsigned i = 0; i < CALL_SLOTS_MAX; i++)
+                        call->slots[i] = sd_bus_slot_unref(call->slots[i]);
+        }
+        manager_disconnect(manager);
+        manager->retry = sd_event_source_disable_unref(manager->retry);
+        manager->idle = sd_event_source_disable_unref(manager->idle);
+        return manager_unref(manager);
+}
+
+/* --- the connection ------------------------------------------------------------------------------------------- */
+
+/* The socket lies in a folder of the user's, who may have put anything there: it must be the user's own process, in the
+ * group of the manager, that answers. The exact path is asked for: below its own units a user can make groups of any name. */
+static int manager_check_peer(SystemdManager *manager, int fd) {
+        _cleanup_close_ int proc_fd = -1;
+        _cleanup_free_ char *group = NULL;
+        struct ucred peer;
+        socklen_t size = sizeof(peer);
+        char expected[128];
+        bool deleted;
+        int r;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+                return -errno;
+        if (peer.uid != (manager_is_system(manager) ? 0 : manager->uid))
+                return -EPERM;
+        if (manager_is_system(manager))
+                return 0;
+
+        proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (proc_fd < 0)
+                return -errno;
+        r = proc_get_cgroup(proc_fd, peer.pid, &group, &deleted);
+        if (r < 0)
+                return r;
+        (void) snprintf(expected, sizeof(expected), "/user.slice/user-%u.slice/user@%u.service/init.scope",
+                        manager->uid, manager->uid);
+        return deleted || strcmp(group, expected) != 0 ? -EPERM : 0;
+}
+
+static int manager_open_socket(SystemdManager *manager, int *ret) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (manager_is_system(manager))
+                (void) snprintf(address.sun_path, sizeof(address.sun_path), "/run/systemd/private");
+        else
+                (void) snprintf(address.sun_path, sizeof(address.sun_path), "/run/user/%u/systemd/private",
+                                manager->uid);
+
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+        if (connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
+                return -errno;
+        r = manager_check_peer(manager, fd);
+        if (r < 0)
+                return r;
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+/* JobRemoved(u id, o job, s unit, s result) */
+static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(manager_unrefp) SystemdManager *manager = manager_ref(userdata);
+        const char *job, *unit, *result;
+
+        if (sd_bus_message_read(message, "uoss", NULL, &job, &unit, &result) < 0)
+                return 0;
+        /* a callback may free any call, and start others: begin anew after each */
+        for (SystemdCall *call = manager->calls; call;)
+                call = systemd_call_job_removed(call, job, unit, result) ? manager->calls : call->next;
+        return 0;
+}
+
+/* Whatever was under way when the connection broke is asked again over a new one. */
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata);
+
+static int manager_schedule_retry(SystemdManager *manager) {
+        int r;
+
+        if (!manager->retry)
+                return sd_event_add_time_relative(manager->event, &manager->retry, CLOCK_MONOTONIC, RETRY_USEC, 1000,
+                                                  on_retry, manager);
+        r = sd_event_source_set_time_relative(manager->retry, RETRY_USEC);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(manager->retry, SD_EVENT_ONESHOT);
+}
+
+static void manager_fail(SystemdManager *manager, int error, const char *message) {
+        while (manager->calls)
+                systemd_call_complete(manager->calls, error, message);
+}
+
+static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(manager_unrefp) SystemdManager *manager = manager_ref(userdata);
+
+        manager_disconnect(manager);
+        /* PID 1 is always there, at most busy with executing itself anew; a user's manager may have ended */
+        if (!manager_is_system(manager) || manager_schedule_retry(manager) < 0)
+                manager_fail(manager, -ECONNRESET, "the manager has closed the connection");
+        return 0;
+}
+
+static int manager_connect(SystemdManager *manager) {
+        _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (manager->bus)
+                return 0;
+        r = manager_open_socket(manager, &fd);
+        if (r < 0)
+                return r;
+        r = sd_bus_new(&bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_fd(bus, fd, fd);
+        if (r < 0)
+                return r;
+        TAKE_FD(fd);
+        r = sd_bus_start(bus);
+        if (r < 0)
+                return r;
+
+        /* on a direct connection a match is a filter of our own, nothing is sent */
+        r = sd_bus_match_signal(bus, NULL, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, "JobRemoved",
+                                on_job_removed, manager);
+        if (r < 0)
+                return r;
+        r = sd_bus_match_signal(bus, NULL, NULL, NULL, "org.freedesktop.DBus.Local", "Disconnected",
+                                on_disconnected, manager);
+        if (r < 0)
+                return r;
+        r = sd_bus_attach_event(bus, manager->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r < 0)
+                return r;
+        manager->bus = TAKE_PTR(bus);
+        return 0;
+}
+
+/* --- calls ---------------------------------------------------------------------------------------------------- */
+
+static void call_unlink(SystemdCall *call) {
+        SystemdManager *manager = call->manager;
+
+        if (!manager)
+                return;
+        if (call->previous)
+                call->previous->next = call->next;
+        else
+                manager->calls = call->next;
+        if (call->next)
+                call->next->previous = call->previous;
+        call->next = call->previous = NULL;
+        call->manager = NULL;
+
+        if (!manager->calls) {
+                (void) sd_event_source_set_time_relative(manager->idle, IDLE_USEC);
+                (void) sd_event_source_set_enabled(manager->idle, SD_EVENT_ONESHOT);
+        }
+}
+
+/* Forgets what was asked and answered so far. */
+static void call_reset(SystemdCall *call) {
+        for (unsigned i = 0; i < CALL_SLOTS_MAX; i++)
+                call->slots[i] = sd_bus_slot_unref(call->slots[i]);
+        call->n_sent = call->n_pending = 0;
+        free(call->job);
+        free(call->removed_job);
+        free(call->removed_result);
+        call->job = call->removed_job = call->removed_result = NULL;
+}
+
+SystemdCall *systemd_call_free(SystemdCall *call) {
+        if (!call)
+                return NULL;
+        call_unlink(call);
+        call_reset(call);
+        sd_event_source_disable_unref(call->deadline);
+        sd_event_source_disable_unref(call->ready);
+        free(call->unit);
+        free(call);
+        return NULL;
+}
+
+void systemd_call_complete(SystemdCall *call, int error, const char *message) {
+        call_unlink(call);
+        for (unsigned i = 0; i < CALL_SLOTS_MAX; i++)
+                call->slots[i] = sd_bus_slot_unref(call->slots[i]);
+        call->deadline = sd_event_source_disable_unref(call->deadline);
+        call->ready = sd_event_source_disable_unref(call->ready);
+        call->type->deliver(call, error, message);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        systemd_call_complete(userdata, -ETIMEDOUT, "the manager did not answer in time");
+        return 0;
+}
+
+int systemd_call_new(SystemdManager *manager, const CallType *type, const char *unit, SystemdCall **ret) {
+        _cleanup_(systemd_call_freep) SystemdCall *call = calloc(1, sizeof(SystemdCall));
+        int r;
+
+        if (!call)
+                return -ENOMEM;
+        call->type = type;
+        call->unit = strdup(unit);
+        if (!call->unit)
+                return -ENOMEM;
+        r = sd_event_add_time_relative(manager->event, &call->deadline, CLOCK_MONOTONIC, type->timeout_usec,
+                                       100 * 1000, on_deadline, call);
+        if (r < 0)
+                return r;
+
+        call->manager = manager;
+        call->next = manager->calls;
+        if (call->next)
+                call->next->previous = call;
+        manager->calls = call;
+        (void) sd_event_source_set_enabled(manager->idle, SD_EVENT_OFF);
+
+        *ret = TAKE_PTR(call);
+        return 0;
+}
+
+static int call_try(SystemdCall *call) {
+        int r;
+
+        call_reset(call);
+        r = manager_connect(call->manager);
+        if (r < 0)
+                return r;
+        return call->type->send(call);
+}
+
+int systemd_call_start(SystemdCall *call) {
+        SystemdManager *manager = call->manager;
+        int r;
+
+        r = call_try(call);
+        if (r >= 0 || r == -ENOMEM || !manager_is_system(manager))
+                return r;
+        return manager_schedule_retry(manager);
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+        SystemdManager *manager = userdata;
+
+        for (SystemdCall *call = manager->calls; call; call = call->next) {
+                /* what was started meanwhile is under way already */
+                if (call->ready || (call->slots[0] && sd_bus_slot_get_bus(call->slots[0]) == manager->bus))
+                        continue;
+                /* its own deadline ends a call that never gets through */
+                if (call_try(call) < 0)
+                        return manager_schedule_retry(manager);
+        }
+        return 0;
+}
+
+int systemd_call_message(SystemdCall *call, const char *path, const char *interface, const char *member,
+                         sd_bus_message **ret) {
+        return sd_bus_message_new_method_call(call->manager->bus, ret, SYSTEMD_SERVICE, path, interface, member);
+}
+
+static int error_to_errno(const sd_bus_error *error) {
+        static const char *const missing[] = {
+                "org.freedesktop.systemd1.NoSuchUnit",
+                SD_BUS_ERROR_UNKNOWN_PROPERTY,
+                SD_BUS_ERROR_UNKNOWN_INTERFACE,
+                SD_BUS_ERROR_UNKNOWN_OBJECT,
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(missing); i++)
+                if (sd_bus_error_has_name(error, missing[i]))
+                        return -ENOENT;
+        return -(sd_bus_error_get_errno(error) ?: EIO);
+}
+
+static unsigned call_find_slot(const SystemdCall *call, const sd_bus_slot *slot) {
+        for (unsigned i = 0; i < CALL_SLOTS_MAX; i++)
+                if (call->slots[i] == slot)
+                        return i;
+        return CALL_SLOTS_MAX;
+}
+
+static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        SystemdCall *call = userdata;
+        sd_bus *bus = sd_bus_message_get_bus(reply);
+        const sd_bus_error *error = sd_bus_message_get_error(reply);
+        unsigned index = call_find_slot(call, sd_bus_get_current_slot(bus));
+        int r;
+
+        /* the connection broke: on_disconnected() follows, and asks again */
+        if (error && sd_bus_is_open(bus) <= 0)
+                return 0;
+
+        if (error) {
+                systemd_call_complete(call, error_to_errno(error), error->message);
+                return 0;
+        }
+        r = call->type->read(call, index, reply);
+        if (r < 0) {
+                systemd_call_complete(call, r, NULL);
+                return 0;
+        }
+        call->n_pending--;
+        if (call->type->follows_job)
+                systemd_call_job_known(call);
+        else if (call->n_pending == 0)
+                systemd_call_complete(call, 0, NULL);
+        return 0;
+}
+
+int systemd_call_send(SystemdCall *call, sd_bus_message *message) {
+        int r;
+
+        if (call->n_sent >= CALL_SLOTS_MAX)
+                return -E2BIG;
+        r = sd_bus_call_async(call->manager->bus, &call->slots[call->n_sent], message, on_reply, call, UINT64_MAX);
+        if (r < 0)
+                return r;
+        call->n_sent++;
+        call->n_pending++;
+        return 0;
+}
+
+int systemd_call_defer(SystemdCall *call, sd_event_handler_t ready) {
+        if (call->ready)
+                return 0;
+        return sd_event_add_defer(call->manager->event, &call->ready, ready, call);
+}
