@@ -237,7 +237,7 @@ static int read_status(sd_bus_message *message, int *ret_code, int *ret_signal, 
 
 static int method_finish(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
         JobCall *call = userdata;
-        int code, sig, r;
+        int code = 0, sig = 0, r;
 
         r = need_live(&call->view, ret_error);
         if (r >= 0)

@@ -61,7 +61,7 @@ static int method_list_jobs(sd_bus_message *message, void *userdata, sd_bus_erro
         Daemon *daemon = connection->daemon;
         uid_t uid = connection->caller.uid == 0 ? UID_NONE : connection->caller.uid;
         JobList list = { .daemon = daemon };
-        bool all;
+        bool all = false;
         int r;
 
         r = read_all_option(message, &all, ret_error);

@@ -318,7 +318,7 @@ static int refresh_facts(Request *request) {
 /* Everything is there: decide again over all facts, and do it, without going back to the loop in between. */
 static void request_commit(Request *request) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        uint64_t id;
+        uint64_t id = 0;
         Terms terms;
         int r;
 
