@@ -2,9 +2,9 @@
 #pragma once
 
 /* What the daemon tells an administrator: journal entries with fields to search for. A thing is logged once,
- * where it is handled. Nothing here waits for the journal or fails. It is the one thing in the daemon that is
- * there once for the process, as standard error is: an object would be handed through every function for the
- * sake of its errors.
+ * where it is handled. Nothing here waits for the journal or fails. It is the one thing in the daemon that
+ * is there once for the process, as standard error is: an object would be handed through every function for
+ * the sake of its errors.
  *
  * Fields, besides MESSAGE, PRIORITY, MESSAGE_ID and SYSLOG_IDENTIFIER=cgmoved:
  *   CGMOVE_EVENT       the name of the kind, as in the table below
@@ -79,14 +79,13 @@ typedef struct LogFields {
 } LogFields;
 
 /* Where to: the journal's socket at PATH; NULL: the journal if standard error or output is connected to
- * it, else standard error.
- * Without a call, and after log_close(), it is standard error. */
+ * it, else standard error. Without a call, and after log_close(), it is standard error. */
 void log_open(const char *path);
 void log_close(void);
 
 /* The kind gives priority and message id. UID: whose job or request it is, UID_NONE if nobody's. What a
- * user can cause at will
- * (REFUSED, STOPPED, LIMIT_REACHED, CONNECTION_REFUSED) is limited for each user, see log-limit.h. */
+ * user can cause at will (REFUSED, STOPPED, LIMIT_REACHED, CONNECTION_REFUSED) is limited for each user, see
+ * log-limit.h. */
 void log_event(LogKind kind, uid_t uid, const LogFields *fields, const char *format, ...)
                 __attribute__((format(printf, 4, 5)));
 

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/job-index.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/job-store-file.h"
+
+void job_index_done(JobIndex *index) {
+        free(index->items);
+        *index = (JobIndex){ 0 };
+}
+
+int job_index_reserve(JobIndex *index) {
+        size_t n = index->end - index->first, size;
+        JobIndexItem *items;
+
+        if (index->end < index->size)
+                return 0;
+        if (index->first > n) { /* half of it is gap */
+                memmove(index->items, index->items + index->first, n * sizeof(*index->items));
+                index->first = 0;
+                index->end = n;
+                return 0;
+        }
+        size = index->size > 0 ? 2 * index->size : 16;
+        items = reallocarray(index->items, size, sizeof(*items));
+        if (!items)
+                return -ENOMEM;
+        index->items = items;
+        index->size = size;
+        return 0;
+}
+
+void job_index_add(JobIndex *index, uint64_t id, uint64_t time) {
+        size_t i = index->end;
+
+        if (time < index->oldest || index->first == index->end)
+                index->oldest = time;
+
+        /* jobs end nearly in the order in which they began */
+        while (i > index->first && index->items[i - 1].id > id)
+                i--;
+        if (i > index->first && index->items[i - 1].id == id) {
+                index->items[i - 1].time = time;
+                return;
+        }
+        memmove(index->items + i + 1, index->items + i, (index->end - i) * sizeof(*index->items));
+        index->items[i] = (JobIndexItem){ id, time };
+        index->end++;
+}
+
+static int compare_ids(const void *a, const void *b) {
+        const JobIndexItem *x = a, *y = b;
+
+        return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static int read_each(uint64_t id, uint64_t time, void *userdata) {
+        JobIndex *index = userdata;
+        int r;
+
+        r = job_index_reserve(index);
+        if (r < 0)
+                return r;
+        index->items[index->end++] = (JobIndexItem){ id, time };
+        return 0;
+}
+
+int job_index_read(JobIndex *index, int folder_fd) {
+        int r;
+
+        r = store_each_result(folder_fd, read_each, index);
+        if (r < 0)
+                return r;
+        if (index->end > 0)
+                qsort(index->items, index->end, sizeof(*index->items), compare_ids);
+        index->oldest = 0; /* not known */
+        return 0;
+}
+
+int job_index_copy_ids(const JobIndex *index, uint64_t **ret, size_t *ret_n) {
+        size_t n = index->end - index->first;
+        uint64_t *ids;
+
+        ids = calloc(n > 0 ? n : 1, sizeof(*ids));
+        if (!ids)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                ids[i] = index->items[index->first + i].id;
+        *ret = ids;
+        *ret_n = n;
+        return 0;
+}
+
+void job_index_drop_older(JobIndex *index, uint64_t time, job_index_dropped_t dropped, void *userdata) {
+        uint64_t oldest = UINT64_MAX;
+        size_t kept = index->first;
+
+        if (index->oldest >= time) /* the usual case: nothing is old enough */
+                return;
+        for (size_t i = index->first; i < index->end; i++) {
+                JobIndexItem item = index->items[i];
+
+                if (item.time < time) {
+                        dropped(item.id, userdata);
+                        continue;
+                }
+                if (item.time < oldest)
+                        oldest = item.time;
+                index->items[kept++] = item;
+        }
+        index->end = kept;
+        index->oldest = oldest;
+}
+
+void job_index_drop_down_to(JobIndex *index, size_t n, job_index_dropped_t dropped, void *userdata) {
+        while (index->end - index->first > n)
+                dropped(index->items[index->first++].id, userdata);
+}
