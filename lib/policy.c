@@ -16,14 +16,18 @@ static void strv_free(char **strv) {
         free(strv);
 }
 
-static void section_clear(PolicySection *section) {
+void watch_clear(Watch *watch) {
+        free(watch->name);
+        free(watch->unit);
+        strv_free(watch->exec);
+        *watch = (Watch) { 0 };
+}
+
+void policy_section_clear(PolicySection *section) {
         for (size_t i = 0; i < section->n_users; i++)
                 free(section->users[i].name);
-        for (size_t i = 0; i < section->n_watches; i++) {
-                free(section->watches[i].name);
-                free(section->watches[i].unit);
-                strv_free(section->watches[i].exec);
-        }
+        for (size_t i = 0; i < section->n_watches; i++)
+                watch_clear(&section->watches[i]);
 
         free(section->users);
         free(section->watches);
@@ -32,6 +36,7 @@ static void section_clear(PolicySection *section) {
         strv_free(section->scrub_env);
         free(section->name);
         free(section->file);
+        *section = (PolicySection) { 0 };
 }
 
 Policy *policy_free(Policy *policy) {
@@ -39,7 +44,7 @@ Policy *policy_free(Policy *policy) {
                 return NULL;
 
         for (size_t i = 0; i < policy->n_sections; i++)
-                section_clear(&policy->sections[i]);
+                policy_section_clear(&policy->sections[i]);
 
         free(policy->sections);
         free(policy);

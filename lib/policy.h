@@ -61,6 +61,10 @@ typedef struct Policy {
         size_t n_sections;
 } Policy;
 
+/* Free what the object owns, and leave it empty. */
+void policy_section_clear(PolicySection *section);
+void watch_clear(Watch *watch);
+
 Policy *policy_free(Policy *policy);
 DEFINE_CLEANUP(Policy, policy_free)
 
