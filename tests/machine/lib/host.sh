@@ -55,11 +55,11 @@ host_end() {
         local status=$?
         trap - EXIT INT TERM HUP
         local pid
-        machines_end
         for pid in $(jobs -p); do
                 host_kill_tree "$pid"
         done
         wait 2>/dev/null || true
+        machines_end
         if [[ -n ${KEEP:-} ]]; then
                 say "kept: $WORK"
         else
@@ -85,9 +85,16 @@ host_kill_tree() {
         kill "$1" 2>/dev/null || true
 }
 
-# The first name of "a|b|c" that apt knows.
-host_package_choice() {
+package_is_installed() {
+        [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+# What is missing of "a|b|c": nothing if one is installed, else the first that apt knows.
+host_missing_package() {
         local name
+        for name in ${1//|/ }; do
+                ! package_is_installed "$name" || return 0
+        done
         for name in ${1//|/ }; do
                 if apt-cache show --no-all-versions "$name" >/dev/null 2>&1; then
                         printf '%s\n' "$name"
@@ -104,11 +111,10 @@ package_list() {
 }
 
 host_missing_packages() {
-        local list choice name
+        local list choice
         for list in "$@"; do
                 for choice in $(package_list "$list"); do
-                        name=$(host_package_choice "$choice") || return
-                        [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || printf '%s\n' "$name"
+                        host_missing_package "$choice" || return
                 done
         done
 }

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The model case: a command inside the gateway restarts the gateway by way of cgmove, and lives to tell.
+
+MARKER=/home/alice/marker
+
+set_up() {
+        rm -f "$MARKER"
+}
+
+# escape KILLMODE CALL: the answer must be there before the restart, and everything after it must have happened.
+escape() {
+        local old answered answer
+        gateway_start "$1"
+        old=$(gateway_pid)
+        answer=$("$2" "cgmove run --name escape -- sh -c 'systemctl --user restart $GATEWAY; echo outcome; echo done >$MARKER'") ||
+                fail "no answer: $answer"
+        answered=$(monotonic_now)
+        check_match "$answer" '[0-9]+' "what run says"
+        wait_for gateway_is_new "$old"
+        [[ $answered -le $(gateway_started) ]] || fail "the answer came $answered, after the restart $(gateway_started)"
+        wait_for test -e "$MARKER"
+        check_equal "$(cat "$MARKER")" "done" marker
+        check_outcome
+}
+
+# Another process of the user asks how it went.
+check_outcome() {
+        check_status 0 as alice cgmove wait "$(job_id escape)"
+        check_equal "$(job_field escape result)" "done" result
+        check_contains "$(job_log escape)" outcome log
+}
+
+test_process_stdio() {
+        escape process gateway_call
+}
+
+test_process_descriptors() {
+        escape process gateway_call_strict
+}
+
+test_control_group_stdio() {
+        escape control-group gateway_call
+}
+
+test_control_group_descriptors() {
+        escape control-group gateway_call_strict
+}
+
+test_mixed_stdio() {
+        escape mixed gateway_call
+}
+
+test_mixed_descriptors() {
+        escape mixed gateway_call_strict
+}
+
+# A gateway that waits for its running commands before it stops is not kept from stopping.
+test_no_drain_deadlock() {
+        local old
+        gateway_start mixed --drain
+        old=$(gateway_pid)
+        gateway_call_strict "cgmove run --name drain -- sh -c 'systemctl --user restart $GATEWAY; echo done >$MARKER'"
+        wait_for_within 15 gateway_is_new "$old"
+        wait_for test -e "$MARKER"
+}
+
+# `exec` keeps what the caller waits for: the answer comes from the command itself.
+test_exec_answers_with_the_command() {
+        local answer
+        gateway_start control-group
+        answer=$(gateway_call_strict 'cgmove exec -- sh -c "echo from inside; grep 0:: /proc/self/cgroup"')
+        check_contains "$answer" "from inside"
+        check_match "$answer" 'cgmove@1000\.service/job-[0-9]+'
+}
+
+test_run_leaves_nothing_of_the_gateway() {
+        gateway_start control-group
+        gateway_call_strict "cgmove run --name clean --wait -- sh -c 'ls -l /proc/self/fd; env; grep -E ^Sig /proc/self/status; ps -o sid=,pid= -p \$\$'" >/dev/null
+        local log
+        log=$(job_log clean)
+        check_lacks "$log" OPENCLAW_SERVICE_MARKER
+        check_lacks "$log" NOTIFY_SOCKET
+        check_lacks "$log" "INVOCATION_ID="
+        check_match "$log" 'SigBlk:[[:space:]]+0000000000000000'
+        check_match "$log" 'SigIgn:[[:space:]]+0000000000000000'
+        check_contains "$log" "0 -> /dev/null"
+        check_contains "$log" "XDG_RUNTIME_DIR=/run/user/1000"
+}
+
+test_delay_waits() {
+        gateway_start mixed
+        gateway_call_strict "cgmove run --name delayed --delay 2 -- touch $MARKER"
+        check_no_file "$MARKER"
+        wait_for test -e "$MARKER"
+}

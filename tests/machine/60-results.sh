@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What a job leaves: its output, its status, its record; and the exit statuses and the JSON of the tool.
+
+run() {
+        in_session alice cgmove run "$@"
+}
+
+test_owner_reads_output_and_status() {
+        check_status 0 run --name talker -- sh -c 'echo to stdout; echo to stderr >&2; exit 3'
+        check_status 3 as alice cgmove wait "$(job_id talker)"
+        check_equal "$(job_field talker exit_code)" 3
+        check_equal "$(job_field talker result)" failed
+        check_equal "$(job_log talker)" "$(printf 'to stdout\nto stderr')"
+        check_equal "$(id -Gn alice)" alice "alice's groups"
+}
+
+test_nobody_else_reads_them() {
+        local log id
+        check_status 0 run --name secret -- echo secret
+        id=$(job_id secret)
+        as alice cgmove wait "$id"
+        log=$(job_field secret log)
+        check_status 1 as bob cat "$log"
+        check_status 1 as bob cgmove status "$id"
+        check_lacks "$OUTPUT" secret
+        check_status 1 as bob cgmove logs "$id"
+        check_equal "$(stat -c '%U %a' "$log")" "alice 600"
+        ! as bob ls /var/lib/cgmove || fail "bob can list /var/lib/cgmove"
+        # on the system bus neither command nor log can be seen
+        check_lacks "$(busctl --system --json=short get-property org.cgmove1 /org/cgmove1 org.cgmove1.Manager Version)" secret
+}
+
+test_results_survive_the_daemon() {
+        check_status 4 run --name kept --wait -- sh -c 'echo kept; exit 4'
+        systemctl restart cgmoved.service
+        check_equal "$(job_field kept exit_code)" 4
+        check_contains "$(job_log kept)" kept
+}
+
+test_status_of_run_wait() {
+        check_status 0 run --wait -- true
+        check_status 1 run --wait -- false
+        check_status 42 run --wait -- sh -c 'exit 42'
+        check_status 143 run --wait -- sh -c 'kill -TERM $$'
+        check_status 127 run --wait -- /no/such/command
+        check_status 126 run --wait -- /etc/passwd
+}
+
+test_status_of_exec() {
+        check_status 0 in_session alice cgmove exec -- true
+        check_status 42 in_session alice cgmove exec -- sh -c 'exit 42'
+        check_status 127 in_session alice cgmove exec -- /no/such/command
+        check_status 126 in_session alice cgmove exec -- /etc/passwd
+}
+
+test_signal_is_told() {
+        check_status 0 run --name hit -- sh -c 'kill -KILL $$'
+        check_status 137 as alice cgmove wait "$(job_id hit)"
+        check_equal "$(job_field hit exit_signal)" 9
+}
+
+test_stop() {
+        run --name stopped -- sleep 1000
+        check_status 0 as alice cgmove stop "$(job_id stopped)"
+        check_equal "$(job_field stopped state)" ended
+        check_equal "$(job_field stopped result)" stopped
+}
+
+test_stop_of_one_that_ignores_it() {
+        run --name stubborn -- sh -c 'trap "" TERM; while :; do sleep 0.2; done'
+        check_status 0 as alice cgmove stop "$(job_id stubborn)"
+        check_equal "$(job_field stubborn state)" ended
+}
+
+test_kill_with_a_signal() {
+        run --name caught -- sh -c 'trap "echo caught; exit 5" USR1; while :; do sleep 0.1; done'
+        sleep 0.5
+        check_status 0 as alice cgmove kill "$(job_id caught)" -s USR1
+        wait_for job_has_ended caught
+        check_contains "$(job_log caught)" caught
+}
+
+job_has_ended() {
+        [[ $(job_field "$1" state) == ended ]]
+}
+
+# A daemon of the command lives on in the job after the command: the job goes on, with the status of its command known.
+test_job_lasts_as_long_as_its_processes() {
+        run --name parent -- sh -c 'setsid -f sh -c "sleep 2; echo late"; exit 6'
+        sleep 1
+        check_equal "$(job_field parent state)" running
+        check_status 6 as alice cgmove wait "$(job_id parent)"
+        check_contains "$(job_log parent)" late
+}
+
+test_logs_follow_to_the_end() {
+        run --name ticking -- sh -c 'for i in 1 2 3; do echo tick $i; sleep 0.3; done'
+        check_status 0 timeout 30 "$here/as" alice cgmove logs "$(job_id ticking)" -f
+        check_contains "$OUTPUT" "tick 1"
+        check_contains "$OUTPUT" "tick 3"
+}
+
+test_log_null_and_log_file() {
+        check_status 0 run --wait --log null --name silent -- echo nothing
+        check_status 0 run --wait --log /home/alice/own.log --name own -- echo in my file
+        check_contains "$(cat /home/alice/own.log)" "in my file"
+        rm /home/alice/own.log
+}
+
+test_moved_process_has_no_known_status() {
+        local pid
+        gateway_start process
+        gateway_call "sleep 4249 >/dev/null 2>&1 </dev/null &"
+        pid=$(pgrep -u alice -f -x 'sleep 4249')
+        check_status 0 as alice cgmove move "$pid"
+        local id
+        id=$(list_of alice '[.jobs[] | .id] | max')
+        kill "$pid"
+        check_status 1 as alice cgmove wait "$id"
+        check_equal "$(as alice cgmove status --json "$id" | jq -r .job.result)" ended
+}
+
+# --- JSON ----------------------------------------------------------------------------------------------------------
+
+# check_json COMMAND...: parses and has the schema, whatever its exit status is.
+check_json() {
+        local out
+        out=$("$@" 2>/dev/null) || true
+        check_equal "$(jq .schema <<<"$out")" 1 "schema in $*: $out"
+}
+
+test_json_of_each_verb() {
+        local id
+        gateway_start mixed
+        job_begin json
+        id=$(job_id json)
+        check_json in_session alice cgmove run --json -- true
+        check_json in_session alice cgmove run --json --wait -- true
+        check_json as alice cgmove list --json
+        check_json as alice cgmove list --all --json
+        check_json as alice cgmove status --json "$id"
+        check_json as alice cgmove logs --json "$id"
+        check_json as alice cgmove where --json
+        check_json as alice cgmove where --json "$(cat "$TEST_DIR/shell-json")"
+        check_json as alice cgmove move --json --dry-run "$(cat "$TEST_DIR/shell-json")"
+        check_json as alice cgmove move --json "$(cat "$TEST_DIR/shell-json")"
+        check_json as alice cgmove policy explain --json --from session
+        check_json cgmove policy check --json
+        check_json cgmove policy allow --json alice --from session
+        touch /run/policy-touched
+        id=$(job_id json)
+        check_json as alice cgmove kill --json "$id" -s CONT
+        check_json as alice cgmove stop --json "$id"
+        check_json as alice cgmove wait --json "$id"
+}
+
+test_json_of_a_refusal() {
+        local out
+        out=$(in_session bob cgmove run --json -- true 2>/dev/null) || true
+        check_equal "$(jq .schema <<<"$out")" 1 "schema in: $out"
+}
+
+test_where() {
+        gateway_start mixed
+        job_begin here
+        check_status 0 as alice cgmove where "$(gateway_pid)"
+        check_contains "$OUTPUT" "$GATEWAY"
+        check_status 0 as alice cgmove where "$(cat "$TEST_DIR/shell-here")"
+        check_contains "$OUTPUT" "cgmove@1000.service"
+        check_status 0 in_session alice cgmove where
+        check_match "$OUTPUT" 'session'
+}

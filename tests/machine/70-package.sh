@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# machine: own
+# The package: what it brings, upgrade with live jobs, removal, and a purge that leaves nothing.
+
+apt_install() {
+        apt-get install --yes --no-install-recommends --allow-downgrades "$@"
+}
+
+installed() {
+        [[ $(dpkg-query -W -f '${db:Status-Status}' cgmove 2>/dev/null) == installed ]]
+}
+
+reset() {
+        user_manager_start alice
+        gateway_remove
+        installed || apt_install /opt/cgmove.deb
+        jobs_reset
+        policy_reset
+}
+
+test_exposure() {
+        local said level
+        said=$(systemd-analyze security --no-pager cgmoved.service | tail -n 1)
+        level=$(sed -n 's/.*: \([0-9]*\)\.\([0-9]*\) .*/\1\2/p' <<<"$said")
+        [[ $((10#$level)) -le 25 ]] || fail "$said"
+}
+
+test_units_are_well_formed() {
+        local said
+        said=$(systemd-analyze verify /lib/systemd/system/cgmoved.service /lib/systemd/system/cgmoved.socket \
+                /lib/systemd/system/cgmove@.service 2>&1) || fail "$said"
+        check_lacks "$said" cgmove
+}
+
+test_started_by_the_installation() {
+        systemctl is-active cgmoved.socket
+        systemctl is-enabled cgmoved.socket
+        systemctl is-active cgmoved.service
+        check_equal "$(stat -c '%U %a' /run/cgmove/private)" "root 666"
+        check_equal "$(stat -c '%U %a' /var/lib/cgmove)" "root 700"
+        check_equal "$(stat -c '%U %a' /etc/cgmove/policy.d)" "root 755"
+}
+
+test_upgrade_keeps_jobs() {
+        gateway_start mixed
+        job_begin lasting
+        local old
+        old=$(daemon_pid)
+        apt_install /opt/upgrade.deb
+        check_contains "$(dpkg-query -W cgmove)" later
+        wait_for daemon_is_new "$old"
+        job_check_alive lasting
+        job_check_end lasting
+}
+
+test_needrestart_is_kept_away() {
+        local file
+        file=$(dpkg -L cgmove | grep -F needrestart | tail -n 1)
+        check_file "$file"
+        check_contains "$(cat "$file")" 'cgmove@'
+}
+
+test_removal_from_inside_a_job_is_refused() {
+        touch /run/policy-touched
+        local id
+        check_status 0 systemd-run --quiet --wait --pipe --collect cgmove run --name suicide --wait -- sh -c \
+                'apt-get remove --yes cgmove; dpkg-query -W -f "\${db:Status-Status}" cgmove; echo'
+        installed || fail "removed"
+}
+
+test_removal_ends_jobs_and_says_so() {
+        gateway_start mixed
+        job_begin lasting
+        check_status 0 apt-get remove --yes cgmove
+        check_contains "$OUTPUT" "cgmove@1000.service"
+        wait_for not kill -0 "$(cat "$TEST_DIR/shell-lasting")"
+        check_no_file "$POOL"
+        check_no_file /usr/bin/cgmove
+        # the administrator's files and the results wait for a return
+        check_file "$POLICY_DIR/test.conf"
+        apt_install /opt/cgmove.deb
+        check_equal "$(job_field lasting result)" pool-stopped
+}
+
+left_over() {
+        find /etc /var/lib /run /usr /lib -xdev -iname '*cgmove*' -not -path '/var/lib/dpkg/*' -not -path '/var/lib/apt/*' 2>/dev/null
+        find /run/systemd /run/dbus -iname '*cgmove*' 2>/dev/null
+        systemctl list-units --all --no-legend --plain '*cgmove*'
+}
+
+test_purge_leaves_nothing() {
+        gateway_start mixed
+        job_begin lasting
+        cgmove policy allow bob --from session
+        check_status 0 apt-get purge --yes cgmove
+        wait_for not kill -0 "$(cat "$TEST_DIR/shell-lasting")"
+        check_equal "$(left_over | sort -u)" "" "left over"
+        check_no_file "$POOLS"
+        # what is the user's own stays his
+        check_file /home/alice/.local/state/cgmove
+}

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Builds and tests that need no machine. All of them work on a copy of the sources, $WORK/src, and build outside of it.
+
+BUILD_JOBS=$(nproc)
+
+build_prepare() {
+        host_copy_sources "$WORK/src"
+        cd "$WORK/src"
+        ./autogen.sh
+}
+
+# build_configure NAME OPTION...: a build folder of this name, configured.
+build_configure() {
+        local dir=$WORK/build/$1
+        shift
+        mkdir -p "$dir"
+        cd "$dir"
+        "$WORK/src/configure" --quiet "$@"
+}
+
+# Warnings are errors here, never in a release: hence the flags for make and not for configure, whose probes they would disturb.
+build_make() {
+        make -j "$BUILD_JOBS" CFLAGS="-g -Werror $1" "${@:2}"
+}
+
+build_gcc_sanitizers() {
+        build_configure gcc-sanitizers CC=gcc --enable-asan --enable-ubsan
+        build_make -O1 all
+}
+
+build_clang() {
+        build_configure clang CC=clang
+        build_make -O2 all
+}
+
+build_gcc_analyzer() {
+        build_configure gcc-analyzer CC=gcc --disable-tests
+        build_make "-O1 -fanalyzer" all
+}
+
+build_cppcheck() {
+        cd "$WORK/src"
+        cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr --suppress=missingIncludeSystem \
+                --suppress=unknownMacro --error-exitcode=1 -j "$BUILD_JOBS" -I . lib daemon tools
+}
+
+build_distcheck() {
+        build_configure distcheck CC=gcc
+        make -j "$BUILD_JOBS" distcheck
+}
+
+# The tests of a build; how each one ended is in a .trs file beside it.
+unit_run() {
+        cd "$WORK/build/$1"
+        make -j "$BUILD_JOBS" check CFLAGS="-g -O1 -Werror" \
+                ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
+}
+
+# unit_check NAME: runs and counts them one by one.
+unit_check() {
+        local name=$1 start=$EPOCHREALTIME dir=$WORK/build/$1 log=$LOGS/unit-$1.log file test n=0
+        say "  begun unit/$name"
+        (set -e; unit_run "$name") >"$log" 2>&1 </dev/null &
+        watch_process $! "unit/$name" "$start"
+        wait $! || true
+        while IFS= read -r file; do
+                n=$((n + 1))
+                test=${file#"$dir"/tests/unit/}
+                unit_report "unit/$name/${test%.trs}" "$file"
+        done < <(find "$dir" -name '*.trs' | sort)
+        [[ $n -gt 0 ]] || report_fail "unit/$name" "$(seconds_since "$start")" "$log"
+}
+
+unit_report() {
+        local result
+        result=$(sed -n 's/^:global-test-result: //p' "$2")
+        case $result in
+        PASS) report_pass "$1" - ;;
+        SKIP) say "  skip  $1" ;;
+        *) report_fail "$1" - "${2%.trs}.log" ;;
+        esac
+}
+
+# --- fuzzing: a short time for each target, so that what is found at once is found here -------------------------------
+
+FUZZ_SECONDS=${FUZZ_SECONDS:-20}
+
+fuzz_build() {
+        build_configure fuzz CC=clang --enable-fuzzing --enable-asan --enable-ubsan
+        build_make -O1 all
+}
+
+fuzz_targets() {
+        find "$WORK/build/fuzz/tests/fuzz" -maxdepth 1 -type f -executable -name 'fuzz-*' -printf '%f\n' | sort
+}
+
+fuzz_run() {
+        local target=$1 corpus=$WORK/fuzz/$1 seeds
+        mkdir -p "$corpus"
+        cd "$corpus"
+        for seeds in "$WORK/src/tests/fuzz/corpus/${target#fuzz-}" "$WORK/src/tests/fuzz/corpus-${target#fuzz-}"; do
+                [[ ! -d $seeds ]] || set -- "$@" "$seeds"
+        done
+        "$WORK/build/fuzz/tests/fuzz/$target" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+                "$corpus" "${@:2}"
+}
+
+# Two at a time on two processors.
+fuzz_check() {
+        local target
+        local -a batch=()
+        for target in $(fuzz_targets); do
+                selected "fuzz/$target" || continue
+                task_start "fuzz/$target" fuzz_run "$target" >/dev/null
+                batch+=("fuzz/$target")
+                if [[ ${#batch[@]} -ge $BUILD_JOBS ]]; then
+                        fuzz_collect "${batch[@]}"
+                        batch=()
+                fi
+        done
+        fuzz_collect "${batch[@]}"
+}
+
+fuzz_collect() {
+        local name
+        for name in "$@"; do
+                task_wait "$name" || true
+        done
+}
+
+# --- man pages ------------------------------------------------------------------------------------------------------
+
+man_lint() {
+        local page=$1 said
+        mandoc -T lint -W warning "$page"
+        said=$(MANWIDTH=80 man --warnings -E UTF-8 -Tutf8 -l "$page" 2>&1 >/dev/null)
+        [[ -z $said ]] || { printf '%s\n' "$said"; return 1; }
+}
+
+man_check() {
+        local page
+        for page in "$WORK"/src/man/*.[1-8]; do
+                [[ -e $page ]] && selected "man/$(basename "$page")" || continue
+                task "man/$(basename "$page")" man_lint "$page" || true
+        done
+}
