@@ -36,7 +36,7 @@ test_exec_falls_back_only_when_told() {
 
 test_shipped_policy_refuses_everybody() {
         touch /run/policy-touched
-        rm -rf "$POLICY_DIR"/*
+        rm -rf "${POLICY_DIR:?}"/*
         policy_reload
         check_status 77 in_session alice cgmove run -- true
         check_contains "$OUTPUT" 'cgmove policy allow alice --from session'

@@ -89,7 +89,7 @@ test_start_with_a_bad_file() {
 
 test_allow_writes_what_works() {
         touch /run/policy-touched
-        rm -rf "$POLICY_DIR"/*
+        rm -rf "${POLICY_DIR:?}"/*
         policy_reload
         gateway_start mixed
         check_status 77 gateway_call "cgmove run --name allowed -- true"
@@ -105,7 +105,7 @@ test_allow_writes_what_works() {
 
 test_allow_twice_is_no_error() {
         touch /run/policy-touched
-        rm -rf "$POLICY_DIR"/*
+        rm -rf "${POLICY_DIR:?}"/*
         check_status 0 cgmove policy allow alice --from session
         check_status 0 cgmove policy allow alice --from session
         check_status 0 cgmove policy allow bob --from session

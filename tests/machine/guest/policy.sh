@@ -32,7 +32,7 @@ policy_reset() {
         if [[ $(ls -A "$POLICY_DIR") == test.conf && $(cat "$POLICY_DIR/test.conf") == "$wanted" && ! -e /run/policy-touched ]]; then
                 return 0
         fi
-        rm -rf "$POLICY_DIR"/*
+        rm -rf "${POLICY_DIR:?}"/*
         [[ ! -e /run/cgmove.conf.shipped ]] || cp /run/cgmove.conf.shipped /etc/cgmove/cgmove.conf
         policy_write test <<<"$wanted"
         policy_reload
@@ -42,7 +42,7 @@ policy_reset() {
 # policy_only TEXT: nothing else is allowed in this test.
 policy_only() {
         touch /run/policy-touched
-        rm -rf "$POLICY_DIR"/*
+        rm -rf "${POLICY_DIR:?}"/*
         policy_write test
         policy_reload
 }

@@ -13,7 +13,7 @@ as() {
         local user=$1
         shift
         (
-                cd "/home/$user"
+                cd "/home/$user" || exit
                 mapfile -t environment < <(user_environment "$user")
                 exec setpriv --reuid="$user" --regid="$user" --init-groups -- env -i "${environment[@]}" "$@"
         )

@@ -104,7 +104,7 @@ task_start() {
 
 # Returns the status of the task and counts it as a test.
 task_wait() {
-        local name=$1 base=$LOGS/${1//\//-} status=1 seconds=?
+        local name=$1 base=$LOGS/${1//\//-} status=1 seconds="?"
         watch_process "${TASK_PID[$name]}" "$name" "${TASK_START[$name]}"
         wait "${TASK_PID[$name]}" || true
         unset "TASK_PID[$name]"
