@@ -145,12 +145,6 @@ static void tell_waiters(Job *job, const JobRecord *record) {
         }
 }
 
-static bool keeper_is_gone(const Job *job) {
-        CgroupEvents events;
-
-        return cgroup_get_events(pool_fd(job->pool), "keeper/cgroup.events", &events) < 0 || !events.populated;
-}
-
 /* FD: its group, -1 if systemd has removed that already. */
 static const char *job_get_result(const Job *job, int fd) {
         const JobRecord *record = job->record;
@@ -158,7 +152,7 @@ static const char *job_get_result(const Job *job, int fd) {
 
         if (job->result)
                 return job->result;
-        if (keeper_is_gone(job))
+        if (pool_keeper_is_gone(job->pool))
                 return CGMOVE_RESULT_POOL_STOPPED;
         if (fd >= 0 && cgroup_read_key(fd, "memory.events", "oom_kill", &n_oom_kills) >= 0 && n_oom_kills > 0)
                 return CGMOVE_RESULT_OOM;
