@@ -25,7 +25,7 @@
 #define PATH_LENGTH 512
 
 /* The path behind "0::" in /proc/self/cgroup; lines of v1 hierarchies are skipped. */
-static int read_own_group(size_t size, char ret[size]) {
+static int read_own_group(char *ret, size_t size) {
         _cleanup_fclose_ FILE *file = fopen("/proc/self/cgroup", "re");
         char line[PATH_LENGTH];
 
@@ -49,7 +49,7 @@ static int open_own_group(int *ret) {
         char group[PATH_LENGTH], path[PATH_LENGTH + sizeof(CGROUP_ROOT)];
         int r, fd;
 
-        r = read_own_group(sizeof(group), group);
+        r = read_own_group(group, sizeof(group));
         if (r < 0)
                 return r;
         /* not anywhere but in our unit: the path says it, and so the group is one that systemd has delegated */

@@ -35,7 +35,7 @@ struct Pool {
         SystemdPoolLimits limits; /* while it is being started */
         SystemdCall *call;
         sd_event_source *timer; /* idle, or (TREE_DIRECT, and failures) the next step out of the loop */
-        TAILQ_HEAD(, PoolWait) waits; /* first come, first told */;
+        TAILQ_HEAD(, PoolWait) waits; /* first come, first told */
 };
 
 struct PoolSet {

@@ -131,10 +131,13 @@ static int set_limits_send(SystemdCall *call) {
         r = sd_bus_message_open_container(message, 'a', "(sv)");
         if (r < 0)
                 return r;
-        r = sd_bus_message_append(message, "(sv)(sv)", "TasksMax", "t", limits->tasks_max, "MemoryMax", "t",
-                                  limits->memory_max);
-        if (r >= 0 && limits->cpu_weight != LIMIT_NONE)
+        /* in the order of the alphabet: systemd 252 compares its list of drop-ins with the sorted one on the disk, and
+         * wants a reload where they differ */
+        if (limits->cpu_weight != LIMIT_NONE)
                 r = sd_bus_message_append(message, "(sv)", "CPUWeight", "t", limits->cpu_weight);
+        if (r >= 0)
+                r = sd_bus_message_append(message, "(sv)(sv)", "MemoryMax", "t", limits->memory_max, "TasksMax", "t",
+                                          limits->tasks_max);
         if (r < 0)
                 return r;
         r = sd_bus_message_close_container(message);
