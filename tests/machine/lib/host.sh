@@ -60,6 +60,7 @@ host_end() {
         done
         wait 2>/dev/null || true
         machines_end
+        host_unmount_work
         if [[ -n ${KEEP:-} ]]; then
                 say "kept: $WORK"
         else
@@ -67,6 +68,14 @@ host_end() {
         fi
         [[ -z ${REPORT_SUMMARY:-} ]] || host_summary || status=1
         exit "$status"
+}
+
+# What a part that failed has left mounted below the working folder, the innermost first.
+host_unmount_work() {
+        local mount
+        awk -v dir="$WORK/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | tac | while IFS= read -r mount; do
+                umount "$mount" 2>/dev/null || umount --lazy "$mount" || true
+        done
 }
 
 # The last line of all; nothing may follow it.

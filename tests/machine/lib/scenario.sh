@@ -24,7 +24,7 @@ scenario_wants_own_machine() {
 scenario_selected() {
         local suite=$1 file=$2 test
         for test in $(scenario_tests "$file"); do
-                ! selected "$(suite_number "$suite")/$(scenario_name "$file")/$test" || printf 'test_%s\n' "$test"
+                ! selected "$(suite_number "$suite")/$(scenario_name "$file")/$test" || printf '%s\n' "$test"
         done
 }
 
