@@ -116,7 +116,7 @@ bool rate_take(RateTable *table, uint64_t key, uint32_t count, uint64_t per, uin
 
         full_at = found->full_at > now ? found->full_at : now;
         if (full_at > now + burst) /* an empty bucket of a slower rate, before a reload */
-                full_at = now + burst;
+                found->full_at = full_at = now + burst;
         if (full_at + each > now + burst) {
                 *ret_wait = full_at + each - (now + burst);
                 return false;
