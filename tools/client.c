@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/client.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/protocol.h"
+#include "tools/connect.h"
+#include "tools/status.h"
+
+#define PAUSE_FIRST UINT64_C(20000) /* microseconds between two tries, doubled each time */
+#define PAUSE_MAX UINT64_C(1000000)
+
+struct Client {
+        sd_bus *bus;
+};
+
+typedef struct Answer {
+        sd_bus_message *message;
+} Answer;
+
+static int fail_connection(int error, Failure *failure) {
+        int r;
+
+        if (error == -EPERM)
+                return failure_set(failure, STATUS_UNAVAILABLE, "NoDaemon",
+                                   "The socket " CGMOVE_PRIVATE_SOCKET " is not root's, so it is not trusted.");
+        if (!connect_error_is_away(error))
+                return failure_errno(failure, error, "Cannot talk to cgmoved");
+        r = failure_set(failure, STATUS_UNAVAILABLE, "NoDaemon",
+                        "The daemon cgmoved cannot be reached (%s); 'systemctl start cgmoved.socket' as root starts it.",
+                        strerror(-error));
+        failure->lost = true;
+        return r;
+}
+
+int client_bad_message(int error, Failure *failure) {
+        if (error == -EINVAL)
+                return failure_set(failure, STATUS_USAGE, "InvalidArgument", "An argument is not valid UTF-8.");
+        return failure_errno(failure, error, "Cannot make or read a message of cgmoved");
+}
+
+int client_connect(Client **ret, Failure *failure) {
+        _cleanup_(client_freep) Client *client = NULL;
+        int fd, r;
+
+        client = calloc(1, sizeof(*client));
+        if (!client)
+                return failure_errno(failure, ENOMEM, "Cannot connect");
+        r = sd_bus_new(&client->bus);
+        if (r < 0)
+                return fail_connection(r, failure);
+        fd = connect_private(CGMOVE_PRIVATE_SOCKET);
+        if (fd < 0)
+                return fail_connection(fd, failure);
+        r = sd_bus_set_fd(client->bus, fd, fd);
+        if (r < 0) {
+                (void) close(fd);
+                return fail_connection(r, failure);
+        }
+        r = sd_bus_start(client->bus);
+        if (r < 0)
+                return fail_connection(r, failure);
+        *ret = TAKE_PTR(client);
+        return 0;
+}
+
+Client *client_free(Client *client) {
+        if (!client)
+                return NULL;
+        (void) sd_bus_close_unref(client->bus);
+        free(client);
+        return NULL;
+}
+
+int client_message(Client *client, uint64_t job, const char *member, sd_bus_message **ret, Failure *failure) {
+        const char *interface = job > 0 ? CGMOVE_JOB_INTERFACE : CGMOVE_MANAGER_INTERFACE;
+        char path[64] = CGMOVE_PATH;
+        int r;
+
+        if (job > 0)
+                (void) snprintf(path, sizeof(path), CGMOVE_JOB_PREFIX "/%" PRIu64, job);
+        r = sd_bus_message_new_method_call(client->bus, ret, NULL, path, interface, member);
+        return r < 0 ? client_bad_message(r, failure) : 0;
+}
+
+static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Answer *answer = userdata;
+
+        answer->message = sd_bus_message_ref(message);
+        return 1;
+}
+
+static int wait_for_answer(Client *client, const Answer *answer, Progress *progress) {
+        while (!answer->message) {
+                int r = sd_bus_process(client->bus, NULL);
+
+                if (r < 0)
+                        return r;
+                if (r > 0)
+                        continue;
+                r = sd_bus_wait(client->bus, progress && progress->enabled ? PROGRESS_INTERVAL : UINT64_MAX);
+                if (r < 0 && r != -EINTR)
+                        return r;
+                progress_tick(progress);
+        }
+        return 0;
+}
+
+/* What sd-bus says itself, in the place of an answer, when there will be none. */
+static bool is_no_answer(const char *name) {
+        return strcmp(name, SD_BUS_ERROR_NO_REPLY) == 0 || strcmp(name, SD_BUS_ERROR_TIMEOUT) == 0 ||
+               strcmp(name, SD_BUS_ERROR_DISCONNECTED) == 0;
+}
+
+static int fail_answer(Client *client, sd_bus_message *answer, Failure *failure) {
+        static const char prefix[] = "org.cgmove1.Error.";
+        const sd_bus_error *error = sd_bus_message_get_error(answer);
+        const char *dot;
+
+        if (is_no_answer(error->name)) {
+                if (!sd_bus_is_open(client->bus))
+                        return fail_connection(-ECONNRESET, failure);
+                return failure_set(failure, STATUS_UNAVAILABLE, "Timeout", "The daemon cgmoved did not answer in time.");
+        }
+        dot = strrchr(error->name, '.');
+        return failure_set(failure, status_from_error(error->name),
+                           strncmp(error->name, prefix, strlen(prefix)) == 0 && dot ? dot + 1 : error->name, "%s",
+                           error->message && error->message[0] ? error->message : error->name);
+}
+
+int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progress *progress, sd_bus_message **ret,
+                Failure *failure) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *received = NULL;
+        sd_bus_slot *slot = NULL;
+        Answer answer = { .message = NULL };
+        int r;
+
+        r = sd_bus_call_async(client->bus, &slot, message, on_answer, &answer, timeout);
+        if (r >= 0)
+                r = wait_for_answer(client, &answer, progress);
+        sd_bus_slot_unref(slot);
+        progress_end(progress);
+        received = answer.message;
+        if (r < 0)
+                return fail_connection(r, failure);
+        if (sd_bus_message_is_method_error(received, NULL))
+                return fail_answer(client, received, failure);
+        *ret = TAKE_PTR(received);
+        return 0;
+}
+
+static int call_once(Client **client, client_build_t build, void *userdata, uint64_t timeout, Progress *progress,
+                     sd_bus_message **ret, Failure *failure) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+        int r = 0;
+
+        if (!*client)
+                r = client_connect(client, failure);
+        if (r == 0)
+                r = build(*client, userdata, &message, failure);
+        if (r == 0)
+                r = client_call(*client, message, timeout, progress, ret, failure);
+        return r;
+}
+
+static void pause_before_retry(uint64_t usec) {
+        const struct timespec t = { .tv_sec = (time_t) (usec / 1000000), .tv_nsec = (long) (usec % 1000000) * 1000 };
+
+        (void) nanosleep(&t, NULL);
+}
+
+int client_call_again(Client **client, client_build_t build, void *userdata, uint64_t timeout, uint64_t give_up,
+                      Progress *progress, sd_bus_message **ret, Failure *failure) {
+        uint64_t pause = PAUSE_FIRST, lost_since = 0;
+
+        for (;;) {
+                uint64_t start = now_monotonic();
+                int r = call_once(client, build, userdata, timeout, progress, ret, failure);
+
+                if (r == 0 || !(failure->lost || failure->status == STATUS_TRY_AGAIN))
+                        return r;
+                if (failure->lost)
+                        *client = client_free(*client);
+                /* a call that was waiting for long was answered by a daemon that was there: count from now */
+                if (lost_since == 0 || now_monotonic() - start > PAUSE_MAX) {
+                        lost_since = now_monotonic();
+                        pause = PAUSE_FIRST;
+                }
+                if (now_monotonic() - lost_since >= give_up)
+                        return r;
+                progress_tick(progress);
+                pause_before_retry(pause);
+                pause = pause * 2 < PAUSE_MAX ? pause * 2 : PAUSE_MAX;
+        }
+}
+
+typedef struct JobCall {
+        uint64_t id;
+        const char *member;
+} JobCall;
+
+static int build_job_call(Client *client, void *userdata, sd_bus_message **ret, Failure *failure) {
+        const JobCall *call = userdata;
+        int r;
+
+        r = client_message(client, call->id, call->member, ret, failure);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_append(*ret, "a{sv}", 0);
+        return r < 0 ? client_bad_message(r, failure) : 0;
+}
+
+int client_call_job(Client **client, uint64_t id, const char *member, uint64_t timeout, uint64_t give_up,
+                    Progress *progress, sd_bus_message **ret, Failure *failure) {
+        JobCall call = { .id = id, .member = member };
+
+        return client_call_again(client, build_job_call, &call, timeout, give_up, progress, ret, failure);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/failure.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/output.h"
+#include "tools/status.h"
+
+static void set_code(Failure *failure, const char *code) {
+        (void) snprintf(failure->code, sizeof(failure->code), "%s", code);
+}
+
+int failure_set(Failure *failure, int status, const char *code, const char *format, ...) {
+        va_list ap;
+
+        *failure = (Failure) { .status = status };
+        set_code(failure, code);
+        va_start(ap, format);
+        (void) vsnprintf(failure->message, sizeof(failure->message), format, ap);
+        va_end(ap);
+        return status;
+}
+
+int failure_errno(Failure *failure, int error, const char *what, ...) {
+        size_t n;
+        va_list ap;
+
+        *failure = (Failure) { .status = STATUS_FAILED };
+        set_code(failure, "Failed");
+        va_start(ap, what);
+        (void) vsnprintf(failure->message, sizeof(failure->message), what, ap);
+        va_end(ap);
+        n = strlen(failure->message);
+        (void) snprintf(failure->message + n, sizeof(failure->message) - n, ": %s.", strerror(error < 0 ? -error : error));
+        return failure->status;
+}
+
+int failure_print(const Failure *failure, bool json) {
+        (void) fputs("cgmove: ", stderr);
+        output_text(stderr, failure->message);
+        (void) fputc('\n', stderr);
+        if (json)
+                (void) output_json(json_pack("{s:{s:s, s:s%, s:i}}", "error", "code", failure->code, "message",
+                                             failure->message, strlen(failure->message), "exit_status",
+                                             failure->status));
+        return failure->status;
+}
+
+int usage_error(const char *verb, const char *format, ...) {
+        char text[512];
+        va_list ap;
+
+        va_start(ap, format);
+        (void) vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        (void) fprintf(stderr, "cgmove%s%s: ", verb[0] ? " " : "", verb);
+        output_text(stderr, text);
+        (void) fprintf(stderr, "; see 'cgmove%s%s --help'.\n", verb[0] ? " " : "", verb);
+        return STATUS_USAGE;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A job as the daemon tells it: the dictionary of GetJob() and ListJobs(), see org.cgmove1(5). */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+#include "lib/cleanup.h"
+#include "tools/client.h"
+#include "tools/failure.h"
+
+typedef struct Job {
+        sd_bus_message *message; /* holds the strings */
+        uint64_t id;
+        uint64_t uid;
+        uint64_t created; /* CLOCK_REALTIME, microseconds */
+        uint64_t ended;   /* 0: it runs */
+        uint64_t status_known;
+        uint64_t exit_code;
+        uint64_t exit_signal;
+        uint64_t tasks_max, memory_max, runtime_max; /* UINT64_MAX: none */
+        uint64_t cpu_weight;                         /* 0: default */
+        uint64_t tasks, memory_current, cpu_usage;   /* UINT64_MAX: not known */
+        uint64_t log_max;                            /* bytes; UINT64_MAX: not known or none */
+        const char *invocation_id, *name, *kind, *state, *result, *source, *section, *command, *log, *control_group;
+        const uint32_t *processes;
+        size_t n_processes;
+        char **scrub_environment; /* NULL-terminated, or NULL */
+        char **limits_missing;    /* the same */
+} Job;
+
+/* Reads one a{sv} at the place MESSAGE is at. Returns 0, or a negative errno; on success the caller calls job_done(). */
+int job_read(sd_bus_message *message, Job *ret);
+void job_done(Job *job);
+
+bool job_is_running(const Job *job);
+
+/* The word for a table: "running", or the result. */
+const char *job_state_word(const Job *job);
+
+/* The exit status a command's end is told with: its own, 128 + signal, or STATUS_OWN_FAILURE if none is known. */
+int job_exit_status(const Job *job);
+
+/* "done", "exit status 3", "killed by SIGTERM", "stopped", ... */
+void job_describe_end(const Job *job, char *buffer, size_t size);
+
+/* The object of cgmove(1), "JSON". NULL: out of memory. */
+json_t *job_to_json(const Job *job);
+
+typedef struct JobList {
+        Job *jobs;
+        size_t n;
+} JobList;
+
+void job_list_done(JobList *list);
+
+/* These return 0, or an exit status with FAILURE filled. GIVE_UP as in client_call_again(). */
+int job_get(Client **client, uint64_t id, uint64_t give_up, Job *ret, Failure *failure);
+int job_list_get(Client **client, bool all, JobList *ret, Failure *failure);
+
+/* The id for what a user wrote: a number, or the name of exactly one running job of his; if none runs, of exactly one
+ * that has ended. */
+int job_find(Client **client, const char *word, uint64_t *ret, Failure *failure);

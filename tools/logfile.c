@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/logfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "tools/status.h"
+
+#define ADVICE "; give --log=FILE or --log=null"
+
+static const char *home_directory(void) {
+        const char *home = getenv("HOME");
+        const struct passwd *user;
+
+        if (home && home[0] == '/')
+                return home;
+        user = getpwuid(geteuid());
+        return user && user->pw_dir[0] == '/' ? user->pw_dir : NULL;
+}
+
+/* mkdir -p; PATH is changed for the time of the call. */
+static int make_directories(char *path) {
+        for (char *p = path + 1;; p++) {
+                char c = *p;
+
+                if (c != '/' && c != 0)
+                        continue;
+                *p = 0;
+                if (mkdir(path, 0700) < 0 && errno != EEXIST && access(path, F_OK) < 0) {
+                        int r = -errno;
+                        *p = c;
+                        return r;
+                }
+                *p = c;
+                if (c == 0)
+                        return 0;
+        }
+}
+
+static bool is_below(const char *path, const char *directory) {
+        size_t n = strlen(directory);
+
+        while (n > 0 && directory[n - 1] == '/')
+                n--;
+        return n > 0 && strncmp(path, directory, n) == 0 && (path[n] == '/' || path[n] == 0);
+}
+
+/* The runtime directory goes with the last logout, and all of /run with the machine. */
+static int refuse_runtime(const char *path, Failure *failure) {
+        const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+        if (!is_below(path, "/run") && !(runtime && runtime[0] == '/' && is_below(path, runtime)))
+                return 0;
+        return failure_set(failure, STATUS_FAILED, "Failed",
+                           "%s is in the runtime directory, which goes with the last logout" ADVICE ".", path);
+}
+
+static int check_directory(const char *path, Failure *failure) {
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return failure_errno(failure, errno, "Cannot use the log folder %s" ADVICE, path);
+        if (st.st_uid != geteuid() || (st.st_mode & 022) != 0)
+                return failure_set(failure, STATUS_FAILED, "Failed",
+                                   "The log folder %s is not yours alone to write" ADVICE ".", path);
+        if (access(path, W_OK | X_OK) < 0)
+                return failure_errno(failure, errno, "Cannot write to the log folder %s" ADVICE, path);
+        return refuse_runtime(path, failure);
+}
+
+int logfile_directory(char ret[static PATH_MAX], Failure *failure) {
+        const char *state = getenv("XDG_STATE_HOME"), *home = home_directory();
+        char path[PATH_MAX - 64];
+        int n, r;
+
+        if (state && state[0] == '/')
+                n = snprintf(path, sizeof(path), "%s/cgmove", state);
+        else if (home)
+                n = snprintf(path, sizeof(path), "%s/.local/state/cgmove", home);
+        else
+                return failure_set(failure, STATUS_FAILED, "Failed", "No home directory is known for the log" ADVICE ".");
+        if (n >= (int) sizeof(path))
+                return failure_errno(failure, ENAMETOOLONG, "Cannot use the log folder" ADVICE);
+        r = make_directories(path);
+        if (r < 0)
+                return failure_errno(failure, r, "Cannot make the log folder %s" ADVICE, path);
+        if (!realpath(path, ret))
+                return failure_errno(failure, errno, "Cannot use the log folder %s" ADVICE, path);
+        return check_directory(ret, failure);
+}
+
+int logfile_create(const char *directory, uint64_t id, char path[static PATH_MAX], int *ret_fd, Failure *failure) {
+        int fd;
+
+        if (snprintf(path, PATH_MAX, "%s/job-%" PRIu64 ".log", directory, id) >= PATH_MAX)
+                return failure_errno(failure, ENAMETOOLONG, "Cannot make the log");
+        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return failure_errno(failure, errno, "Cannot make the log %s", path);
+        *ret_fd = fd;
+        return 0;
+}
+
+int logfile_absolute(const char *word, char ret[static PATH_MAX], Failure *failure) {
+        const char *slash = strrchr(word, '/'), *name = slash ? slash + 1 : word;
+        char folder[PATH_MAX];
+        size_t n;
+
+        if (!name[0] || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strlen(word) >= sizeof(folder))
+                return failure_set(failure, STATUS_USAGE, "InvalidArgument", "\"%s\" is no name of a log file.", word);
+        (void) snprintf(folder, sizeof(folder), "%.*s", slash ? (int) (slash - word) + 1 : 1, slash ? word : ".");
+        if (!realpath(folder, ret))
+                return failure_errno(failure, errno, "Cannot use %s as log", word);
+        n = strcmp(ret, "/") == 0 ? 0 : strlen(ret);
+        if (n + 1 + strlen(name) >= PATH_MAX)
+                return failure_errno(failure, ENAMETOOLONG, "Cannot use %s as log", word);
+        (void) sprintf(ret + n, "/%s", name);
+        return refuse_runtime(ret, failure);
+}
+
+/* O_NONBLOCK: opening a FIFO or a device must not wait. */
+static int open_regular(const char *path, int flags, uid_t uid, int *ret_fd, Failure *failure) {
+        _cleanup_close_ int fd = -1;
+        struct stat st;
+
+        fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+        if (fd < 0 && errno == ELOOP)
+                return failure_set(failure, STATUS_FAILED, "Failed", "%s is a link, which is not followed.", path);
+        if (fd < 0)
+                return failure_errno(failure, errno, "Cannot open the log %s", path);
+        if (fstat(fd, &st) < 0)
+                return failure_errno(failure, errno, "Cannot open the log %s", path);
+        if (!S_ISREG(st.st_mode) || st.st_uid != uid)
+                return failure_set(failure, STATUS_FAILED, "Failed",
+                                   "%s is not a regular file that belongs to the owner of the job.", path);
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+int logfile_open(const char *path, int *ret_fd, Failure *failure) {
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        r = open_regular(path, O_RDWR | O_CREAT, geteuid(), &fd, failure);
+        if (r != 0)
+                return r;
+        if (ftruncate(fd, 0) < 0) /* not with O_TRUNC, which would be before the checks */
+                return failure_errno(failure, errno, "Cannot empty the log %s", path);
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+int logfile_open_read(const char *path, uid_t uid, int *ret_fd, Failure *failure) {
+        return open_regular(path, O_RDONLY, uid, ret_fd, failure);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/pidfd.h"
+#include "lib/protocol.h"
+#include "tools/arguments.h"
+#include "tools/client.h"
+#include "tools/failure.h"
+#include "tools/job.h"
+#include "tools/move-call.h"
+#include "tools/options.h"
+#include "tools/output.h"
+#include "tools/status.h"
+#include "tools/verbs.h"
+
+static const char help[] =
+        "Usage: cgmove move [OPTION...] PID...\n\n"
+        "Moves running processes of yours into one job; all of them, or none if one is refused.\n\n"
+        "  -n, --name=NAME  name the job\n"
+        "      --tree       with all their descendants\n"
+        "      --dry-run    move nothing, show what would be allowed\n"
+        "      --json       print JSON\n"
+        "  -h, --help       show this help\n";
+
+typedef struct Arguments {
+        const char *name;
+        bool tree;
+        bool dry_run;
+        bool json;
+} Arguments;
+
+typedef struct Targets {
+        int pidfds[CGMOVE_PROCESSES_MAX];
+        pid_t pids[CGMOVE_PROCESSES_MAX];
+        size_t n;
+} Targets;
+
+static void targets_done(Targets *targets) {
+        for (size_t i = 0; i < targets->n; i++)
+                (void) close(targets->pidfds[i]);
+}
+
+static int add_target(Targets *targets, pid_t pid, Failure *failure) {
+        int fd;
+
+        for (size_t i = 0; i < targets->n; i++)
+                if (targets->pids[i] == pid)
+                        return 0;
+        if (targets->n >= CGMOVE_PROCESSES_MAX)
+                return failure_set(failure, STATUS_USAGE, "InvalidArgument", "More than %d processes; move them in parts.",
+                                   CGMOVE_PROCESSES_MAX);
+        fd = pidfd_open_process(pid);
+        if (fd == -ESRCH || fd == -EINVAL)
+                return failure_set(failure, STATUS_FAILED, "NoSuchProcess", "There is no process %d; nothing was moved.",
+                                   (int) pid);
+        if (fd < 0)
+                return failure_errno(failure, fd, "Cannot open process %d", (int) pid);
+        targets->pidfds[targets->n] = fd;
+        targets->pids[targets->n++] = pid;
+        return 0;
+}
+
+/* --- dry run ---------------------------------------------------------------------------------------------------- */
+
+typedef struct Check {
+        uint32_t pid;
+        int allowed;
+        const char *command, *source, *section, *error, *message;
+} Check;
+
+static int read_check_field(sd_bus_message *m, const char *key, Check *check) {
+        const struct {
+                const char *key;
+                const char **to;
+        } texts[] = {
+                { "Command", &check->command }, { "Source", &check->source },   { "Section", &check->section },
+                { "Error", &check->error },     { "Message", &check->message },
+        };
+
+        if (strcmp(key, "Pid") == 0)
+                return sd_bus_message_read(m, "v", "u", &check->pid);
+        if (strcmp(key, "Allowed") == 0)
+                return sd_bus_message_read(m, "v", "b", &check->allowed);
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                if (strcmp(key, texts[i].key) == 0)
+                        return sd_bus_message_read(m, "v", "s", texts[i].to);
+        return sd_bus_message_skip(m, "v");
+}
+
+/* Returns 1 with the next one, 0 at the end, or a negative errno. */
+static int read_check(sd_bus_message *m, Check *ret) {
+        const char *key;
+        int r;
+
+        *ret = (Check) { .command = "", .source = "", .section = "", .error = "", .message = "" };
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r <= 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = sd_bus_message_read_basic(m, 's', &key);
+                if (r >= 0)
+                        r = read_check_field(m, key, ret);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : 1;
+}
+
+static int add_row(Table *table, const Check *check) {
+        char pid[16], verdict[256];
+        const char *cells[TABLE_COLUMNS_MAX] = { pid, check->allowed ? "yes" : "no", check->source, verdict, check->command };
+
+        (void) snprintf(pid, sizeof(pid), "%" PRIu32, check->pid);
+        if (check->section[0])
+                (void) snprintf(verdict, sizeof(verdict), "section \"%s\"", check->section);
+        else
+                (void) snprintf(verdict, sizeof(verdict), "%s", "none");
+        return table_add(table, cells);
+}
+
+static json_t *check_to_json(const Check *check) {
+        const char *dot = strrchr(check->error, '.');
+
+        return json_pack("{s:i, s:b, s:o, s:o, s:o, s:o, s:o}", "pid", (int) check->pid, "allowed", check->allowed,
+                         "command", output_json_text(check->command), "source", output_json_text(check->source),
+                         "section", output_json_text(check->section), "code", output_json_text(dot ? dot + 1 : ""),
+                         "message", output_json_text(check->message));
+}
+
+/* Reads the answer into TABLE and ARRAY, and prints the sentences of what is refused. Returns 0, or the status of the first refusal,
+ * or a negative errno. */
+static int read_checks(sd_bus_message *m, Table *table, json_t *array) {
+        int r, status = 0;
+        Check check;
+
+        r = sd_bus_message_enter_container(m, 'a', "a{sv}");
+        while (r >= 0 && (r = read_check(m, &check)) > 0) {
+                if (!check.allowed && status == 0)
+                        status = check.error[0] ? status_from_error(check.error) : STATUS_REFUSED;
+                if (add_row(table, &check) < 0 || json_array_append_new(array, check_to_json(&check)) < 0)
+                        return -ENOMEM;
+                if (!check.allowed) {
+                        (void) fprintf(stderr, "cgmove: Process %" PRIu32 ": ", check.pid);
+                        output_text(stderr, check.message);
+                        (void) fputc('\n', stderr);
+                }
+        }
+        return r < 0 ? r : status;
+}
+
+static int print_checks(sd_bus_message *answer, bool json, Failure *failure) {
+        static const char *const headings[] = { "PID", "ALLOWED", "FROM", "RULE", "COMMAND", NULL };
+        _cleanup_(table_freep) Table *table = NULL;
+        json_t *array = json_array();
+        int r;
+
+        r = array ? table_new(headings, &table) : -ENOMEM;
+        if (r >= 0)
+                r = read_checks(answer, table, array);
+        if (r < 0) {
+                json_decref(array);
+                return client_bad_message(r, failure);
+        }
+        if (json)
+                return output_json(json_pack("{s:o}", "processes", array)) ?: r;
+        json_decref(array);
+        table_print(table);
+        return output_finish(r);
+}
+
+static int dry_run(const Arguments *arguments, const Targets *targets, Failure *failure) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *answer = NULL;
+        _cleanup_(client_freep) Client *client = NULL;
+        int r;
+
+        r = client_connect(&client, failure);
+        if (r == 0)
+                r = client_message(client, 0, "Check", &message, failure);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_open_container(message, 'a', "h");
+        for (size_t i = 0; r >= 0 && i < targets->n; i++)
+                r = sd_bus_message_append_basic(message, 'h', &targets->pidfds[i]);
+        if (r >= 0)
+                r = sd_bus_message_close_container(message);
+        if (r >= 0)
+                r = sd_bus_message_append(message, "a{sv}", 1, "tree", "b", (int) arguments->tree);
+        if (r < 0)
+                return client_bad_message(r, failure);
+        r = client_call(client, message, CLIENT_TIMEOUT, NULL, &answer, failure);
+        return r != 0 ? r : print_checks(answer, arguments->json, failure);
+}
+
+/* --- the move ---------------------------------------------------------------------------------------------------- */
+
+static int print_moved(Client **client, const Arguments *arguments, uint64_t id, Failure *failure) {
+        Job job;
+        int r;
+
+        r = job_get(client, id, 0, &job, failure);
+        if (r != 0)
+                return r;
+        if (arguments->json)
+                r = output_json(json_pack("{s:o}", "job", job_to_json(&job)));
+        else {
+                (void) printf("job %" PRIu64 "%s%s%s: moved %zu process%s from %s\n", id, arguments->name ? " (" : "",
+                              arguments->name ?: "", arguments->name ? ")" : "", job.n_processes,
+                              job.n_processes == 1 ? "" : "es", job.source);
+                r = output_finish(0);
+        }
+        job_done(&job);
+        return r;
+}
+
+static int move(const Arguments *arguments, const Targets *targets, Failure *failure) {
+        _cleanup_(client_freep) Client *client = NULL;
+        const MoveRequest request = {
+                .pidfds = targets->pidfds,
+                .n_pidfds = targets->n,
+                .kind = "move",
+                .name = arguments->name,
+                .tree = arguments->tree,
+        };
+        Progress progress;
+        uint64_t id;
+        int r;
+
+        progress_begin(&progress, arguments->json, "moving");
+        r = client_connect(&client, failure);
+        if (r == 0)
+                r = move_call(client, &request, &progress, &id, failure);
+        return r != 0 ? r : print_moved(&client, arguments, id, failure);
+}
+
+enum { OPTION_TREE = OPTION_FIRST_FREE, OPTION_DRY_RUN };
+
+/* Returns -1 to go on, or the exit status. */
+static int parse(int argc, char **argv, Arguments *arguments) {
+        static const struct option options[] = {
+                { "name", required_argument, NULL, 'n' },
+                { "tree", no_argument, NULL, OPTION_TREE },
+                { "dry-run", no_argument, NULL, OPTION_DRY_RUN },
+                OPTIONS_COMMON,
+        };
+        int c;
+
+        while ((c = options_next("move", argc, argv, "n:", options)) >= 0)
+                switch (c) {
+                case 'n':
+                        arguments->name = optarg;
+                        break;
+                case OPTION_TREE:
+                        arguments->tree = true;
+                        break;
+                case OPTION_DRY_RUN:
+                        arguments->dry_run = true;
+                        break;
+                case OPTION_JSON:
+                        arguments->json = true;
+                        break;
+                case 'h':
+                        return options_help(help);
+                default:
+                        return STATUS_USAGE;
+                }
+        return optind < argc ? -1 : usage_error("move", "No PID given");
+}
+
+int verb_move(int argc, char **argv) {
+        _cleanup_(targets_done) Targets targets = { .n = 0 };
+        Arguments arguments = { .name = NULL };
+        Failure failure = { .status = 0 };
+        pid_t pid;
+        int r;
+
+        options_fill_stdio();
+        r = parse(argc, argv, &arguments);
+        if (r >= 0)
+                return r;
+        for (int i = optind; i < argc; i++) {
+                if (argument_pid(argv[i], &pid) < 0)
+                        return usage_error("move", "\"%s\" is no PID", argv[i]);
+                if (add_target(&targets, pid, &failure) != 0)
+                        return failure_print(&failure, arguments.json);
+        }
+        r = arguments.dry_run ? dry_run(&arguments, &targets, &failure) : move(&arguments, &targets, &failure);
+        return r != 0 && failure.status != 0 ? failure_print(&failure, arguments.json) : r;
+}

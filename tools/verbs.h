@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One function a verb: argv[0] is the verb's name; returns the exit status. */
+
+int verb_exec(int argc, char **argv);
+int verb_finish(int argc, char **argv); /* not for users: tells the daemon how the command of a job ended */
+int verb_kill(int argc, char **argv);
+int verb_list(int argc, char **argv);
+int verb_logs(int argc, char **argv);
+int verb_move(int argc, char **argv);
+int verb_run(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_stop(int argc, char **argv);
+int verb_wait(int argc, char **argv);
+int verb_where(int argc, char **argv);
+
+/* `cgmove policy explain`, called by verb_policy(). */
+int policy_explain(int argc, char **argv);
