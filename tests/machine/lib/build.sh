@@ -113,6 +113,14 @@ fuzz_run() {
                 "$corpus" "${@:2}"
 }
 
+fuzz_any_selected() {
+        local source
+        for source in "$TOP"/tests/fuzz/fuzz-*.c; do
+                ! selected "fuzz/$(basename "$source" .c)" || return 0
+        done
+        selected fuzz/build
+}
+
 # Two at a time on two processors.
 fuzz_check() {
         local target
@@ -143,6 +151,14 @@ man_lint() {
         mandoc -T lint -W warning "$page"
         said=$(MANWIDTH=80 man --warnings -E UTF-8 -Tutf8 -l "$page" 2>&1 >/dev/null)
         [[ -z $said ]] || { printf '%s\n' "$said"; return 1; }
+}
+
+man_any_selected() {
+        local page
+        for page in "$TOP"/man/*.[1-8]; do
+                ! selected "man/$(basename "$page")" || return 0
+        done
+        return 1
 }
 
 man_check() {

@@ -36,9 +36,23 @@ host_init() {
         mkdir -m 0755 "$WORK"
         export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
         umask 022
+        host_hide_nspawn
         trap host_end EXIT
         trap 'exit 130' INT
         trap 'exit 143' TERM HUP
+}
+
+# What systemd-nspawn notes in /run is seen by us alone.
+host_hide_nspawn() {
+        NSPAWN_NOTES=/run/systemd/nspawn
+        [[ -d $NSPAWN_NOTES ]] || NSPAWN_NOTES_ARE_OURS=1
+        mkdir -p "$NSPAWN_NOTES"
+        mount -t tmpfs -o mode=755 tmpfs "$NSPAWN_NOTES"
+}
+
+host_show_nspawn() {
+        umount --lazy "$NSPAWN_NOTES" 2>/dev/null || true
+        [[ -z ${NSPAWN_NOTES_ARE_OURS:-} ]] || rmdir "$NSPAWN_NOTES" 2>/dev/null || true
 }
 
 # Folders of runs that were killed.
@@ -61,6 +75,7 @@ host_end() {
         wait 2>/dev/null || true
         machines_end
         host_unmount_work
+        host_show_nspawn
         if [[ -n ${KEEP:-} ]]; then
                 say "kept: $WORK"
         else
