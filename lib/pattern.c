@@ -7,8 +7,9 @@ static bool wildcard_takes(char c, bool crosses) {
         return c != '\0' && (crosses || (c != '@' && c != '/'));
 }
 
-/* The greedy walk that goes back to the last "*" only. That is complete although "*" stops at "@" and "/": if a literal
- * could also match later, the earlier "*" covers all that lies between, so none of it stops the later "*" either. */
+/* The greedy walk that goes back to the last "*" only. That is complete although "*" stops at "@" and "/":
+ * if a literal could also match later, the earlier "*" covers all that lies between, so none of it stops the
+ * later "*" either. */
 static bool match(const char *pattern, const char *string, bool crosses) {
         const char *star = NULL, *resume = NULL;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Patterns of the policy: "*" stands for any run of characters but "@" and "/", "?" for one such character; anything
- * else, "[" and "\" included, for itself. "*" does not cross "@" so that a pattern for a unit never reaches the
- * instances of a template that somebody else may name. */
+/* Patterns of the policy: "*" stands for any run of characters but "@" and "/", "?" for one such character;
+ * anything else, "[" and "\" included, for itself. "*" does not cross "@" so that a pattern for a unit never
+ * reaches the instances of a template that somebody else may name. */
 
 #include <stdbool.h>
 

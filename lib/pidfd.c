@@ -48,7 +48,8 @@ static int read_small(int dir_fd, const char *name, char *buffer, size_t size) {
         return 0;
 }
 
-/* "Pid:\t-1" is a process that is reaped, "Pid:\t0" one that is not visible in this PID namespace; no such line: no pidfd. */
+/* "Pid:\t-1" is a process that is reaped, "Pid:\t0" one that is not visible in this PID namespace; no such
+ * line: no pidfd. */
 static int parse_fdinfo(const char *text, pid_t *ret) {
         const char *line = strncmp(text, "Pid:", 4) == 0 ? text : strstr(text, "\nPid:");
         long value;

@@ -6,10 +6,12 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Returns a close-on-exec descriptor; -ESRCH; -EINVAL for a thread that leads no group, and for a PID below 1. */
+/* Returns a close-on-exec descriptor; -ESRCH; -EINVAL for a thread that leads no group, and for a PID below
+ * 1. */
 int pidfd_open_process(pid_t pid);
 
-/* The PID in the namespace of PROC_FD's /proc. -EBADF if FD is no pidfd; -ESRCH if its process is reaped or not visible here. */
+/* The PID in the namespace of PROC_FD's /proc. -EBADF if FD is no pidfd; -ESRCH if its process is reaped or
+ * not visible here. */
 int pidfd_get_pid(int proc_self_fdinfo_fd, int fd, pid_t *ret);
 
 /* True until the process has ended (a zombie has). */

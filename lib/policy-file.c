@@ -37,7 +37,8 @@ static void names_clear(Names *names) {
 
 /* Keeps the errno of the system but says in words what it was about. */
 static int problem_errno(const Load *load, const char *path, int error) {
-        const char *text = error == ELOOP ? "is a symbolic link, and none is followed" : strerrordesc_np(error);
+        const char *text =
+                        error == ELOOP ? "is a symbolic link, and none is followed" : strerrordesc_np(error);
         int r;
 
         r = policy_problem_set(load->problem, path, 0, "%s", text ? text : "cannot be read");
@@ -51,7 +52,8 @@ static int problem_trust(const Load *load, const char *path, const char *text) {
         return r == -EINVAL ? -EPERM : r;
 }
 
-/* Access control lists need no look: what they give to a group or another user shows in the group bits of the mode. */
+/* Access control lists need no look: what they give to a group or another user shows in the group bits of
+ * the mode. */
 static int check_trust(const Load *load, const char *path, const struct stat *st) {
         if (load->trust == POLICY_TRUST_ANY)
                 return 0;
@@ -106,7 +108,8 @@ static int read_all(const Load *load, int fd, const char *path, char **ret, size
                 n += (size_t) k;
         }
         if (n > POLICY_FILE_SIZE_MAX)
-                return policy_problem_set(load->problem, path, 0, "is larger than %d bytes", POLICY_FILE_SIZE_MAX);
+                return policy_problem_set(load->problem, path, 0, "is larger than %d bytes",
+                                          POLICY_FILE_SIZE_MAX);
 
         *ret = TAKE_PTR(text);
         *ret_size = n;
@@ -127,7 +130,8 @@ static int load_file(Load *load, int dir_fd, const char *name, const char *path,
         if (r < 0)
                 return r;
 
-        return policy_text_parse(path, text, size, with_settings ? &load->settings : NULL, load->policy, load->problem);
+        return policy_text_parse(path, text, size, with_settings ? &load->settings : NULL, load->policy,
+                                 load->problem);
 }
 
 /* -ENOENT, without words, if there is no such folder. */
@@ -162,9 +166,11 @@ static int names_add(const Load *load, Names *names, const char *folder, const c
         char **grown;
 
         if (names->n == POLICY_FILES_MAX)
-                return policy_problem_set(load->problem, folder, 0, "has more than %d files", POLICY_FILES_MAX);
+                return policy_problem_set(load->problem, folder, 0, "has more than %d files",
+                                          POLICY_FILES_MAX);
         if (!text_is_plain(name))
-                return policy_problem_set(load->problem, folder, 0, "has a file with control characters in its name");
+                return policy_problem_set(load->problem, folder, 0,
+                                          "has a file with control characters in its name");
 
         grown = reallocarray(names->names, names->n + 1, sizeof(char *));
         if (!grown)
@@ -300,8 +306,8 @@ int policy_files_load(const char *conf_dir, PolicyTrust trust, Settings *ret_set
         return load_end(&load, r, ret_settings, ret_policy);
 }
 
-int policy_files_load_list(char *const *paths, PolicyTrust trust, Settings *ret_settings, Policy **ret_policy,
-                           PolicyProblem *problem) {
+int policy_files_load_list(char *const *paths, PolicyTrust trust, Settings *ret_settings,
+                           Policy **ret_policy, PolicyProblem *problem) {
         Load load = { .trust = trust, .problem = problem };
         int r;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The text of one file into settings and sections: libconfuse parses, the tables of lib/policy-schema.c say what is valid. */
+/* The text of one file into settings and sections: libconfuse parses, the tables of lib/policy-schema.c say
+ * what is valid. */
 
 #include <confuse.h>
 #include <errno.h>
@@ -16,7 +17,6 @@
 #define OPTIONS_MAX 24 /* in one section, its subsections and the end mark included */
 
 DEFINE_CLEANUP(cfg_t, cfg_free)
-DEFINE_CLEANUP(PolicySection, policy_section_clear)
 
 typedef struct ParseContext {
         const char *file;
@@ -27,13 +27,15 @@ typedef struct ParseContext {
         size_t n_pending;
 } ParseContext;
 
-/* libconfuse gives its callbacks no pointer of the caller's, and its own scanner is static anyway: one parse at a time in a
- * process. Set for as long as cfg_parse_buf() runs, NULL else. */
+/* libconfuse gives its callbacks no pointer of the caller's, and its own scanner is static anyway: one parse
+ * at a time in a process. Set for as long as cfg_parse_buf() runs, NULL else. */
 static ParseContext *current_parse;
 
-/* --- problems ---------------------------------------------------------------------------------------------------- */
+/* --- problems
+ * ---------------------------------------------------------------------------------------------------- */
 
-/* What SEC is called in a message, to SIZE bytes of TO: 'section "x"', 'watch "y"', 'pool', or nothing at the top. */
+/* What SEC is called in a message, to SIZE bytes of TO: 'section "x"', 'watch "y"', 'pool', or nothing at
+ * the top. */
 static void describe_section(cfg_t *sec, char *to, size_t size) {
         const char *name = cfg_name(sec), *title = cfg_title(sec);
 
@@ -45,10 +47,11 @@ static void describe_section(cfg_t *sec, char *to, size_t size) {
                 snprintf(to, size, "%s", name);
 }
 
-static int problem_in(ParseContext *context, cfg_t *sec, int line, const char *option, const char *format, ...)
-        __attribute__((format(printf, 5, 6)));
+static int problem_in(ParseContext *context, cfg_t *sec, int line, const char *option, const char *format,
+                      ...) __attribute__((format(printf, 5, 6)));
 
-static int problem_in(ParseContext *context, cfg_t *sec, int line, const char *option, const char *format, ...) {
+static int problem_in(ParseContext *context, cfg_t *sec, int line, const char *option, const char *format,
+                      ...) {
         char where[128], text[512], named[64] = "";
         va_list ap;
 
@@ -61,7 +64,8 @@ static int problem_in(ParseContext *context, cfg_t *sec, int line, const char *o
         va_end(ap);
 
         return policy_problem_set(context->problem, context->file, (unsigned) line, "%s%s%s%s%s", where,
-                                  where[0] && named[0] ? ", " : "", named, where[0] || named[0] ? ": " : "", text);
+                                  where[0] && named[0] ? ", " : "", named, where[0] || named[0] ? ": " : "",
+                                  text);
 }
 
 static void on_error(cfg_t *sec, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
@@ -75,7 +79,8 @@ static void on_error(cfg_t *sec, const char *format, va_list ap) {
                 current_parse->out_of_memory = true;
 }
 
-/* --- checks while the line is known ----------------------------------------------------------------------------- */
+/* --- checks while the line is known
+ * ----------------------------------------------------------------------------- */
 
 static const Schema *schema_of(cfg_t *sec) {
         for (SchemaKind kind = 0; kind < _SCHEMA_MAX; kind++)
@@ -94,27 +99,20 @@ static const SchemaOption *schema_find(const Schema *schema, const char *name) {
 }
 
 /* Tries SET on an object that is thrown away. */
-static int try_option(const Schema *schema, const SchemaOption *option, const char *text, const char **expected) {
-        _cleanup_(policy_section_clearp) PolicySection *section = NULL;
-        PolicySection section_object;
+static int try_option(const Schema *schema, const SchemaOption *option, const char *text,
+                      const char **expected) {
+        _cleanup_(policy_section_clear) PolicySection section = { 0 };
+        _cleanup_(watch_clear) Watch watch = { 0 };
         Settings settings;
-        Watch watch;
         int r;
 
         if (schema == schema_get(SCHEMA_POLICY)) {
-                r = policy_section_init(&section_object);
-                if (r < 0)
-                        return r;
-                section = &section_object;
-                return option->set(section, text, expected);
+                r = policy_section_init(&section);
+                return r < 0 ? r : option->set(&section, text, expected);
         }
         if (schema == schema_get(SCHEMA_WATCH)) {
                 r = watch_init(&watch);
-                if (r < 0)
-                        return r;
-                r = option->set(&watch, text, expected);
-                watch_clear(&watch);
-                return r;
+                return r < 0 ? r : option->set(&watch, text, expected);
         }
 
         settings_init(&settings);
@@ -148,7 +146,8 @@ static int on_value(cfg_t *sec, cfg_opt_t *opt) {
                 return -1;
         }
         if (cfg_opt_size(opt) > POLICY_LIST_MAX) {
-                (void) problem_in(current_parse, sec, sec->line, option->name, "more than %d entries", POLICY_LIST_MAX);
+                (void) problem_in(current_parse, sec, sec->line, option->name, "more than %d entries",
+                                  POLICY_LIST_MAX);
                 return -1;
         }
 
@@ -158,15 +157,16 @@ static int on_value(cfg_t *sec, cfg_opt_t *opt) {
         if (r == -ENOMEM)
                 current_parse->out_of_memory = true;
         else if (r < 0)
-                (void) problem_in(current_parse, sec, sec->line, option->name, "expected %s, not \"%.80s\"", expected,
-                                  text);
+                (void) problem_in(current_parse, sec, sec->line, option->name, "expected %s, not \"%.80s\"",
+                                  expected, text);
         else if (option->pending)
                 note_pending(current_parse, schema, option);
 
         return r < 0 ? -1 : 0;
 }
 
-/* --- the grammar for libconfuse ---------------------------------------------------------------------------------- */
+/* --- the grammar for libconfuse
+ * ---------------------------------------------------------------------------------- */
 
 /* All options are strings to libconfuse, so that "010" is not eight and no default comes from there. */
 static void options_from_schema(SchemaKind kind, cfg_opt_t *subsections, size_t n_subsections,
@@ -190,17 +190,18 @@ static void options_from_schema(SchemaKind kind, cfg_opt_t *subsections, size_t 
 
 static cfg_t *grammar_new(void) {
         const cfg_flag_t titled = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
-        cfg_opt_t watch[OPTIONS_MAX], policy[OPTIONS_MAX], pool[OPTIONS_MAX], results[OPTIONS_MAX], top[OPTIONS_MAX];
+        cfg_opt_t watch[OPTIONS_MAX], policy[OPTIONS_MAX], pool[OPTIONS_MAX], results[OPTIONS_MAX],
+                        top[OPTIONS_MAX];
         cfg_t *cfg;
 
         options_from_schema(SCHEMA_WATCH, NULL, 0, watch);
-        options_from_schema(SCHEMA_POLICY, (cfg_opt_t[]) { CFG_SEC("watch", watch, titled) }, 1, policy);
+        options_from_schema(SCHEMA_POLICY, (cfg_opt_t[]){ CFG_SEC("watch", watch, titled) }, 1, policy);
         options_from_schema(SCHEMA_POOL, NULL, 0, pool);
         options_from_schema(SCHEMA_RESULTS, NULL, 0, results);
         options_from_schema(SCHEMA_SETTINGS,
-                            (cfg_opt_t[]) { CFG_SEC("pool", pool, CFGF_NODEFAULT),
-                                            CFG_SEC("results", results, CFGF_NODEFAULT),
-                                            CFG_SEC("policy", policy, titled) },
+                            (cfg_opt_t[]){ CFG_SEC("pool", pool, CFGF_NODEFAULT),
+                                           CFG_SEC("results", results, CFGF_NODEFAULT),
+                                           CFG_SEC("policy", policy, titled) },
                             3, top);
 
         cfg = cfg_init(top, CFGF_NONE);
@@ -238,7 +239,8 @@ static void restore_lines(cfg_t *cfg, const PolicyScanResult *scan) {
         }
 }
 
-/* --- from libconfuse's tree to ours ------------------------------------------------------------------------------- */
+/* --- from libconfuse's tree to ours
+ * ------------------------------------------------------------------------------- */
 
 static int take_options(ParseContext *context, cfg_t *sec, SchemaKind kind, void *object) {
         const Schema *schema = schema_get(kind);
@@ -316,11 +318,13 @@ static int check_unique(ParseContext *context, cfg_t *sec, const Policy *policy)
 
                 if (strcmp(other->name, cfg_title(sec)) == 0)
                         return problem_in(context, sec, sec->line, NULL,
-                                          "%.200s:%u has a section of that name already", other->file, other->line);
+                                          "%.200s:%u has a section of that name already", other->file,
+                                          other->line);
         }
 
         if (policy->n_sections >= POLICY_SECTIONS_MAX)
-                return problem_in(context, sec, sec->line, NULL, "more than %d sections", POLICY_SECTIONS_MAX);
+                return problem_in(context, sec, sec->line, NULL, "more than %d sections",
+                                  POLICY_SECTIONS_MAX);
 
         return check_title(context, sec);
 }

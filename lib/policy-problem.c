@@ -10,7 +10,7 @@
 void policy_problem_clear(PolicyProblem *problem) {
         free(problem->text);
         free(problem->pending);
-        *problem = (PolicyProblem) { 0 };
+        *problem = (PolicyProblem){ 0 };
 }
 
 int policy_problem_set(PolicyProblem *problem, const char *file, unsigned line, const char *format, ...) {
@@ -49,7 +49,8 @@ static void join_names(const char *const *names, size_t n_names, char *to, size_
         }
 }
 
-int policy_problem_add_pending(PolicyProblem *problem, const char *file, const char *const *names, size_t n_names) {
+int policy_problem_add_pending(PolicyProblem *problem, const char *file, const char *const *names,
+                               size_t n_names) {
         char list[128], *text;
 
         if (n_names == 0)

@@ -13,6 +13,7 @@
 
 #define NAMES_MAX 32 /* different names in one section: there are not as many */
 #define NAME_LENGTH_MAX 32
+#define TITLED_SECTIONS_MAX 4096 /* libconfuse compares each title with all before */
 
 typedef struct Word {
         const char *start;
@@ -76,8 +77,8 @@ static int level_add_name(Scan *scan, const Word *name, bool may_repeat) {
 
         for (size_t i = 0; i < level->n_names; i++)
                 if (level->names[i].n == name->n && memcmp(level->names[i].start, name->start, name->n) == 0)
-                        return may_repeat ? 0 :
-                                            fail(scan, "\"%.*s\" stands here a second time", (int) name->n,
+                        return may_repeat ? 0
+                                          : fail(scan, "\"%.*s\" stands here a second time", (int) name->n,
                                                  name->start);
 
         if (level->n_names == NAMES_MAX)
@@ -90,7 +91,8 @@ static int level_add_name(Scan *scan, const Word *name, bool may_repeat) {
 static int take_name(Scan *scan, const Word *word) {
         for (size_t i = 0; i < word->n; i++)
                 if ((word->start[i] < 'a' || word->start[i] > 'z') && word->start[i] != '-')
-                        return fail(scan, "expected the name of an option (lower case letters and \"-\", no quotes)");
+                        return fail(scan, "expected the name of an option (lower case letters and \"-\", no "
+                                          "quotes)");
         if (word->n > NAME_LENGTH_MAX)
                 return fail(scan, "no option has so long a name");
 
@@ -120,7 +122,8 @@ static int take_word(Scan *scan, const Word *word) {
 
 static int take_assignment(Scan *scan, bool append) {
         if (scan->state != SCAN_STATEMENT || scan->n_words != 1)
-                return fail(scan, "\"%s\" is only possible behind the name of an option", append ? "+=" : "=");
+                return fail(scan, "\"%s\" is only possible behind the name of an option",
+                            append ? "+=" : "=");
 
         scan->state = SCAN_VALUE;
         return level_add_name(scan, &scan->name, append);
@@ -152,6 +155,8 @@ static int take_open(Scan *scan) {
 
         if (scan->n_words == 1)
                 r = level_add_name(scan, &scan->name, false);
+        else if (scan->result.n_lines == TITLED_SECTIONS_MAX)
+                return fail(scan, "more than %d sections", TITLED_SECTIONS_MAX);
         else /* those with a title may repeat, with another one */
                 r = result_add_line(&scan->result, scan->name_line);
         if (r < 0)
@@ -196,7 +201,8 @@ static int blank_comment(Scan *scan) {
         return 0;
 }
 
-/* Only what cannot surprise: a string ends on its line, and a backslash keeps the next quote or backslash from its meaning. */
+/* Only what cannot surprise: a string ends on its line, and a backslash keeps the next quote or backslash
+ * from its meaning. */
 static int scan_string(Scan *scan) {
         char quote = *scan->p;
         Word word = { .start = scan->p };
@@ -211,8 +217,9 @@ static int scan_string(Scan *scan) {
                 if (scan->p[1] == quote || scan->p[1] == '\\')
                         scan->p++;
                 else if (quote == '"')
-                        return fail(scan, "in double quotes \"\\\" is possible only before \"\\\" and \"\"\"; "
-                                          "in single quotes it stands for itself");
+                        return fail(scan,
+                                    "in double quotes \"\\\" is possible only before \"\\\" and \"\"\"; "
+                                    "in single quotes it stands for itself");
         }
 
         scan->p++;
@@ -301,7 +308,7 @@ static int scan_all(Scan *scan) {
 void policy_scan_result_clear(PolicyScanResult *result) {
         free(result->text);
         free(result->lines);
-        *result = (PolicyScanResult) { 0 };
+        *result = (PolicyScanResult){ 0 };
 }
 
 int policy_scan(const char *text, size_t size, PolicyScanResult *ret, PolicyScanError *ret_error) {

@@ -17,7 +17,8 @@
 #define EXEC_PATTERN_MAX 1024
 #define DAY (86400 * USEC_PER_SEC)
 
-/* --- values ------------------------------------------------------------------------------------------------------ */
+/* --- values
+ * ------------------------------------------------------------------------------------------------------ */
 
 static int set_number(const char *text, uint32_t least, uint32_t most, uint32_t *ret) {
         uint64_t n;
@@ -128,7 +129,8 @@ static int strv_append(char ***strv, const char *text) {
         return 0;
 }
 
-/* --- the top level, pool, results ------------------------------------------------------------------------------- */
+/* --- the top level, pool, results
+ * ------------------------------------------------------------------------------- */
 
 static int set_tree(void *object, const char *text, const char **expected) {
         Settings *settings = object;
@@ -169,7 +171,8 @@ static int set_log_max(void *object, const char *text, const char **expected) {
 
 static const SchemaOption settings_options[] = {
         { "tree", .expected = "\"systemd\" or \"direct\"", .set = set_tree },
-        { "tree-root", .expected = "an absolute path without \"..\" of at most 255 bytes", .set = set_tree_root },
+        { "tree-root", .expected = "an absolute path without \"..\" of at most 255 bytes",
+          .set = set_tree_root },
         { "max-pools", .expected = "a number from 1 to 65536", .set = set_max_pools },
         { "max-jobs", .expected = "a number from 1 to 1048576", .set = set_max_jobs_of_host },
         { "log-max", .expected = "bytes from 64K to 1T, such as \"8M\"", .set = set_log_max },
@@ -207,7 +210,8 @@ static const SchemaOption pool_options[] = {
         { "tasks-max", .expected = TASKS_MAX_EXPECTED, .set = set_pool_tasks_max },
         { "memory-max", .expected = MEMORY_MAX_EXPECTED, .set = set_pool_memory_max },
         { "cpu-weight", .expected = CPU_WEIGHT_EXPECTED, .set = set_pool_cpu_weight },
-        { "idle", .expected = "a duration of at least 1s, such as \"5min\", or \"infinity\"", .set = set_pool_idle },
+        { "idle", .expected = "a duration of at least 1s, such as \"5min\", or \"infinity\"",
+          .set = set_pool_idle },
 };
 
 static int set_results_max(void *object, const char *text, const char **expected) {
@@ -220,10 +224,12 @@ static int set_results_age(void *object, const char *text, const char **expected
 
 static const SchemaOption results_options[] = {
         { "max", .expected = "a number from 1 to 1000000", .set = set_results_max },
-        { "age", .expected = "a duration of at least 1d, such as \"7d\", or \"infinity\"", .set = set_results_age },
+        { "age", .expected = "a duration of at least 1d, such as \"7d\", or \"infinity\"",
+          .set = set_results_age },
 };
 
-/* --- policy ------------------------------------------------------------------------------------------------------ */
+/* --- policy
+ * ------------------------------------------------------------------------------------------------------ */
 
 static int set_users(void *object, const char *text, const char **expected) {
         PolicySection *section = object;
@@ -248,7 +254,8 @@ static int set_users(void *object, const char *text, const char **expected) {
 static int set_from(void *object, const char *text, const char **expected) {
         if (!source_pattern_is_valid(text)) {
                 if (strcmp(text, "*") == 0)
-                        *expected = "\"user:*\", \"system:*\", \"session\" or \"job\" (a policy says what kind of place "
+                        *expected = "\"user:*\", \"system:*\", \"session\" or \"job\" (a policy says what "
+                                    "kind of place "
                                     "it opens; \"*\" alone would be all of them)";
                 return -EINVAL;
         }
@@ -257,11 +264,13 @@ static int set_from(void *object, const char *text, const char **expected) {
 }
 
 static int set_restart(void *object, const char *text, const char **expected) {
-        return unit_pattern_is_valid(text) ? strv_append(&((PolicySection *) object)->restart, text) : -EINVAL;
+        return unit_pattern_is_valid(text) ? strv_append(&((PolicySection *) object)->restart, text)
+                                           : -EINVAL;
 }
 
 static int set_scrub_env(void *object, const char *text, const char **expected) {
-        return variable_pattern_is_valid(text) ? strv_append(&((PolicySection *) object)->scrub_env, text) : -EINVAL;
+        return variable_pattern_is_valid(text) ? strv_append(&((PolicySection *) object)->scrub_env, text)
+                                               : -EINVAL;
 }
 
 static int set_allow(void *object, const char *text, const char **expected) {
@@ -314,7 +323,9 @@ static int set_on_logout(void *object, const char *text, const char **expected) 
 }
 
 #define BOOL_EXPECTED "\"true\" or \"false\""
-#define UNIT_EXPECTED "\"user:UNIT\" or \"system:UNIT\", where UNIT has its suffix (\".service\") or is a pattern with \"*\""
+#define UNIT_EXPECTED                                                                                       \
+        "\"user:UNIT\" or \"system:UNIT\", where UNIT has its suffix (\".service\") or is a pattern with "  \
+        "\"*\""
 
 static const SchemaOption policy_options[] = {
         { "users", .list = true, .mandatory = true, .set = set_users,
@@ -323,7 +334,8 @@ static const SchemaOption policy_options[] = {
           .expected = "\"session\", \"job\", " UNIT_EXPECTED },
         { "restart", .list = true, .pending = true, .set = set_restart, .expected = UNIT_EXPECTED },
         { "scrub-env", .list = true, .set = set_scrub_env,
-          .expected = "a pattern for names of environment variables (letters, digits, \"_\", \"*\", \"?\")" },
+          .expected = "a pattern for names of environment variables (letters, digits, \"_\", \"*\", "
+                      "\"?\")" },
         { "allow", .expected = BOOL_EXPECTED, .set = set_allow },
         { "allow-unsandbox", .expected = BOOL_EXPECTED, .set = set_allow_unsandbox },
         { "max-jobs", .expected = "a number from 1 to 65536", .set = set_max_jobs },
@@ -336,7 +348,8 @@ static const SchemaOption policy_options[] = {
         { "on-logout", .pending = true, .expected = "\"auto\", \"keep\" or \"stop\"", .set = set_on_logout },
 };
 
-/* --- watch ------------------------------------------------------------------------------------------------------- */
+/* --- watch
+ * ------------------------------------------------------------------------------------------------------- */
 
 static int set_watch_unit(void *object, const char *text, const char **expected) {
         char *unit;
@@ -382,7 +395,7 @@ static const SchemaOption watch_options[] = {
         { "scope", .expected = "\"process\" or \"command\"", .set = set_watch_scope },
 };
 
-/* ----------------------------------------------------------------------------------------------------------------- */
+/* --- all of them ------------------------------------------------------------------------------------- */
 
 const Schema *schema_get(SchemaKind kind) {
         static const Schema schemas[_SCHEMA_MAX] = {
@@ -401,7 +414,7 @@ static char **strv_new(void) {
 }
 
 int policy_section_init(PolicySection *section) {
-        *section = (PolicySection) {
+        *section = (PolicySection){
                 .allow = true,
                 .from = strv_new(),
                 .restart = strv_new(),
@@ -420,7 +433,7 @@ int policy_section_init(PolicySection *section) {
 }
 
 int watch_init(Watch *watch) {
-        *watch = (Watch) { .exec = strv_new(), .scope = WATCH_COMMAND };
+        *watch = (Watch){ .exec = strv_new(), .scope = WATCH_COMMAND };
         return watch->exec ? 0 : -ENOMEM;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Every option of cgmove.conf and policy.d: its name, what is expected of it, and how its text becomes a value. The parser
- * (lib/policy-parse.c) knows nothing of any single option. cgmove.conf(5) describes the same. */
+/* Every option of cgmove.conf and policy.d: its name, what is expected of it, and how its text becomes a
+ * value. The parser (lib/policy-parse.c) knows nothing of any single option. cgmove.conf(5) describes the
+ * same. */
 
 #include <stdbool.h>
 
@@ -18,8 +19,8 @@ typedef struct SchemaOption {
         bool pending;         /* understood, but nothing acts on it yet */
         const char *expected; /* completes the sentence "expected ..." */
 
-        /* OBJECT is of the type that the table of the option is for. Returns 0; -EINVAL if TEXT is not what is expected
-         * (*expected may be set to say it better); -ENOMEM. */
+        /* OBJECT is of the type that the table of the option is for. Returns 0; -EINVAL if TEXT is not what
+         * is expected (*expected may be set to say it better); -ENOMEM. */
         int (*set)(void *object, const char *text, const char **expected);
 } SchemaOption;
 
@@ -40,7 +41,8 @@ typedef struct Schema {
 
 const Schema *schema_get(SchemaKind kind);
 
-/* Set the defaults. policy_section_clear() and watch_clear() free what the object comes to own. Return 0 or -ENOMEM. */
+/* Set the defaults. policy_section_clear() and watch_clear() free what the object comes to own. Return 0 or
+ * -ENOMEM. */
 int policy_section_init(PolicySection *section);
 int watch_init(Watch *watch);
 

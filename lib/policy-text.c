@@ -19,12 +19,15 @@ static int unmatched_text(const PolicyFacts *facts, const char *source, char **r
                                     "which no policy can allow to be moved.");
                 break;
         case SOURCE_OTHER:
-                r = asprintf(&text, "The process is in no unit or session of user %" PRIu32
-                                    ", and no policy can allow it to be moved from there.", facts->uid);
+                r = asprintf(&text,
+                             "The process is in no unit or session of user %" PRIu32
+                             ", and no policy can allow it to be moved from there.",
+                             facts->uid);
                 break;
         default:
-                r = asprintf(&text, "No policy allows user %" PRIu32 " to leave %s; as root, "
-                                    "\"cgmove policy allow %" PRIu32 " --from %s%s%s\" would.",
+                r = asprintf(&text,
+                             "No policy allows user %" PRIu32 " to leave %s; as root, "
+                             "\"cgmove policy allow %" PRIu32 " --from %s%s%s\" would.",
                              facts->uid, source, facts->uid, quote, source, quote);
         }
         if (r < 0)
@@ -47,11 +50,12 @@ int policy_refusal_text(const PolicyFacts *facts, const PolicyVerdict *verdict, 
                 return unmatched_text(facts, source, ret);
 
         if (verdict->allowed)
-                r = asprintf(&text, "Section \"%s\" (%s:%u) allows user %" PRIu32 " to leave %s.", section->name,
-                             section->file, section->line, facts->uid, source);
+                r = asprintf(&text, "Section \"%s\" (%s:%u) allows user %" PRIu32 " to leave %s.",
+                             section->name, section->file, section->line, facts->uid, source);
         else
-                r = asprintf(&text, "Section \"%s\" (%s:%u) refuses user %" PRIu32 " to leave %s (allow = false); "
-                                    "only a change of that section, or a section tried before it, can allow it.",
+                r = asprintf(&text,
+                             "Section \"%s\" (%s:%u) refuses user %" PRIu32 " to leave %s (allow = false); "
+                             "only a change of that section, or a section tried before it, can allow it.",
                              section->name, section->file, section->line, facts->uid, source);
         if (r < 0)
                 return -ENOMEM;

@@ -64,7 +64,7 @@ static int user_match_parse_id(const char *text, UserMatch *ret) {
         if (r < 0)
                 return -EINVAL;
 
-        *ret = (UserMatch) { .kind = USER_MATCH_RANGE, .first = first, .last = last };
+        *ret = (UserMatch){ .kind = USER_MATCH_RANGE, .first = first, .last = last };
         return 0;
 }
 
@@ -81,7 +81,7 @@ int user_match_parse(const char *text, UserMatch *ret) {
         if (!name)
                 return -ENOMEM;
 
-        *ret = (UserMatch) {
+        *ret = (UserMatch){
                 .kind = group ? USER_MATCH_GROUP : USER_MATCH_NAME,
                 .name = name,
                 .first = UID_NONE,

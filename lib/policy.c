@@ -20,7 +20,7 @@ void watch_clear(Watch *watch) {
         free(watch->name);
         free(watch->unit);
         strv_free(watch->exec);
-        *watch = (Watch) { 0 };
+        *watch = (Watch){ 0 };
 }
 
 void policy_section_clear(PolicySection *section) {
@@ -36,7 +36,7 @@ void policy_section_clear(PolicySection *section) {
         strv_free(section->scrub_env);
         free(section->name);
         free(section->file);
-        *section = (PolicySection) { 0 };
+        *section = (PolicySection){ 0 };
 }
 
 Policy *policy_free(Policy *policy) {
@@ -119,12 +119,12 @@ void policy_decide(const Policy *policy, const PolicyFacts *facts, PolicyVerdict
                 const PolicySection *section = &policy->sections[i];
 
                 if (section_matches(section, facts)) {
-                        *ret = (PolicyVerdict) { .allowed = section->allow, .section = section };
+                        *ret = (PolicyVerdict){ .allowed = section->allow, .section = section };
                         return;
                 }
         }
 
-        *ret = (PolicyVerdict) { .allowed = false };
+        *ret = (PolicyVerdict){ .allowed = false };
 }
 
 void policy_resolve(Policy *policy, policy_resolve_t resolve, void *userdata) {
@@ -162,8 +162,8 @@ uint32_t policy_resolve_nss(UserMatchKind kind, const char *name, void *userdata
                 if (!buffer)
                         break;
 
-                id = kind == USER_MATCH_GROUP ? resolve_group(name, buffer, size, &error) :
-                                                resolve_user(name, buffer, size, &error);
+                id = kind == USER_MATCH_GROUP ? resolve_group(name, buffer, size, &error)
+                                              : resolve_user(name, buffer, size, &error);
                 if (id != UID_NONE)
                         return id;
         }

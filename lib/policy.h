@@ -80,16 +80,18 @@ typedef struct PolicyVerdict {
         const PolicySection *section; /* the deciding one; NULL if none matched, which is a refusal */
 } PolicyVerdict;
 
-/* The first section that matches user and source decides. A source of kind OTHER or MANAGER matches no section. Pure. */
+/* The first section that matches user and source decides. A source of kind OTHER or MANAGER matches no
+ * section. Pure. */
 void policy_decide(const Policy *policy, const PolicyFacts *facts, PolicyVerdict *ret);
 
 /* One sentence on a refusal: who, from where, which rule, and the command with which root would allow it.
  * Returns 0 or -ENOMEM. The caller frees *ret. */
 int policy_refusal_text(const PolicyFacts *facts, const PolicyVerdict *verdict, char **ret);
 
-/* Calls RESOLVE for each name and group of the policy and stores the id it gives (UID_NONE: unknown). RESOLVE may
- * block on a directory service: never call this in the daemon's loop (see daemon/policy-loader.h). The order of calls
- * is fixed by the policy, so that ids can be computed in a child and applied by the parent. */
+/* Calls RESOLVE for each name and group of the policy and stores the id it gives (UID_NONE: unknown).
+ * RESOLVE may block on a directory service: never call this in the daemon's loop (see
+ * daemon/policy-loader.h). The order of calls is fixed by the policy, so that ids can be computed in a child
+ * and applied by the parent. */
 typedef uint32_t (*policy_resolve_t)(UserMatchKind kind, const char *name, void *userdata);
 void policy_resolve(Policy *policy, policy_resolve_t resolve, void *userdata);
 

@@ -12,8 +12,9 @@
 #include "lib/cleanup.h"
 #include "lib/source.h"
 
-#define SMALL_FILE_MAX 8192          /* stat, status (supplementary groups make it long: their line comes late), comm */
-#define CGROUP_FILE_MAX (128 * 1024) /* a line of at most PATH_MAX for each v1 hierarchy and one for v2 */
+#define SMALL_FILE_MAX                                                                                      \
+        8192 /* stat, status (supplementary groups make it long: their line comes late), comm */
+#define CGROUP_FILE_MAX (128 * 1024)  /* a line of at most PATH_MAX for each v1 hierarchy and one for v2 */
 #define FLAG_KERNEL_THREAD 0x00200000 /* PF_KTHREAD of the kernel's sched.h, unchanged since 2.6.27 */
 
 /* Reads up to SIZE bytes of /proc/PID/NAME. */
@@ -61,7 +62,8 @@ static int read_text(int proc_fd, pid_t pid, const char *name, char *buffer, siz
         return 0;
 }
 
-/* Takes a decimal number from 0 (or, with a sign, from -1) to MAX, and one character of white space before it. */
+/* Takes a decimal number from 0 (or, with a sign, from -1) to MAX, and one character of white space before
+ * it. */
 static int take_number(const char **p, bool may_be_negative, uint64_t max, int64_t *ret) {
         const char *s = *p;
         uint64_t value;
@@ -89,13 +91,13 @@ static int take_number(const char **p, bool may_be_negative, uint64_t max, int64
 }
 
 enum { /* fields of /proc/PID/stat as proc(5) counts them */
-        STAT_STATE = 3,
-        STAT_PPID = 4,
-        STAT_PGRP = 5,
-        STAT_SESSION = 6,
-        STAT_FLAGS = 9,
-        STAT_NUM_THREADS = 20,
-        STAT_STARTTIME = 22,
+       STAT_STATE = 3,
+       STAT_PPID = 4,
+       STAT_PGRP = 5,
+       STAT_SESSION = 6,
+       STAT_FLAGS = 9,
+       STAT_NUM_THREADS = 20,
+       STAT_STARTTIME = 22,
 };
 
 int proc_stat_parse(const char *text, ProcStat *ret) {
@@ -103,7 +105,8 @@ int proc_stat_parse(const char *text, ProcStat *ret) {
         const char *p;
         char state;
 
-        /* the name before it may have any character, parentheses and newlines included; all that follows are numbers */
+        /* the name before it may have any character, parentheses and newlines included; all that follows are
+         * numbers */
         p = strrchr(text, ')');
         if (!p || p[1] != ' ' || p[2] < 'A' || p[2] > 'z')
                 return -EBADMSG;
@@ -123,7 +126,7 @@ int proc_stat_parse(const char *text, ProcStat *ret) {
         if (field[STAT_FLAGS] < 0 || field[STAT_NUM_THREADS] < 0 || field[STAT_STARTTIME] < 0)
                 return -EBADMSG;
 
-        *ret = (ProcStat) {
+        *ret = (ProcStat){
                 .ppid = (pid_t) field[STAT_PPID],
                 .pgrp = (pid_t) field[STAT_PGRP],
                 .session = (pid_t) field[STAT_SESSION],
@@ -135,8 +138,8 @@ int proc_stat_parse(const char *text, ProcStat *ret) {
         return 0;
 }
 
-/* The numbers of the line that starts with KEY. The kernel escapes newlines in the name of the process, so no process
- * can make such a line up. */
+/* The numbers of the line that starts with KEY. The kernel escapes newlines in the name of the process, so
+ * no process can make such a line up. */
 static int status_numbers(const char *text, const char *key, size_t n, uint32_t *ret) {
         size_t k = strlen(key);
 

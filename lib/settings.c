@@ -5,7 +5,7 @@
 
 /* cgmove.conf(5) and etc/cgmove.conf repeat these. */
 void settings_init(Settings *settings) {
-        *settings = (Settings) {
+        *settings = (Settings){
                 .tree = TREE_SYSTEMD,
                 .tree_root = "/sys/fs/cgroup",
                 .pool = { .tasks_max = LIMIT_NONE, .memory_max = LIMIT_NONE, .runtime_max = LIMIT_NONE },

@@ -17,17 +17,18 @@ typedef enum TreeKind {
 
 typedef struct Settings {
         TreeKind tree;
-        char tree_root[TREE_ROOT_MAX + 1]; /* mount point of the cgroup v2 tree, or the root for TREE_DIRECT */
-        Limits pool;                       /* pool { } : LIMIT_NONE where written "infinity" */
-        bool pool_tasks_max_set;           /* else the default: the smaller of the user slice's limit and a quarter */
+        char tree_root[TREE_ROOT_MAX +
+                       1];       /* mount point of the cgroup v2 tree, or the root for TREE_DIRECT */
+        Limits pool;             /* pool { } : LIMIT_NONE where written "infinity" */
+        bool pool_tasks_max_set; /* else the default: the smaller of the user slice's limit and a quarter */
         bool pool_memory_max_set;
         bool pool_cpu_weight_set;
-        uint64_t pool_idle;                /* microseconds without a job after which a pool is stopped */
-        uint32_t max_pools;                /* at once, on the host */
-        uint32_t max_jobs;                 /* at once, on the host */
-        uint32_t results_max;              /* results kept for a user */
-        uint64_t results_age;              /* microseconds for which a result is kept */
-        uint64_t log_max;                  /* bytes of a job's log */
+        uint64_t pool_idle;   /* microseconds without a job after which a pool is stopped */
+        uint32_t max_pools;   /* at once, on the host */
+        uint32_t max_jobs;    /* at once, on the host */
+        uint32_t results_max; /* results kept for a user */
+        uint64_t results_age; /* microseconds for which a result is kept */
+        uint64_t log_max;     /* bytes of a job's log */
 } Settings;
 
 void settings_init(Settings *settings);

@@ -15,7 +15,7 @@
 #define POOL_SLICE "user-cgmove.slice"
 
 static const char *const unit_suffixes[] = {
-        ".service", ".scope", ".socket", ".slice", ".mount",  ".automount",
+        ".service", ".scope", ".socket", ".slice",  ".mount",  ".automount",
         ".swap",    ".timer", ".path",   ".target", ".device",
 };
 
@@ -109,7 +109,8 @@ int cgroup_path_from_proc(const char *text, char **ret_path, bool *ret_deleted) 
         return 0;
 }
 
-/* Takes one component off a path without its leading slash; -ENOENT at the end, -ENAMETOOLONG for what no file system has. */
+/* Takes one component off a path without its leading slash; -ENOENT at the end, -ENAMETOOLONG for what no
+ * file system has. */
 static int take_component(const char **p, char ret[static UNIT_NAME_MAX + 1]) {
         size_t n = strcspn(*p, "/");
 
@@ -147,8 +148,8 @@ static bool slice_lies_in(const char *slice, const char *parent) {
         return n > 0 && strlen(parent) == n + strlen(".slice") && memcmp(slice, parent, n) == 0;
 }
 
-/* Skips the slices at *p, which must nest as systemd nests them, and gives the component after them (as it stands, not
- * unescaped). A slice that is made to look like user.slice by its escaping is nobody's. */
+/* Skips the slices at *p, which must nest as systemd nests them, and gives the component after them (as it
+ * stands, not unescaped). A slice that is made to look like user.slice by its escaping is nobody's. */
 static int take_after_slices(const char **p, char ret[static UNIT_NAME_MAX + 1]) {
         char slice[UNIT_NAME_MAX + 1] = "";
         int r;
@@ -261,7 +262,8 @@ static uint64_t job_id_from_component(const char *component) {
         return strcmp(component, canonical) == 0 ? id : 0;
 }
 
-/* REST is below /user.slice/user-cgmove.slice. Nothing there but a pool at its one place is a place to move from. */
+/* REST is below /user.slice/user-cgmove.slice. Nothing there but a pool at its one place is a place to move
+ * from. */
 static void source_set_job(Source *source, const char *rest) {
         char component[UNIT_NAME_MAX + 1];
         uid_t slice_uid, unit_uid;
@@ -269,8 +271,8 @@ static void source_set_job(Source *source, const char *rest) {
         if (take_component(&rest, component) < 0 ||
             !name_with_uid(component, "user-cgmove-", ".slice", &slice_uid))
                 return;
-        if (take_component(&rest, component) < 0 || !name_with_uid(component, "cgmove@", ".service", &unit_uid) ||
-            unit_uid != slice_uid)
+        if (take_component(&rest, component) < 0 ||
+            !name_with_uid(component, "cgmove@", ".service", &unit_uid) || unit_uid != slice_uid)
                 return;
 
         source->kind = SOURCE_JOB;

@@ -4,9 +4,9 @@
 /* Where a process is in the cgroup tree, in systemd's terms: the "source" of a move.
  *
  * The rules are systemd's own (src/basic/cgroup-util.c, cg_path_get_unit(), cg_path_get_user_unit(),
- * cg_path_get_owner_uid(), and https://systemd.io/CGROUP_DELEGATION): slices are skipped, the first other unit is
- * the unit; names that would clash with a kernel attribute carry a "_" prefix; below user@UID.service the user
- * manager repeats the same layout. */
+ * cg_path_get_owner_uid(), and https://systemd.io/CGROUP_DELEGATION): slices are skipped, the first other
+ * unit is the unit; names that would clash with a kernel attribute carry a "_" prefix; below
+ * user@UID.service the user manager repeats the same layout. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,29 +25,31 @@ typedef enum SourceKind {
 
 typedef struct Source {
         SourceKind kind;
-        uid_t owner_uid;             /* whose slice, session, manager or pool it is; UID_NONE where nobody's */
-        uint64_t job;                /* SOURCE_JOB: the job's id, 0 for another group of the pool */
-        bool control;                /* below a ".control" group of the unit: a control process of its manager */
-        char unit[UNIT_NAME_MAX + 1]; /* the unit with its suffix; a session's scope; a job's pool; else "" */
+        uid_t owner_uid; /* whose slice, session, manager or pool it is; UID_NONE where nobody's */
+        uint64_t job;    /* SOURCE_JOB: the job's id, 0 for another group of the pool */
+        bool control;    /* below a ".control" group of the unit: a control process of its manager */
+        /* the unit with its suffix; a session's scope; a job's pool; else "" */
+        char unit[UNIT_NAME_MAX + 1];
 } Source;
 
-/* Finds the cgroup v2 path in the text of /proc/PID/cgroup (the "0::" line; v1 lines are skipped).
- * A trailing " (deleted)" is taken off and told in *ret_deleted.
- * Returns 0; -ENODATA without a v2 line; -EINVAL if the path is not absolute, has a ".." or "." component or a
- * control character (a cgroup outside our namespace shows as "/../..."); -ENOMEM. The caller frees *ret_path. */
+/* Finds the cgroup v2 path in the text of /proc/PID/cgroup (the "0::" line; v1 lines are skipped). A
+ * trailing " (deleted)" is taken off and told in *ret_deleted. Returns 0; -ENODATA without a v2 line;
+ * -EINVAL if the path is not absolute, has a ".." or "." component or a control character (a cgroup outside
+ * our namespace shows as "/../..."); -ENOMEM. The caller frees *ret_path. */
 int cgroup_path_from_proc(const char *text, char **ret_path, bool *ret_deleted);
 
 /* Tells what place an absolute cgroup path is. Never fails: what is not understood is SOURCE_OTHER. Pure. */
 void source_from_cgroup_path(const char *path, Source *ret);
 
-/* The words a policy and a user use: "user:NAME", "system:NAME", "session", "job"; for SOURCE_OTHER and SOURCE_MANAGER
- * "other" and "manager", which no policy can name. Returns 0 or -ENOMEM; the caller frees *ret. */
+/* The words a policy and a user use: "user:NAME", "system:NAME", "session", "job"; for SOURCE_OTHER and
+ * SOURCE_MANAGER "other" and "manager", which no policy can name. Returns 0 or -ENOMEM; the caller frees
+ * *ret. */
 int source_to_string(const Source *source, char **ret);
 
-/* The reverse, for a question about the policy: OWNER_UID is whose unit, session or job it is. Returns 0; -EINVAL for what is no
- * source that a policy can name. Pure. */
+/* The reverse, for a question about the policy: OWNER_UID is whose unit, session or job it is. Returns 0;
+ * -EINVAL for what is no source that a policy can name. Pure. */
 int source_from_string(const char *text, uid_t owner_uid, Source *ret);
 
-/* Whether NAME is a valid unit name with a suffix systemd knows (unit_name_is_valid() of systemd, plain or instance;
- * no template, no glob). */
+/* Whether NAME is a valid unit name with a suffix systemd knows (unit_name_is_valid() of systemd, plain or
+ * instance; no template, no glob). */
 bool unit_name_is_valid(const char *name);

@@ -62,7 +62,8 @@ static int take_whole(const char **p, uint64_t *ret) {
                 return -EINVAL;
 
         for (; is_digit(*s); s++)
-                if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, (uint64_t) (*s - '0'), &n))
+                if (__builtin_mul_overflow(n, 10, &n) ||
+                    __builtin_add_overflow(n, (uint64_t) (*s - '0'), &n))
                         return -ERANGE;
 
         *p = s;

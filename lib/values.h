@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The values of a policy file as an administrator writes them. All functions return 0 and set *ret, or -EINVAL
- * (not of the form) or -ERANGE (of the form, but too large), and leave *ret alone then. Pure. */
+/* The values of a policy file as an administrator writes them. All functions return 0 and set *ret, or
+ * -EINVAL (not of the form) or -ERANGE (of the form, but too large), and leave *ret alone then. Pure. */
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -13,11 +13,12 @@
 /* "512", "64K", "1G", "1.5G" (binary multiples K M G T), "infinity" (LIMIT_NONE); in bytes. */
 int parse_size(const char *text, uint64_t *ret);
 
-/* "90", "90s", "5min", "6h", "2d", "1h 30min", "500ms", "infinity" (LIMIT_NONE); in microseconds, a bare number is
- * seconds (systemd.time(7) is the model). */
+/* "90", "90s", "5min", "6h", "2d", "1h 30min", "500ms", "infinity" (LIMIT_NONE); in microseconds, a bare
+ * number is seconds (systemd.time(7) is the model). */
 int parse_duration(const char *text, uint64_t *ret_usec);
 
-/* "30/min", "5/s", "100/h", "500/d", or any duration behind the slash ("10/30s"): COUNT events in PER microseconds. */
+/* "30/min", "5/s", "100/h", "500/d", or any duration behind the slash ("10/30s"): COUNT events in PER
+ * microseconds. */
 int parse_rate(const char *text, uint32_t *ret_count, uint64_t *ret_per_usec);
 
 /* A decimal user or group id; never 4294967295 and never 65535 (both mean "none" somewhere). */

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/policy-file.h"
+#include "lib/policy.h"
+
+static const char policy_text[] =
+                "policy \"no-interns\" { users = 1005 from = {session, 'user:*'} allow = false }\n"
+                "policy \"range\" { users = 2000-2999 from = {'user:gw*.service'} }\n"
+                "policy \"names\" { users = {alice, '@agents'} from = {session, 'user:gw@*.service'} }\n"
+                "policy \"system\" { users = {alice, 0} from = 'system:gw.service' }\n"
+                "policy \"again\" { users = alice from = job }\n"
+                "policy \"unknown\" { users = {nobody-knows, '@nor-this'} from = {session} }\n";
+
+/* alice is 1000, agents 300 */
+static uint32_t resolve(UserMatchKind kind, const char *name, void *userdata) {
+        size_t *n_calls = userdata;
+
+        if (n_calls)
+                (*n_calls)++;
+        if (kind == USER_MATCH_NAME && strcmp(name, "alice") == 0)
+                return 1000;
+        if (kind == USER_MATCH_GROUP && strcmp(name, "agents") == 0)
+                return 300;
+        return UID_NONE;
+}
+
+static Policy *policy_make(const char *text, bool resolved) {
+        PolicyProblem problem = { 0 };
+        Policy *policy;
+
+        policy = calloc(1, sizeof(*policy));
+        assert_non_null(policy);
+        if (policy_text_parse("/etc/cgmove/policy.d/t.conf", text, strlen(text), NULL, policy, &problem) < 0)
+                fail_msg("%s", problem.text);
+        if (resolved)
+                policy_resolve(policy, resolve, NULL);
+
+        policy_problem_clear(&problem);
+        return policy;
+}
+
+typedef struct DecisionCase {
+        uid_t uid;
+        gid_t gid;
+        Source source;
+        bool allowed;
+        const char *section; /* NULL: none matches */
+} DecisionCase;
+
+#define USER_UNIT(name)                                                                                     \
+        { .kind = SOURCE_USER_UNIT, .unit = name }
+#define SYSTEM_UNIT(name)                                                                                   \
+        { .kind = SOURCE_SYSTEM_UNIT, .unit = name }
+#define SESSION                                                                                             \
+        { .kind = SOURCE_SESSION, .unit = "session-1.scope" }
+#define JOB                                                                                                 \
+        { .kind = SOURCE_JOB, .unit = "cgmove@1000.service" }
+
+static const DecisionCase decisions[] = {
+        /* by name, by group, by range, and the neighbours of each */
+        { 1000, 1000, SESSION, true, "names" },
+        { 100, 100, SESSION, false, NULL },
+        { 10000, 1000, SESSION, false, NULL },
+        { 1001, 300, SESSION, true, "names" },
+        { 1001, 30, SESSION, false, NULL },
+        { 300, 1, SESSION, false, NULL },
+        { 2000, 1, USER_UNIT("gw.service"), true, "range" },
+        { 2999, 1, USER_UNIT("gw.service"), true, "range" },
+        { 1999, 1, USER_UNIT("gw.service"), false, NULL },
+        { 3000, 1, USER_UNIT("gw.service"), false, NULL },
+        { 1, 2500, USER_UNIT("gw.service"), false, NULL },
+        { 0, 0, SYSTEM_UNIT("gw.service"), true, "system" },
+        { 0, 0, SESSION, false, NULL },
+        /* names that are not known, and the ids that mean nobody */
+        { UID_NONE, GID_NONE, SESSION, false, NULL },
+        /* what a pattern does not reach */
+        { 2000, 1, USER_UNIT("gw-dev.service"), true, "range" },
+        { 2000, 1, USER_UNIT("gw@dev.service"), false, NULL },
+        { 1000, 1, USER_UNIT("gw@dev.service"), true, "names" },
+        { 2000, 1, USER_UNIT("xgw.service"), false, NULL },
+        { 2000, 1, USER_UNIT("gw.servicex"), false, NULL },
+        { 2000, 1, SYSTEM_UNIT("gw.service"), false, NULL },
+        { 2000, 1, SESSION, false, NULL },
+        { 2000, 1, JOB, false, NULL },
+        { 1000, 1, SYSTEM_UNIT("gw.service"), true, "system" },
+        { 1000, 1, USER_UNIT("session"), false, NULL },
+        { 1000, 1, JOB, true, "again" },
+        /* the first section decides, and groups don't help against it */
+        { 1005, 300, SESSION, false, "no-interns" },
+        { 1005, 300, USER_UNIT("gw.service"), false, "no-interns" },
+        { 1005, 300, USER_UNIT("gw@a.service"), true, "names" },
+        /* what no policy can allow */
+        { 1005, 300, { .kind = SOURCE_MANAGER, .unit = "gw.service" }, false, NULL },
+        { 1000, 300, { .kind = SOURCE_OTHER, .unit = "gw.service" }, false, NULL },
+        { 1000, 300, { .kind = (SourceKind) 99, .unit = "gw.service" }, false, NULL },
+};
+
+static void test_decide(void **state) {
+        _cleanup_(policy_freep) Policy *policy = policy_make(policy_text, true);
+
+        for (size_t i = 0; i < ELEMENTSOF(decisions); i++) {
+                const DecisionCase *c = &decisions[i];
+                const gid_t gids[] = { 7, c->gid };
+                PolicyFacts facts = { .uid = c->uid, .gids = gids, .n_gids = 2, .source = &c->source };
+                PolicyVerdict verdict;
+                const char *section;
+
+                policy_decide(policy, &facts, &verdict);
+                section = verdict.section ? verdict.section->name : "(none)";
+                if (verdict.allowed != c->allowed ||
+                    strcmp(section, c->section ? c->section : "(none)") != 0)
+                        fail_msg("case %zu: user %u from %s: %d by %s", i, c->uid, c->source.unit,
+                                 verdict.allowed, section);
+        }
+}
+
+/* Nothing matches a name before it is resolved, nobody's id included. */
+static void test_not_resolved(void **state) {
+        _cleanup_(policy_freep) Policy *policy = policy_make(policy_text, false);
+        const Source session = SESSION;
+        const uid_t uids[] = { 0, 1000, UID_NONE };
+        const gid_t gids[] = { 0, 300, GID_NONE };
+
+        for (size_t i = 0; i < ELEMENTSOF(uids); i++) {
+                PolicyFacts facts = { .uid = uids[i], .gids = gids, .n_gids = 3, .source = &session };
+                PolicyVerdict verdict;
+
+                policy_decide(policy, &facts, &verdict);
+                assert_false(verdict.allowed);
+                assert_null(verdict.section);
+        }
+}
+
+static void test_empty_policy(void **state) {
+        _cleanup_(policy_freep) Policy *policy = policy_make("", true);
+        const Source session = SESSION;
+        PolicyFacts facts = { .uid = 0, .source = &session };
+        PolicyVerdict verdict = { .allowed = true };
+
+        policy_decide(policy, &facts, &verdict);
+        assert_false(verdict.allowed);
+        assert_null(verdict.section);
+}
+
+/* Ranges are not asked for, and a name is asked for each time it stands there, in the order of the files. */
+static void test_resolve_order(void **state) {
+        _cleanup_(policy_freep) Policy *policy = policy_make(policy_text, false);
+        size_t n_calls = 0;
+
+        policy_resolve(policy, resolve, &n_calls);
+        assert_int_equal(n_calls, 6);
+        assert_int_equal(policy->sections[0].users[0].first, 1005);
+        assert_int_equal(policy->sections[2].users[0].first, 1000);
+        assert_int_equal(policy->sections[2].users[1].first, 300);
+        assert_int_equal(policy->sections[5].users[0].first, UID_NONE);
+}
+
+static void test_resolve_nss(void **state) {
+        assert_int_equal(policy_resolve_nss(USER_MATCH_NAME, "root", NULL), 0);
+        assert_int_equal(policy_resolve_nss(USER_MATCH_GROUP, "root", NULL), 0);
+        assert_int_equal(policy_resolve_nss(USER_MATCH_NAME, "no-such-user-here", NULL), UID_NONE);
+        assert_int_equal(policy_resolve_nss(USER_MATCH_GROUP, "no-such-group-here", NULL), UID_NONE);
+}
+
+static void test_texts(void **state) {
+        _cleanup_(policy_freep) Policy *policy = policy_make(policy_text, true);
+        static const struct {
+                uid_t uid;
+                Source source;
+                const char *text;
+        } cases[] = {
+                { 77, USER_UNIT("foo.service"),
+                  "No policy allows user 77 to leave user:foo.service; as root, "
+                  "\"cgmove policy allow 77 --from user:foo.service\" would." },
+                { 77, USER_UNIT("a\\x2db.service"),
+                  "No policy allows user 77 to leave user:a\\x2db.service; as root, "
+                  "\"cgmove policy allow 77 --from 'user:a\\x2db.service'\" would." },
+                { 77, SESSION,
+                  "No policy allows user 77 to leave session; as root, \"cgmove policy allow 77 --from "
+                  "session\" would." },
+                { 1005, SESSION,
+                  "Section \"no-interns\" (/etc/cgmove/policy.d/t.conf:1) refuses user 1005 to leave "
+                  "session "
+                  "(allow = false); only a change of that section, or a section tried before it, can allow "
+                  "it." },
+                { 1000, SESSION,
+                  "Section \"names\" (/etc/cgmove/policy.d/t.conf:3) allows user 1000 to leave session." },
+                { 1000,
+                  { .kind = SOURCE_MANAGER },
+                  "The process belongs to a service manager itself, which no policy can allow to be "
+                  "moved." },
+                { 1000,
+                  { .kind = SOURCE_OTHER },
+                  "The process is in no unit or session of user 1000, and no policy can allow it to be "
+                  "moved from there." },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                PolicyFacts facts = { .uid = cases[i].uid, .source = &cases[i].source };
+                _cleanup_free_ char *text = NULL;
+                PolicyVerdict verdict;
+
+                policy_decide(policy, &facts, &verdict);
+                assert_int_equal(policy_refusal_text(&facts, &verdict, &text), 0);
+                assert_string_equal(text, cases[i].text);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_decide),       cmocka_unit_test(test_not_resolved),
+                cmocka_unit_test(test_empty_policy), cmocka_unit_test(test_resolve_order),
+                cmocka_unit_test(test_resolve_nss),  cmocka_unit_test(test_texts),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
