@@ -9,6 +9,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/log.h"
+#include "daemon/sandbox.h"
 #include "daemon/thaw-journal.h"
 #include "lib/policy-file.h"
 #include "lib/values.h"
@@ -177,6 +178,11 @@ static int set_up_files(Daemon *daemon) {
                 return r;
 
         thaw_journal_replay(daemon->journal_fd, daemon->kernel.cgroup_fd);
+        daemon->sandboxes = sandbox_is_possible(daemon->kernel.proc_fd, daemon->kernel.cgroup_fd);
+        if (!daemon->sandboxes)
+                log_event(LOG_KIND_STARTED, UID_NONE, NULL,
+                          "bpf() is forbidden in this container: no unit can have a cgroup BPF program that a move "
+                          "would leave behind.");
         return 0;
 }
 

@@ -33,6 +33,7 @@ struct Daemon {
         DaemonPaths paths;
         sd_event *event;
         Kernel kernel;
+        bool sandboxes;          /* whether cgroups can have BPF programs here; see sandbox.h */
         Settings settings;
         Policy *policy;          /* in force; never NULL once the daemon runs */
         uint64_t policy_loaded;  /* CLOCK_REALTIME, microseconds; 0: none yet */

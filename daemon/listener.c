@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -182,7 +183,10 @@ int listener_new(Daemon *daemon, int fd, Listener **ret) {
         LIST_INIT(&listener->dropped);
         LIST_INIT(&listener->users);
 
-        r = sd_event_add_io(daemon->event, &listener->io, fd, EPOLLIN, on_connect, listener);
+        /* a socket that systemd passes blocks unless its unit says otherwise */
+        r = fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0 ? -errno : 0;
+        if (r >= 0)
+                r = sd_event_add_io(daemon->event, &listener->io, fd, EPOLLIN, on_connect, listener);
         if (r >= 0)
                 r = sd_event_add_time(daemon->event, &listener->retry, CLOCK_MONOTONIC, UINT64_MAX, 0, on_retry,
                                       listener);

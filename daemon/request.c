@@ -301,6 +301,8 @@ static int refresh_facts(Request *request) {
                         if (r < 0)
                                 return r;
                 }
+                if (!request->daemon->sandboxes)
+                        continue;
                 /* most targets of a tree share the cgroup of the one before */
                 if (i > 0 && strcmp(target[-1].cgroup, target->cgroup) == 0) {
                         target->sandbox_lost = target[-1].sandbox_lost;

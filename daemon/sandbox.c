@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/seccomp.h>
 #include <linux/version.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/proc.h"
 
 #define PROGRAMS_MAX 1024 /* effective for one type; the kernel lets 64 be attached to one cgroup */
 
@@ -131,4 +133,15 @@ int sandbox_compare(int source_fd, int destination_fd, const char **ret_what) {
                 }
         }
         return 0;
+}
+
+bool sandbox_is_possible(int proc_fd, int cgroup_fd) {
+        const char *what;
+        int r, mode;
+
+        r = sandbox_compare(cgroup_fd, cgroup_fd, &what);
+        if (r != -EPERM && r != -ENOSYS)
+                return true;
+
+        return proc_get_seccomp(proc_fd, 1, &mode) < 0 || mode != SECCOMP_MODE_FILTER;
 }

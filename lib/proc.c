@@ -305,3 +305,21 @@ int proc_each(int proc_fd, proc_each_t each, void *userdata) {
 
         return -errno;
 }
+
+int proc_get_seccomp(int proc_fd, pid_t pid, int *ret) {
+        static const char key[] = "\nSeccomp:\t";
+        char text[SMALL_FILE_MAX];
+        const char *value;
+        int r;
+
+        r = read_text(proc_fd, pid, "status", text, sizeof(text));
+        if (r < 0)
+                return r;
+
+        value = strstr(text, key);
+        if (!value || value[sizeof(key) - 1] < '0' || value[sizeof(key) - 1] > '2')
+                return -EBADMSG;
+
+        *ret = value[sizeof(key) - 1] - '0';
+        return 0;
+}

@@ -41,7 +41,9 @@ static void test_open_stays_below(void **state) {
 
         assert_int_equal(cgroup_open(fixture->root_fd, fixture->path, &fd), 0);
         closep(&fd);
-        assert_int_equal(cgroup_open(fixture->fd, "/..", &fd), -EXDEV);
+        assert_int_equal(cgroup_open(fixture->fd, "/..", &fd), -EINVAL);
+        assert_int_equal(cgroup_open(fixture->fd, "/a/../..", &fd), -EINVAL);
+        assert_int_equal(cgroup_open(fixture->fd, "/..a", &fd), -ENOENT);
         assert_int_equal(cgroup_open(fixture->fd, "relative", &fd), -EINVAL);
         assert_int_equal(cgroup_open(fixture->fd, "/none", &fd), -ENOENT);
 }
