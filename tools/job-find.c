@@ -68,6 +68,12 @@ static int read_list(sd_bus_message *m, JobList *list) {
         return r < 0 ? r : 0;
 }
 
+static int compare_jobs(const void *a, const void *b) {
+        uint64_t x = ((const Job *) a)->id, y = ((const Job *) b)->id;
+
+        return x < y ? -1 : x > y;
+}
+
 int job_list_get(Client **client, bool all, JobList *ret, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
         JobList list = { .n = 0 };
@@ -81,6 +87,8 @@ int job_list_get(Client **client, bool all, JobList *ret, Failure *failure) {
                 job_list_done(&list);
                 return client_bad_message(r, failure);
         }
+        if (list.n > 1)
+                qsort(list.jobs, list.n, sizeof(Job), compare_jobs);
         *ret = list;
         return 0;
 }

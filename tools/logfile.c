@@ -16,6 +16,11 @@
 
 #define ADVICE "; give --log=FILE or --log=null"
 
+static int fail_folder(Failure *failure, int error, const char *what, const char *path) {
+        return failure_set(failure, STATUS_FAILED, "Failed", "Cannot %s the log folder %s (%s)" ADVICE ".", what, path,
+                           strerror(error < 0 ? -error : error));
+}
+
 static const char *home_directory(void) {
         const char *home = getenv("HOME");
         const struct passwd *user;
@@ -67,12 +72,12 @@ static int check_directory(const char *path, Failure *failure) {
         struct stat st;
 
         if (stat(path, &st) < 0)
-                return failure_errno(failure, errno, "Cannot use the log folder %s" ADVICE, path);
+                return fail_folder(failure, errno, "use", path);
         if (st.st_uid != geteuid() || (st.st_mode & 022) != 0)
                 return failure_set(failure, STATUS_FAILED, "Failed",
                                    "The log folder %s is not yours alone to write" ADVICE ".", path);
         if (access(path, W_OK | X_OK) < 0)
-                return failure_errno(failure, errno, "Cannot write to the log folder %s" ADVICE, path);
+                return fail_folder(failure, errno, "write to", path);
         return refuse_runtime(path, failure);
 }
 
@@ -88,12 +93,12 @@ int logfile_directory(char ret[static PATH_MAX], Failure *failure) {
         else
                 return failure_set(failure, STATUS_FAILED, "Failed", "No home directory is known for the log" ADVICE ".");
         if (n >= (int) sizeof(path))
-                return failure_errno(failure, ENAMETOOLONG, "Cannot use the log folder" ADVICE);
+                return fail_folder(failure, ENAMETOOLONG, "use", path);
         r = make_directories(path);
         if (r < 0)
-                return failure_errno(failure, r, "Cannot make the log folder %s" ADVICE, path);
+                return fail_folder(failure, r, "make", path);
         if (!realpath(path, ret))
-                return failure_errno(failure, errno, "Cannot use the log folder %s" ADVICE, path);
+                return fail_folder(failure, errno, "use", path);
         return check_directory(ret, failure);
 }
 
