@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* cgmove-keeper: the one process of cgmove@UID.service. It makes the unit a place where jobs can live, and does nothing else.
+/* cgmove-keeper: the one process of cgmove@UID.service. It makes the unit a place where jobs can live, and
+ * does nothing else.
  *
- * systemd removes the cgroup of a delegated unit that has no process, and processes in a group that hands controllers on are not
- * allowed ("no internal processes", https://systemd.io/CGROUP_DELEGATION). So it moves itself into the subgroup "keeper", says
- * that it is ready (sd_notify(3), a protocol with a stable interface), and waits for SIGTERM.
+ * systemd removes the cgroup of a delegated unit that has no process, and processes in a group that hands
+ * controllers on are not allowed ("no internal processes", https://systemd.io/CGROUP_DELEGATION). So it
+ * moves itself into the subgroup "keeper", says that it is ready (sd_notify(3), a protocol with a stable
+ * interface), and waits for SIGTERM.
  *
- * One runs for each user with jobs, for as long as these do: no library but libc, no descriptor, no right. */
+ * One runs for each user with jobs, for as long as these do: no library but libc, no
+ * descriptor, no right. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +55,8 @@ static int open_own_group(int *ret) {
         r = read_own_group(group, sizeof(group));
         if (r < 0)
                 return r;
-        /* not anywhere but in our unit: the path says it, and so the group is one that systemd has delegated */
+        /* not anywhere but in our unit: the path says it, and so the group is one that systemd has
+         * delegated */
         if (!strstr(group, "/cgmove@"))
                 return -EPERM;
         (void) snprintf(path, sizeof(path), "%s%s", CGROUP_ROOT, group);
@@ -92,7 +96,8 @@ static int notify_ready(void) {
                 return -EAFNOSUPPORT;
         memcpy(address.sun_path, path, length);
         if (path[0] == '@')
-                address.sun_path[0] = '\0'; /* an abstract address is as long as it says, with no NUL behind it */
+                address.sun_path[0] =
+                                '\0'; /* an abstract address is as long as it says, with no NUL behind it */
 
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         if (fd < 0)

@@ -41,7 +41,7 @@ int machine_read(Machine *ret) {
         if (sysinfo(&info) < 0)
                 return -errno;
 
-        *ret = (Machine) {
+        *ret = (Machine){
                 .tasks = smaller(pid_max, threads_max),
                 .memory = (uint64_t) info.totalram * info.mem_unit,
         };
@@ -52,9 +52,9 @@ bool pool_limits_need_slice(const Settings *settings) {
         return !settings->pool_tasks_max_set || !settings->pool_memory_max_set;
 }
 
-void pool_limits_choose(const Settings *settings, const Machine *machine, uint64_t slice_tasks, uint64_t slice_memory,
-                        SystemdPoolLimits *ret) {
-        *ret = (SystemdPoolLimits) {
+void pool_limits_choose(const Settings *settings, const Machine *machine, uint64_t slice_tasks,
+                        uint64_t slice_memory, SystemdPoolLimits *ret) {
+        *ret = (SystemdPoolLimits){
                 .tasks_max = settings->pool_tasks_max_set ? settings->pool.tasks_max
                                                           : smaller(slice_tasks, machine->tasks / SHARE),
                 .memory_max = settings->pool_memory_max_set ? settings->pool.memory_max

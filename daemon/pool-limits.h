@@ -20,7 +20,7 @@ int machine_read(Machine *ret);
 /* True if the limits of the user's slice play a part. */
 bool pool_limits_need_slice(const Settings *settings);
 
-/* What cgmove.conf says; where it says nothing, the smaller of what the user's own slice has (LIMIT_NONE: no limit) and a
- * quarter of the machine. Pure. */
-void pool_limits_choose(const Settings *settings, const Machine *machine, uint64_t slice_tasks, uint64_t slice_memory,
-                        SystemdPoolLimits *ret);
+/* What cgmove.conf says; where it says nothing, the smaller of what the user's own slice has (LIMIT_NONE:
+ * no limit) and a quarter of the machine. Pure. */
+void pool_limits_choose(const Settings *settings, const Machine *machine, uint64_t slice_tasks,
+                        uint64_t slice_memory, SystemdPoolLimits *ret);

@@ -35,7 +35,7 @@ struct Pool {
         SystemdPoolLimits limits; /* while it is being started */
         SystemdCall *call;
         sd_event_source *timer; /* idle, or (TREE_DIRECT, and failures) the next step out of the loop */
-        TAILQ_HEAD(, PoolWait) waits; /* first come, first told */
+        TAILQ_HEAD(PoolWaits, PoolWait) waits; /* first come, first told */
 };
 
 struct PoolSet {
@@ -47,7 +47,8 @@ struct PoolSet {
         unsigned n_pools;
 };
 
-/* Begins to start POOL; returns a negative errno if that is impossible at once. Ends in pool_started() or pool_failed(). */
+/* Begins to start POOL; returns a negative errno if that is impossible at once. Ends in pool_started() or
+ * pool_failed(). */
 int pool_start(Pool *pool);
 
 /* Opens the directory of a pool whose unit runs, and prepares it for jobs. */

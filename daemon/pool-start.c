@@ -44,7 +44,7 @@ static int choose_limits(Pool *pool, uint64_t slice_tasks, uint64_t slice_memory
         return 0;
 }
 
-/* --- pools that are units of PID 1 -------------------------------------------------------------------------------- */
+/* --- pools that are units of PID 1 --------------------------------------------------------------------- */
 
 static void on_limits_set(int error, const char *message, void *userdata) {
         Pool *pool = userdata;
@@ -86,7 +86,8 @@ static int start_unit(Pool *pool, uint64_t slice_tasks, uint64_t slice_memory) {
         return systemd_manager_start_unit(pool->set->system, pool->unit, on_unit_started, pool, &pool->call);
 }
 
-static void on_slice_limits(int error, const char *message, uint64_t tasks_max, uint64_t memory_max, void *userdata) {
+static void on_slice_limits(int error, const char *message, uint64_t tasks_max, uint64_t memory_max,
+                            void *userdata) {
         Pool *pool = userdata;
         int r;
 
@@ -106,10 +107,11 @@ static int start_systemd(Pool *pool) {
         if (!pool_limits_need_slice(pool->set->settings))
                 return start_unit(pool, LIMIT_NONE, LIMIT_NONE);
         (void) snprintf(slice, sizeof(slice), "user-%u.slice", pool->uid);
-        return systemd_manager_get_slice_limits(pool->set->system, slice, on_slice_limits, pool, &pool->call);
+        return systemd_manager_get_slice_limits(pool->set->system, slice, on_slice_limits, pool,
+                                                &pool->call);
 }
 
-/* --- pools of our own --------------------------------------------------------------------------------------------- */
+/* --- pools of our own ---------------------------------------------------------------------------------- */
 
 static int on_direct(sd_event_source *source, uint64_t usec, void *userdata) {
         Pool *pool = userdata;
@@ -130,7 +132,8 @@ static int on_direct(sd_event_source *source, uint64_t usec, void *userdata) {
 
 /* From the loop, so that a pool starts in the same order of events whatever its kind. */
 static int start_direct(Pool *pool) {
-        return sd_event_add_time_relative(pool->set->event, &pool->timer, CLOCK_MONOTONIC, 0, 1, on_direct, pool);
+        return sd_event_add_time_relative(pool->set->event, &pool->timer, CLOCK_MONOTONIC, 0, 1, on_direct,
+                                          pool);
 }
 
 int pool_start(Pool *pool) {

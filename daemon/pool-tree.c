@@ -28,7 +28,7 @@ void pool_tree_unit(uid_t uid, char ret[static POOL_UNIT_MAX]) {
         (void) snprintf(ret, POOL_UNIT_MAX, POOL_UNIT, uid);
 }
 
-/* --- controllers ------------------------------------------------------------------------------------------------- */
+/* --- controllers --------------------------------------------------------------------------------------- */
 
 static int read_controllers(int fd, const char *attribute, unsigned *ret) {
         char text[256], *word, *rest = NULL;
@@ -77,7 +77,7 @@ int pool_tree_enable_controllers(int fd, unsigned *ret_controllers) {
         return 0;
 }
 
-/* --- what is there ------------------------------------------------------------------------------------------------ */
+/* --- what is there ------------------------------------------------------------------------------------- */
 
 bool pool_tree_has_keeper(int fd, bool populated) {
         CgroupEvents events;
@@ -87,19 +87,18 @@ bool pool_tree_has_keeper(int fd, bool populated) {
         return cgroup_get_events(fd, "keeper/cgroup.events", &events) >= 0 && events.populated;
 }
 
-static int open_directory(int fd, const char *name, DIR **ret) {
-        _cleanup_close_ int copy = -1;
+/* A stream of its own for the entries of FD; NULL with errno. */
+static DIR *open_directory(int fd) {
+        int copy;
         DIR *dir;
 
-        copy = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (copy < 0)
-                return -errno;
+                return NULL;
         dir = fdopendir(copy);
         if (!dir)
-                return -errno;
-        TAKE_FD(copy);
-        *ret = dir;
-        return 0;
+                closep(&copy);
+        return dir;
 }
 
 static bool group_is_used(int fd, const char *name) {
@@ -113,16 +112,14 @@ static bool group_is_used(int fd, const char *name) {
 }
 
 bool pool_tree_is_used(int fd) {
-        _cleanup_closedir_ DIR *dir = NULL;
+        _cleanup_closedir_ DIR *dir = open_directory(fd);
         struct dirent *entry;
-        int r;
 
-        r = open_directory(fd, ".", &dir);
-        if (r < 0)
-                return r != -ENOENT && r != -ENODEV;
+        if (!dir)
+                return errno != ENOENT && errno != ENODEV;
         while ((entry = readdir(dir)))
-                if (entry->d_type == DT_DIR && entry->d_name[0] != '.' && strcmp(entry->d_name, "keeper") != 0 &&
-                    group_is_used(fd, entry->d_name))
+                if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+                    strcmp(entry->d_name, "keeper") != 0 && group_is_used(fd, entry->d_name))
                         return true;
         return false;
 }
@@ -152,9 +149,9 @@ int pool_tree_each(int root_fd, pool_tree_each_t each, void *userdata) {
                 return 0;
         if (r < 0)
                 return r;
-        r = open_directory(pools_fd, ".", &dir);
-        if (r < 0)
-                return r;
+        dir = open_directory(pools_fd);
+        if (!dir)
+                return -errno;
 
         while ((entry = readdir(dir))) {
                 _cleanup_close_ int fd = -1;
@@ -173,7 +170,7 @@ int pool_tree_each(int root_fd, pool_tree_each_t each, void *userdata) {
         return 0;
 }
 
-/* --- a tree of our own -------------------------------------------------------------------------------------------- */
+/* --- a tree of our own --------------------------------------------------------------------------------- */
 
 static int make_group(int parent_fd, const char *name, int *ret_fd) {
         char path[64];

@@ -42,7 +42,7 @@ static int pool_new(PoolSet *set, uid_t uid, Pool **ret) {
 
         if (!pool)
                 return -ENOMEM;
-        *pool = (Pool) { .set = set, .uid = uid, .fd = -1, .state = POOL_STARTING };
+        *pool = (Pool){ .set = set, .uid = uid, .fd = -1, .state = POOL_STARTING };
         TAILQ_INIT(&pool->waits);
         pool_tree_path(uid, pool->path);
         pool_tree_unit(uid, pool->unit);
@@ -64,12 +64,13 @@ static void pool_detach(Pool *pool) {
         pool->timer = sd_event_source_disable_unref(pool->timer);
 }
 
-int pool_set_new(sd_event *event, const Settings *settings, int root_fd, SystemdManager *system, PoolSet **ret) {
+int pool_set_new(sd_event *event, const Settings *settings, int root_fd, SystemdManager *system,
+                 PoolSet **ret) {
         PoolSet *set = calloc(1, sizeof(PoolSet));
 
         if (!set)
                 return -ENOMEM;
-        *set = (PoolSet) {
+        *set = (PoolSet){
                 .event = sd_event_ref(event),
                 .settings = settings,
                 .root_fd = root_fd,
@@ -99,7 +100,7 @@ PoolSet *pool_set_free(PoolSet *set) {
         return NULL;
 }
 
-/* --- stopping when idle ------------------------------------------------------------------------------------------- */
+/* --- stopping when idle -------------------------------------------------------------------------------- */
 
 static void pool_stopped(Pool *pool) {
         int r;
@@ -139,7 +140,8 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
         if (pool->set->settings->tree == TREE_DIRECT) {
                 (void) pool_tree_remove(pool->set->root_fd, pool->uid);
                 pool_stopped(pool);
-        } else if (systemd_manager_stop_unit(pool->set->system, pool->unit, on_stopped, pool, &pool->call) < 0) {
+        } else if (systemd_manager_stop_unit(pool->set->system, pool->unit, on_stopped, pool, &pool->call) <
+                   0) {
                 pool->state = POOL_RUNNING;
                 (void) arm_idle(pool);
         }
@@ -183,14 +185,14 @@ void pool_gone(Pool *pool) {
                 pool_free(pool);
 }
 
-/* --- waiting ------------------------------------------------------------------------------------------------------ */
+/* --- waiting ------------------------------------------------------------------------------------------- */
 
 static int wait_new(Pool *pool, pool_ready_t ready, void *userdata, PoolWait **ret) {
         PoolWait *wait = calloc(1, sizeof(PoolWait));
 
         if (!wait)
                 return -ENOMEM;
-        *wait = (PoolWait) { .pool = pool, .ready = ready, .userdata = userdata };
+        *wait = (PoolWait){ .pool = pool, .ready = ready, .userdata = userdata };
         TAILQ_INSERT_TAIL(&pool->waits, wait, of_pool);
         *ret = wait;
         return 0;
@@ -228,8 +230,9 @@ void pool_failed(Pool *pool, int error, const char *message) {
         tell_waits(pool, error, message);
 }
 
-/* The directory may have been removed behind our back, and made again; or the unit is being stopped just now, which the keeper shows
- * first. Then StartUnit waits for the end of that, as systemd orders its jobs. */
+/* The directory may have been removed behind our back, and made again; or the unit is being stopped just
+ * now, which the keeper shows first. Then StartUnit waits for the end of that, as systemd
+ * orders its jobs. */
 static bool pool_is_usable(const Pool *pool) {
         return pool_tree_has_keeper(pool->fd, pool->set->settings->tree == TREE_SYSTEMD);
 }
@@ -280,7 +283,7 @@ int pool_set_ensure(PoolSet *set, uid_t uid, pool_ready_t ready, void *userdata,
         return 0;
 }
 
-/* --- looking ------------------------------------------------------------------------------------------------------ */
+/* --- looking ------------------------------------------------------------------------------------------- */
 
 typedef struct Discovery {
         PoolSet *set;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Inside of systemd-manager: one question to a manager, and the connection it goes over. A question is one or more
- * messages; it can be sent again over a new connection, because each is safe to repeat: PID 1 drops its private
- * connections when it re-executes itself, as it does in every upgrade of systemd. */
+/* Inside of systemd-manager: one question to a manager, and the connection it goes over. A question is one
+ * or more messages; it can be sent again over a new connection, because each is safe to repeat: PID 1
+ * drops its private connections when it re-executes itself, as it does in every upgrade of systemd. */
 
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
@@ -45,9 +45,9 @@ struct SystemdCall {
         sd_bus_slot *slots[CALL_SLOTS_MAX];
         unsigned n_sent, n_pending;
 
-        const char *method;     /* StartUnit or StopUnit */
-        char *job;              /* its job, once known */
-        char *removed_job;      /* the last job of the unit that was removed before the reply was here */
+        const char *method; /* StartUnit or StopUnit */
+        char *job;          /* its job, once known */
+        char *removed_job;  /* the last job of the unit that was removed before the reply was here */
         char *removed_result;
         SystemdPoolLimits limits;
         uint64_t values[2];

@@ -18,7 +18,7 @@
 #define IDLE_USEC (UINT64_C(30) * 1000 * 1000)
 
 struct SystemdManager {
-        unsigned n_ref; /* its owner, and our own loops that run callbacks in which the owner may let it go */
+        unsigned n_ref; /* its owner, and loops of ours that run callbacks in which he may let it go */
         sd_event *event;
         uid_t uid;
         sd_bus *bus;
@@ -57,8 +57,8 @@ int systemd_manager_new(sd_event *event, uid_t uid, SystemdManager **ret) {
         manager->event = sd_event_ref(event);
         manager->uid = uid;
 
-        r = sd_event_add_time_relative(event, &manager->idle, CLOCK_MONOTONIC, IDLE_USEC, 5 * 1000 * 1000, on_idle,
-                                       manager);
+        r = sd_event_add_time_relative(event, &manager->idle, CLOCK_MONOTONIC, IDLE_USEC, 5 * 1000 * 1000,
+                                       on_idle, manager);
         if (r < 0)
                 return r;
         r = sd_event_source_set_enabled(manager->idle, SD_EVENT_OFF);
@@ -106,10 +106,11 @@ SystemdManager *systemd_manager_free(SystemdManager *manager) {
         return manager_unref(manager);
 }
 
-/* --- the connection ------------------------------------------------------------------------------------------- */
+/* --- the connection ------------------------------------------------------------------------------------ */
 
-/* The socket lies in a folder of the user's, who may have put anything there: it must be the user's own process, in the
- * group of the manager, that answers. The exact path is asked for: below its own units a user can make groups of any name. */
+/* The socket lies in a folder of the user's, who may have put anything there: it must be the user's own
+ * process, in the group of the manager, that answers. The exact path is asked for: below its own units a
+ * user can make groups of any name. */
 static int manager_check_peer(SystemdManager *manager, int fd) {
         _cleanup_close_ int proc_fd = -1;
         _cleanup_free_ char *group = NULL;
@@ -180,8 +181,8 @@ static int manager_schedule_retry(SystemdManager *manager) {
         int r;
 
         if (!manager->retry)
-                return sd_event_add_time_relative(manager->event, &manager->retry, CLOCK_MONOTONIC, RETRY_USEC, 1000,
-                                                  on_retry, manager);
+                return sd_event_add_time_relative(manager->event, &manager->retry, CLOCK_MONOTONIC,
+                                                  RETRY_USEC, 1000, on_retry, manager);
         r = sd_event_source_set_time_relative(manager->retry, RETRY_USEC);
         if (r < 0)
                 return r;
@@ -240,7 +241,7 @@ static int manager_connect(SystemdManager *manager) {
         return 0;
 }
 
-/* --- calls ---------------------------------------------------------------------------------------------------- */
+/* --- calls --------------------------------------------------------------------------------------------- */
 
 static void call_unlink(SystemdCall *call) {
         SystemdManager *manager = call->manager;
@@ -361,7 +362,8 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
 
 int systemd_call_message(SystemdCall *call, const char *path, const char *interface, const char *member,
                          sd_bus_message **ret) {
-        return sd_bus_message_new_method_call(call->manager->bus, ret, SYSTEMD_SERVICE, path, interface, member);
+        return sd_bus_message_new_method_call(call->manager->bus, ret, SYSTEMD_SERVICE, path, interface,
+                                              member);
 }
 
 static int error_to_errno(const sd_bus_error *error) {
@@ -418,7 +420,8 @@ int systemd_call_send(SystemdCall *call, sd_bus_message *message) {
 
         if (call->n_sent >= CALL_SLOTS_MAX)
                 return -E2BIG;
-        r = sd_bus_call_async(call->manager->bus, &call->slots[call->n_sent], message, on_reply, call, UINT64_MAX);
+        r = sd_bus_call_async(call->manager->bus, &call->slots[call->n_sent], message, on_reply, call,
+                              UINT64_MAX);
         if (r < 0)
                 return r;
         call->n_sent++;

@@ -21,7 +21,7 @@ static int call_send_get(SystemdCall *call, const char *interface, const char *p
         return systemd_call_send(call, message);
 }
 
-/* --- the processes of a unit that are its manager's own ------------------------------------------------------------ */
+/* --- the processes of a unit that are its manager's own ------------------------------------------------ */
 
 typedef struct UnitKind {
         const char *suffix;
@@ -74,7 +74,8 @@ static int pids_read(SystemdCall *call, unsigned index, sd_bus_message *reply) {
 }
 
 static void pids_deliver(SystemdCall *call, int error, const char *message) {
-        call->callback.pids(error, message, (pid_t) call->values[1], (pid_t) call->values[0], call->userdata);
+        call->callback.pids(error, message, (pid_t) call->values[1], (pid_t) call->values[0],
+                            call->userdata);
 }
 
 static const CallType pids_type = {
@@ -101,7 +102,7 @@ int systemd_manager_get_pids(SystemdManager *manager, const char *unit, systemd_
         return 0;
 }
 
-/* --- the limits of a slice ---------------------------------------------------------------------------------------- */
+/* --- the limits of a slice ----------------------------------------------------------------------------- */
 
 #define SLICE_INTERFACE "org.freedesktop.systemd1.Slice"
 
@@ -149,8 +150,8 @@ static const CallType limits_type = {
         .timeout_usec = QUERY_TIMEOUT_USEC,
 };
 
-int systemd_manager_get_slice_limits(SystemdManager *manager, const char *slice, systemd_limits_t done, void *userdata,
-                                     SystemdCall **ret) {
+int systemd_manager_get_slice_limits(SystemdManager *manager, const char *slice, systemd_limits_t done,
+                                     void *userdata, SystemdCall **ret) {
         _cleanup_(systemd_call_freep) SystemdCall *call = NULL;
         int r;
 

@@ -9,7 +9,7 @@ static void done_deliver(SystemdCall *call, int error, const char *message) {
         call->callback.done(error, message, call->userdata);
 }
 
-/* --- starting and stopping -------------------------------------------------------------------------------------- */
+/* --- starting and stopping ----------------------------------------------------------------------------- */
 
 static int job_send(SystemdCall *call) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
@@ -57,7 +57,8 @@ static int string_replace(char **string, const char *text) {
 }
 
 static bool job_remember(SystemdCall *call, const char *job, const char *result) {
-        if (string_replace(&call->removed_job, job) >= 0 && string_replace(&call->removed_result, result) >= 0)
+        if (string_replace(&call->removed_job, job) >= 0 &&
+            string_replace(&call->removed_result, result) >= 0)
                 return false;
         systemd_call_complete(call, -ENOMEM, NULL);
         return true;
@@ -105,8 +106,8 @@ static int unit_job_new(SystemdManager *manager, const char *method, const char 
         return 0;
 }
 
-int systemd_manager_start_unit(SystemdManager *manager, const char *unit, systemd_done_t done, void *userdata,
-                               SystemdCall **ret) {
+int systemd_manager_start_unit(SystemdManager *manager, const char *unit, systemd_done_t done,
+                               void *userdata, SystemdCall **ret) {
         return unit_job_new(manager, "StartUnit", unit, done, userdata, ret);
 }
 
@@ -115,14 +116,15 @@ int systemd_manager_stop_unit(SystemdManager *manager, const char *unit, systemd
         return unit_job_new(manager, "StopUnit", unit, done, userdata, ret);
 }
 
-/* --- properties -------------------------------------------------------------------------------------------------- */
+/* --- properties ---------------------------------------------------------------------------------------- */
 
 static int set_limits_send(SystemdCall *call) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         const SystemdPoolLimits *limits = &call->limits;
         int r;
 
-        r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, "SetUnitProperties", &message);
+        r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, "SetUnitProperties",
+                                 &message);
         if (r < 0)
                 return r;
         r = sd_bus_message_append(message, "sb", call->unit, 1 /* until the next boot */);
@@ -131,13 +133,13 @@ static int set_limits_send(SystemdCall *call) {
         r = sd_bus_message_open_container(message, 'a', "(sv)");
         if (r < 0)
                 return r;
-        /* in the order of the alphabet: systemd 252 compares its list of drop-ins with the sorted one on the disk, and
-         * wants a reload where they differ */
+        /* in the order of the alphabet: systemd 252 compares its list of drop-ins with the sorted one on
+         * the disk, and wants a reload where they differ */
         if (limits->cpu_weight != LIMIT_NONE)
                 r = sd_bus_message_append(message, "(sv)", "CPUWeight", "t", limits->cpu_weight);
         if (r >= 0)
-                r = sd_bus_message_append(message, "(sv)(sv)", "MemoryMax", "t", limits->memory_max, "TasksMax", "t",
-                                          limits->tasks_max);
+                r = sd_bus_message_append(message, "(sv)(sv)", "MemoryMax", "t", limits->memory_max,
+                                          "TasksMax", "t", limits->tasks_max);
         if (r < 0)
                 return r;
         r = sd_bus_message_close_container(message);

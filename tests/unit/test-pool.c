@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Pools with TREE_DIRECT in a cgroup tree, and what a pool may use. Pools that are units are for tests/machine. */
+/* Pools with TREE_DIRECT in a cgroup tree, and what a pool may use. Units are for tests/machine. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -149,7 +149,8 @@ static void test_stops_when_idle_and_not_before(void **state) {
         assert_ptr_equal(pool_set_find(world.set, ALICE), pool);
 
         pool_release(pool);
-        for (int i = 0; i < 50 && pool_set_find(world.set, ALICE); i++) /* the accuracy of its timer is a second */
+        /* the accuracy of its timer is a second */
+        for (int i = 0; i < 50 && pool_set_find(world.set, ALICE); i++)
                 run(&world, 1);
         assert_null(pool_set_find(world.set, ALICE));
         assert_int_equal(faccessat(root_fd, "user.slice", F_OK, 0), -1);
@@ -280,17 +281,28 @@ static void test_limits(void **state) {
                 SystemdPoolLimits expected;
         } table[] = {
                 /* nothing said: a quarter of the machine, or what the user's slice has if that is less */
-                { .slice_tasks = LIMIT_NONE, .slice_memory = LIMIT_NONE,
+                { .slice_tasks = LIMIT_NONE,
+                  .slice_memory = LIMIT_NONE,
                   .expected = { 8192, UINT64_C(2) << 30, LIMIT_NONE } },
                 { .slice_tasks = 100, .slice_memory = 1 << 20, .expected = { 100, 1 << 20, LIMIT_NONE } },
-                { .slice_tasks = 20000, .slice_memory = UINT64_C(4) << 30,
+                { .slice_tasks = 20000,
+                  .slice_memory = UINT64_C(4) << 30,
                   .expected = { 8192, UINT64_C(2) << 30, LIMIT_NONE } },
                 /* what the administrator says holds, also where it is more */
-                { .tasks_set = true, .pool = { .tasks_max = 30000 }, .slice_tasks = 100, .slice_memory = LIMIT_NONE,
+                { .tasks_set = true,
+                  .pool = { .tasks_max = 30000 },
+                  .slice_tasks = 100,
+                  .slice_memory = LIMIT_NONE,
                   .expected = { 30000, UINT64_C(2) << 30, LIMIT_NONE } },
-                { .memory_set = true, .pool = { .memory_max = LIMIT_NONE }, .slice_tasks = 100, .slice_memory = 4096,
+                { .memory_set = true,
+                  .pool = { .memory_max = LIMIT_NONE },
+                  .slice_tasks = 100,
+                  .slice_memory = 4096,
                   .expected = { 100, LIMIT_NONE, LIMIT_NONE } },
-                { .weight_set = true, .pool = { .cpu_weight = 50 }, .slice_tasks = 1, .slice_memory = 1,
+                { .weight_set = true,
+                  .pool = { .cpu_weight = 50 },
+                  .slice_tasks = 1,
+                  .slice_memory = 1,
                   .expected = { 1, 1, 50 } },
         };
 
@@ -303,8 +315,10 @@ static void test_limits(void **state) {
                 settings.pool_tasks_max_set = table[i].tasks_set;
                 settings.pool_memory_max_set = table[i].memory_set;
                 settings.pool_cpu_weight_set = table[i].weight_set;
-                assert_int_equal(pool_limits_need_slice(&settings), !table[i].tasks_set || !table[i].memory_set);
-                pool_limits_choose(&settings, &machine, table[i].slice_tasks, table[i].slice_memory, &limits);
+                assert_int_equal(pool_limits_need_slice(&settings),
+                                 !table[i].tasks_set || !table[i].memory_set);
+                pool_limits_choose(&settings, &machine, table[i].slice_tasks, table[i].slice_memory,
+                                   &limits);
                 assert_int_equal(limits.tasks_max, table[i].expected.tasks_max);
                 assert_int_equal(limits.memory_max, table[i].expected.memory_max);
                 assert_int_equal(limits.cpu_weight, table[i].expected.cpu_weight);
@@ -330,7 +344,8 @@ int main(void) {
                                                 cgroup_fixture_setup, cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_made_again_after_it_was_removed, cgroup_fixture_setup,
                                                 cgroup_fixture_teardown),
-                cmocka_unit_test_setup_teardown(test_found_again, cgroup_fixture_setup, cgroup_fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_found_again, cgroup_fixture_setup,
+                                                cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_waits_outlive_the_set, cgroup_fixture_setup,
                                                 cgroup_fixture_teardown),
                 cmocka_unit_test(test_without_a_manager),
