@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -75,9 +76,11 @@ static pid_t spawn(void) {
 
         if (pid < 0)
                 die("fork", errno);
-        if (pid == 0)
+        if (pid == 0) {
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL); /* none outlives the measurement */
                 for (;;)
                         (void) pause();
+        }
         return pid;
 }
 
@@ -169,6 +172,5 @@ int main(int argc, char **argv) {
                 wait_for_end_of_input();
         }
         (void) sd_bus_flush_close_unref(bus);
-        (void) kill(0, SIGKILL); /* all we have started are of our process group */
         return 0;
 }
