@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,7 +52,6 @@ static const struct {
 int main(int argc, char **argv) {
         const char *word = argc > 1 ? argv[1] : "";
 
-        (void) setlocale(LC_TIME, "");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 if (strcmp(word, verbs[i].name) == 0)
                         return verbs[i].verb(argc - 1, argv + 1);
