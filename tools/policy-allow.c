@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* `cgmove policy allow`: one more file in policy.d, if the policy is valid with it and it does what was
+ * asked for. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/policy-file.h"
+#include "tools/failure.h"
+#include "tools/options.h"
+#include "tools/output.h"
+#include "tools/policy-rule.h"
+#include "tools/policy.h"
+#include "tools/status.h"
+
+#define POLICY_FOLDER CGMOVE_CONF_DIR "/policy.d"
+#define GROUPS_MAX 1024
+
+static const char help[] =
+                "Usage: cgmove policy allow USER --from=SOURCE [--name=NAME]\n\n"
+                "Allows USER (a name, an id, or @GROUP) to move processes out of SOURCE: writes a file "
+                "in\n" POLICY_FOLDER " and asks the daemon to reload. Root only.\n\n"
+                "      --from=SOURCE  user:UNIT, system:UNIT (a unit's name or a pattern), session or job\n"
+                "      --name=NAME    name of the section and of the file\n"
+                "      --json         print JSON\n"
+                "  -h, --help         show this help\n";
+
+typedef struct Arguments {
+        const char *user;
+        const char *source;
+        const char *name;
+        bool json;
+} Arguments;
+
+typedef enum Reload { RELOAD_DONE, RELOAD_NO_DAEMON, RELOAD_FAILED } Reload;
+
+extern char **environ;
+
+/* --- what the policy says
+ * --------------------------------------------------------------------------------------- */
+
+/* The installed policy with TEXT (may be NULL) as if it stood in PATH. */
+static int load_with(const char *path, const char *text, Policy **ret, Failure *failure) {
+        _cleanup_(policy_problem_clear) PolicyProblem problem = { 0 };
+        _cleanup_(policy_freep) Policy *policy = NULL;
+        Settings settings;
+        int r;
+
+        r = policy_files_load(CGMOVE_CONF_DIR, POLICY_TRUST_ROOT, &settings, &policy, &problem);
+        if (r >= 0 && text)
+                r = policy_text_parse(path, text, strlen(text), NULL, policy, &problem);
+        if (r < 0 && problem.text)
+                return failure_set(failure, STATUS_FAILED, "PolicyInvalid", "%s (nothing was written)",
+                                   problem.text);
+        if (r < 0)
+                return failure_errno(failure, r, "Cannot read the policy");
+
+        policy_resolve(policy, policy_resolve_nss, NULL);
+        *ret = TAKE_PTR(policy);
+        return 0;
+}
+
+/* The last section goes to where its file stands among those of policy.d. */
+static void sort_last_section(Policy *policy) {
+        PolicySection last = policy->sections[policy->n_sections - 1];
+        size_t i = policy->n_sections - 1;
+
+        while (i > 0 &&
+               strncmp(policy->sections[i - 1].file, POLICY_FOLDER "/", strlen(POLICY_FOLDER) + 1) == 0 &&
+               strcmp(policy->sections[i - 1].file, last.file) > 0) {
+                policy->sections[i] = policy->sections[i - 1];
+                i--;
+        }
+
+        policy->sections[i] = last;
+}
+
+/* Whom the rule is about, as a policy sees him. A range or a group has no single such user. */
+static int facts_from_rule(const Rule *rule, gid_t gids[static GROUPS_MAX], Source *source,
+                           PolicyFacts *ret) {
+        const UserMatch *match = &rule->match;
+        int n = GROUPS_MAX;
+        struct passwd *entry;
+
+        if (match->kind == USER_MATCH_GROUP || match->first != match->last)
+                return -ENODATA;
+        if (source_from_string(rule->from, match->first, source) < 0) /* a pattern */
+                return -ENODATA;
+
+        entry = getpwuid(match->first);
+        if (!entry)
+                n = 0;
+        else if (getgrouplist(entry->pw_name, entry->pw_gid, gids, &n) < 0)
+                n = GROUPS_MAX;
+
+        *ret = (PolicyFacts){ .uid = match->first, .gids = gids, .n_gids = (size_t) n, .source = source };
+        return 0;
+}
+
+/* Whether a section says literally what the rule would. */
+static bool section_has_rule(const PolicySection *section, const Rule *rule) {
+        bool user = false;
+
+        if (!section->allow)
+                return false;
+
+        for (size_t i = 0; i < section->n_users && !user; i++) {
+                const UserMatch *match = &section->users[i];
+
+                user = (match->kind == USER_MATCH_GROUP) == (rule->match.kind == USER_MATCH_GROUP) &&
+                       match->first != UID_NONE && match->first <= rule->match.first &&
+                       match->last >= rule->match.last;
+        }
+
+        for (char **from = section->from; user && *from; from++)
+                if (strcmp(*from, rule->from) == 0)
+                        return true;
+
+        return false;
+}
+
+/* The section that allows already what the rule would, or NULL. */
+static const PolicySection *find_same(const Policy *policy, const Rule *rule) {
+        PolicyVerdict verdict;
+        gid_t gids[GROUPS_MAX];
+        PolicyFacts facts;
+        Source source;
+
+        if (facts_from_rule(rule, gids, &source, &facts) >= 0) {
+                policy_decide(policy, &facts, &verdict);
+                return verdict.allowed ? verdict.section : NULL;
+        }
+
+        for (size_t i = 0; i < policy->n_sections; i++)
+                if (section_has_rule(&policy->sections[i], rule))
+                        return &policy->sections[i];
+
+        return NULL;
+}
+
+/* A rule behind a refusal would be written in vain. */
+static int check_effect(const Policy *policy, const Rule *rule, Failure *failure) {
+        PolicyVerdict verdict;
+        gid_t gids[GROUPS_MAX];
+        PolicyFacts facts;
+        Source source;
+
+        if (facts_from_rule(rule, gids, &source, &facts) < 0)
+                return 0;
+
+        policy_decide(policy, &facts, &verdict);
+        if (verdict.allowed || !verdict.section)
+                return 0;
+
+        return failure_set(failure, STATUS_FAILED, "Refused",
+                           "Section \"%s\" (%s:%u) refuses that and is tried before; change it there, or "
+                           "give a name "
+                           "that sorts before that file with --name (nothing was written).",
+                           verdict.section->name, verdict.section->file, verdict.section->line);
+}
+
+/* --- writing
+ * ----------------------------------------------------------------------------------------------------- */
+
+static int open_folder(int *ret, Failure *failure) {
+        int fd;
+
+        if (mkdir(POLICY_FOLDER, 0755) < 0 && errno != EEXIST)
+                return failure_errno(failure, errno, "Cannot make %s", POLICY_FOLDER);
+
+        fd = open(POLICY_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return failure_errno(failure, errno, "Cannot open %s", POLICY_FOLDER);
+
+        *ret = fd;
+        return 0;
+}
+
+static int write_all(int fd, const char *text) {
+        for (size_t n = strlen(text); n > 0;) {
+                ssize_t k = write(fd, text, n);
+
+                if (k < 0 && errno != EINTR)
+                        return -errno;
+                if (k > 0) {
+                        text += k;
+                        n -= (size_t) k;
+                }
+        }
+
+        return fchmod(fd, 0644) < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+/* The file appears whole or not at all, and replaces none: -EEXIST. The dot in front hides it from the
+ * daemon till then. */
+static int write_file(int folder, const char *name, const char *text) {
+        _cleanup_free_ char *temporary = NULL;
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (asprintf(&temporary, ".%s.%d", name, (int) getpid()) < 0)
+                return -ENOMEM;
+
+        fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return -errno;
+
+        r = write_all(fd, text);
+        if (r >= 0 && linkat(folder, temporary, folder, name, 0) < 0)
+                r = -errno;
+        (void) unlinkat(folder, temporary, 0);
+        if (r >= 0 && fsync(folder) < 0)
+                r = -errno;
+
+        return r;
+}
+
+/* One try under the rule's present name: -EEXIST if the file or the section is there already. */
+static int try_name(Rule *rule, int folder, char **ret_path, Failure *failure) {
+        _cleanup_free_ char *file = NULL, *path = NULL, *text = NULL;
+        _cleanup_(policy_freep) Policy *policy = NULL;
+        int r;
+
+        if (rule_file_name(rule, &file) < 0 || rule_text(rule, &text) < 0 ||
+            asprintf(&path, "%s/%s", POLICY_FOLDER, file) < 0)
+                return failure_errno(failure, ENOMEM, "Cannot write the rule");
+        if (faccessat(folder, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                return -EEXIST;
+
+        r = load_with(path, text, &policy, failure);
+        if (r != 0)
+                return r;
+        sort_last_section(policy);
+        r = check_effect(policy, rule, failure);
+        if (r != 0)
+                return r;
+
+        r = write_file(folder, file, text);
+        if (r == -EEXIST)
+                return r;
+        if (r < 0)
+                return failure_errno(failure, r, "Cannot write %s", path);
+
+        *ret_path = TAKE_PTR(path);
+        return 0;
+}
+
+static bool name_is_taken(const Policy *policy, const char *name) {
+        for (size_t i = 0; i < policy->n_sections; i++)
+                if (strcmp(policy->sections[i].name, name) == 0)
+                        return true;
+
+        return false;
+}
+
+static int write_rule(Rule *rule, const Policy *policy, char **ret_path, Failure *failure) {
+        _cleanup_close_ int folder = -1;
+        int r;
+
+        r = open_folder(&folder, failure);
+        if (r != 0)
+                return r;
+
+        for (unsigned n = 2;; n++) {
+                r = name_is_taken(policy, rule->name) ? -EEXIST : try_name(rule, folder, ret_path, failure);
+                if (r != -EEXIST)
+                        return r;
+                if (rule->named)
+                        return failure_set(failure, STATUS_FAILED, "Exists",
+                                           "There is a section or a file of the name \"%s\" already.",
+                                           rule->name);
+                if (rule_set_next_name(rule, n) < 0)
+                        return failure_set(failure, STATUS_FAILED, "Exists",
+                                           "Too many rules were written for \"%s\"; put them together, or "
+                                           "give a --name.",
+                                           rule->user);
+        }
+}
+
+/* --- reload
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* Runs systemctl, QUIET without its words on the standard error. Returns its exit status, or a negative errno. */
+static int run_systemctl(char *const argv[], bool quiet) {
+        posix_spawn_file_actions_t actions;
+        int status, r;
+        pid_t pid;
+
+        r = posix_spawn_file_actions_init(&actions);
+        if (r != 0)
+                return -r;
+        if (quiet)
+                r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+        if (r == 0)
+                r = posix_spawnp(&pid, "systemctl", &actions, NULL, argv, environ);
+        (void) posix_spawn_file_actions_destroy(&actions);
+        if (r != 0)
+                return -r;
+
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
+}
+
+/* Waits for the reload, so that what was allowed is allowed when the prompt comes back. */
+static Reload reload_daemon(void) {
+        char *const is_active[] = { (char *) "systemctl", (char *) "--quiet", (char *) "is-active",
+                                    (char *) "cgmoved.service", NULL };
+        char *const reload[] = { (char *) "systemctl", (char *) "reload", (char *) "cgmoved.service", NULL };
+
+        if (run_systemctl(is_active, true) != 0)
+                return RELOAD_NO_DAEMON;
+
+        return run_systemctl(reload, false) == 0 ? RELOAD_DONE : RELOAD_FAILED;
+}
+
+/* --- telling
+ * ----------------------------------------------------------------------------------------------------- */
+
+static int print_json(const Rule *rule, const char *section, const char *file, bool written, Reload reload) {
+        json_t *reloaded = written ? json_boolean(reload == RELOAD_DONE) : json_null();
+
+        return output_json(json_pack("{s:{s:o, s:o, s:o, s:o, s:b, s:o}}", "allow", "user",
+                                     output_json_text(rule->user), "source", output_json_text(rule->from),
+                                     "section", output_json_text(section), "file", output_json_text(file),
+                                     "written", written, "reloaded", reloaded));
+}
+
+static int tell_same(const Rule *rule, const PolicySection *section, bool json) {
+        if (json)
+                return print_json(rule, section->name, section->file, false, RELOAD_NO_DAEMON);
+
+        (void) printf("Section \"%s\" (%s:%u) allows %s to leave %s already; nothing was written.\n",
+                      section->name, section->file, section->line, rule->user, rule->from);
+        return output_finish(0);
+}
+
+static int tell_written(const Rule *rule, const char *path, Reload reload, bool json) {
+        _cleanup_free_ char *text = NULL;
+
+        if (json)
+                return print_json(rule, rule->name, path, true, reload)
+                                       ?: (reload == RELOAD_FAILED ? STATUS_FAILED : 0);
+
+        if (rule_text(rule, &text) >= 0)
+                (void) printf("Wrote %s:\n\n%s\n", path, text);
+        if (reload == RELOAD_DONE)
+                (void) printf("The daemon has reloaded: %s may leave %s.\n", rule->user, rule->from);
+        else if (reload == RELOAD_NO_DAEMON)
+                (void) printf("The daemon does not run; it will read the rule when it starts.\n");
+        else
+                (void) fprintf(stderr,
+                               "cgmove: The daemon did not reload; see 'journalctl -u cgmoved', and then "
+                               "'systemctl reload cgmoved'.\n");
+
+        return output_finish(reload == RELOAD_FAILED ? STATUS_FAILED : 0);
+}
+
+/* Returns -1 to go on, or the exit status. */
+static int parse(int argc, char **argv, Arguments *arguments) {
+        enum { OPTION_FROM = OPTION_FIRST_FREE, OPTION_NAME };
+        static const struct option options[] = {
+                { "from", required_argument, NULL, OPTION_FROM },
+                { "name", required_argument, NULL, OPTION_NAME },
+                OPTIONS_COMMON,
+        };
+        int c;
+
+        optind = 0;
+        while ((c = options_next("policy allow", argc, argv, "", options)) >= 0)
+                switch (c) {
+                case OPTION_FROM:
+                        arguments->source = optarg;
+                        break;
+                case OPTION_NAME:
+                        arguments->name = optarg;
+                        break;
+                case OPTION_JSON:
+                        arguments->json = true;
+                        break;
+                case 'h':
+                        return options_help(help);
+                default:
+                        return STATUS_USAGE;
+                }
+
+        if (argc - optind != 1)
+                return usage_error("policy allow", "Expected one user");
+        if (!arguments->source)
+                return usage_error("policy allow",
+                                   "Option --from is missing: from where may %s move processes",
+                                   argv[optind]);
+
+        arguments->user = argv[optind];
+        return -1;
+}
+
+int policy_allow(int argc, char **argv) {
+        _cleanup_(policy_freep) Policy *policy = NULL;
+        _cleanup_(rule_done) Rule rule = { .user = NULL };
+        _cleanup_free_ char *path = NULL;
+        Arguments arguments = { .user = NULL };
+        const PolicySection *same;
+        Failure failure;
+        int r;
+
+        r = parse(argc, argv, &arguments);
+        if (r >= 0)
+                return r;
+        if (geteuid() != 0) {
+                (void) failure_set(&failure, STATUS_FAILED, "NotRoot", "Only root can change the policy.");
+                return failure_print(&failure, arguments.json);
+        }
+
+        if (rule_init(&rule, arguments.user, arguments.source, arguments.name, &failure) != 0 ||
+            load_with(NULL, NULL, &policy, &failure) != 0)
+                return failure_print(&failure, arguments.json);
+
+        same = find_same(policy, &rule);
+        if (same)
+                return tell_same(&rule, same, arguments.json);
+        if (write_rule(&rule, policy, &path, &failure) != 0)
+                return failure_print(&failure, arguments.json);
+
+        return tell_written(&rule, path, reload_daemon(), arguments.json);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/policy-rule.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/policy-schema.h"
+#include "lib/policy-values.h"
+#include "tools/status.h"
+
+#define BASE_NAME_MAX 56 /* leaves room for "-99" and more */
+#define NAMES_TRIED_MAX 99
+
+/* An id is written as the name it has: that is what an administrator will look for. One without a name stays
+ * an id. */
+static int set_user(Rule *rule, const char *user) {
+        struct passwd *entry;
+        int r;
+
+        r = user_match_parse(user, &rule->match);
+        if (r < 0)
+                return r;
+        if (rule->match.kind == USER_MATCH_RANGE) {
+                entry = rule->match.first == rule->match.last ? getpwuid(rule->match.first) : NULL;
+                rule->user = strdup(entry && user_name_is_valid(entry->pw_name) ? entry->pw_name : user);
+                return rule->user ? 0 : -ENOMEM;
+        }
+
+        rule->match.first = rule->match.last = policy_resolve_nss(rule->match.kind, rule->match.name, NULL);
+        if (rule->match.first == UID_NONE)
+                return -ESRCH;
+
+        rule->user = strdup(user);
+        return rule->user ? 0 : -ENOMEM;
+}
+
+/* "allow-" and the user, with "_" for what a section's name cannot have. */
+static void set_default_name(Rule *rule) {
+        int n;
+
+        n = snprintf(rule->name, BASE_NAME_MAX, "allow-%s", rule->user);
+        for (int i = 0; i < n && rule->name[i]; i++) {
+                char one[2] = { rule->name[i] };
+
+                if (!policy_name_is_valid(one))
+                        rule->name[i] = '_';
+        }
+}
+
+int rule_init(Rule *rule, const char *user, const char *from, const char *name, Failure *failure) {
+        int r;
+
+        *rule = (Rule){ .from = from };
+        if (!source_pattern_is_valid(from))
+                return failure_set(failure, STATUS_USAGE, "Usage",
+                                   "\"%s\" is no source: expected user:UNIT or system:UNIT with the unit's "
+                                   "suffix, such as "
+                                   "user:app.service, or session, or job.",
+                                   from);
+        if (name && (!policy_name_is_valid(name) || name[0] == '.'))
+                return failure_set(failure, STATUS_USAGE, "Usage",
+                                   "\"%s\" is no name for a section: expected 1 to 64 letters, digits and "
+                                   "\"@._:-\", "
+                                   "no dot in front.",
+                                   name);
+
+        r = set_user(rule, user);
+        if (r == -EINVAL || r == -ESRCH)
+                return failure_set(failure, STATUS_FAILED, "NoSuchUser", "There is no %s \"%s\".",
+                                   user[0] == '@' ? "group" : "user", user[0] == '@' ? user + 1 : user);
+        if (r < 0)
+                return failure_errno(failure, r, "Cannot look the user up");
+
+        rule->named = name;
+        if (name)
+                (void) snprintf(rule->name, sizeof(rule->name), "%s", name);
+        else
+                set_default_name(rule);
+        return 0;
+}
+
+void rule_done(Rule *rule) {
+        free(rule->user);
+        free(rule->match.name);
+}
+
+int rule_set_next_name(Rule *rule, unsigned n) {
+        if (rule->named || n > NAMES_TRIED_MAX)
+                return -EEXIST;
+
+        set_default_name(rule);
+        (void) snprintf(rule->name + strlen(rule->name), sizeof(rule->name) - strlen(rule->name), "-%u", n);
+        return 0;
+}
+
+int rule_file_name(const Rule *rule, char **ret) {
+        char *name;
+
+        if (asprintf(&name, "%s%s.conf", rule->named ? "" : "50-", rule->name) < 0)
+                return -ENOMEM;
+
+        *ret = name;
+        return 0;
+}
+
+/* In double quotes, where "\" and the quote itself need one more "\". */
+static void write_quoted(FILE *f, const char *text) {
+        (void) fputc('"', f);
+        for (; *text; text++) {
+                if (*text == '"' || *text == '\\')
+                        (void) fputc('\\', f);
+                (void) fputc(*text, f);
+        }
+        (void) fputc('"', f);
+}
+
+int rule_text(const Rule *rule, char **ret) {
+        time_t now = time(NULL);
+        char day[16] = "";
+        struct tm tm;
+        char *text = NULL;
+        size_t size;
+        FILE *f;
+
+        f = open_memstream(&text, &size);
+        if (!f)
+                return -ENOMEM;
+
+        if (localtime_r(&now, &tm))
+                (void) strftime(day, sizeof(day), " on %Y-%m-%d", &tm);
+        (void) fprintf(f,
+                       "# Written by \"cgmove policy allow\"%s. See cgmove.conf(5) for all that can stand "
+                       "here.\n",
+                       day);
+        (void) fprintf(f, "policy \"%s\" {\n        users = {", rule->name);
+        write_quoted(f, rule->user);
+        (void) fprintf(f, "}\n        from  = {");
+        write_quoted(f, rule->from);
+        (void) fprintf(f, "}\n}\n");
+
+        if (fclose(f) != 0) {
+                free(text);
+                return -ENOMEM;
+        }
+
+        *ret = text;
+        return 0;
+}

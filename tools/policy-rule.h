@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The rule that `cgmove policy allow` writes: its text, its name, its file. */
+
+#include "lib/cleanup.h"
+#include "lib/policy.h"
+#include "tools/failure.h"
+
+#define RULE_NAME_MAX 64 /* as for every section, see cgmove.conf(5) */
+
+typedef struct Rule {
+        char *user;       /* as it is written in the file: "alice", "1000", "@agents" */
+        UserMatch match;  /* resolved; match.name is user's */
+        const char *from; /* a source pattern */
+        bool named;       /* by the administrator, so that another name will not do */
+        char name[RULE_NAME_MAX +
+                  1]; /* of the section; "50-" is in front of it in the file's unless it was given */
+} Rule;
+
+/* Checks USER (a name, an id or "@GROUP") and FROM; NAME may be NULL. Returns 0 or a status with FAILURE
+ * filled. */
+int rule_init(Rule *rule, const char *user, const char *from, const char *name, Failure *failure);
+void rule_done(Rule *rule);
+
+/* The name to try when that of the rule is taken: "allow-alice-2" and so on. Returns 0, or -EEXIST after the
+ * 99th. */
+int rule_set_next_name(Rule *rule, unsigned n);
+
+/* The path below policy.d, and the text. The caller frees *ret. 0 or -ENOMEM. */
+int rule_file_name(const Rule *rule, char **ret);
+int rule_text(const Rule *rule, char **ret);
