@@ -27,6 +27,8 @@ static const char help[] =
         "      --json       print JSON\n"
         "  -h, --help       show this help\n";
 
+#define PROCESSES_TOLD_MAX 64 /* by the daemon, see org.cgmove1(5) */
+
 typedef struct Arguments {
         const char *name;
         bool tree;
@@ -212,8 +214,9 @@ static int print_moved(Client **client, const Arguments *arguments, uint64_t id,
         if (arguments->json)
                 r = output_json(json_pack("{s:o}", "job", job_to_json(&job)));
         else {
-                (void) printf("job %" PRIu64 "%s%s%s: moved %zu process%s from %s\n", id, arguments->name ? " (" : "",
-                              arguments->name ?: "", arguments->name ? ")" : "", job.n_processes,
+                (void) printf("job %" PRIu64 "%s%s%s: moved %s%zu process%s from %s\n", id, arguments->name ? " (" : "",
+                              arguments->name ?: "", arguments->name ? ")" : "",
+                              job.n_processes == PROCESSES_TOLD_MAX ? "at least " : "", job.n_processes,
                               job.n_processes == 1 ? "" : "es", job.source);
                 r = output_finish(0);
         }
