@@ -287,8 +287,15 @@ static int set_max_jobs(void *object, const char *text, const char **expected) {
 
 static int set_rate(void *object, const char *text, const char **expected) {
         PolicySection *section = object;
+        uint32_t count;
+        uint64_t per;
 
-        return parse_rate(text, &section->rate_count, &section->rate_per) < 0 ? -EINVAL : 0;
+        if (parse_rate(text, &count, &per) < 0 || per < USEC_PER_SEC)
+                return -EINVAL;
+
+        section->rate_count = count;
+        section->rate_per = per;
+        return 0;
 }
 
 static int set_section_tasks_max(void *object, const char *text, const char **expected) {
@@ -339,7 +346,7 @@ static const SchemaOption policy_options[] = {
         { "allow", .expected = BOOL_EXPECTED, .set = set_allow },
         { "allow-unsandbox", .expected = BOOL_EXPECTED, .set = set_allow_unsandbox },
         { "max-jobs", .expected = "a number from 1 to 65536", .set = set_max_jobs },
-        { "rate", .expected = "a rate such as \"30/min\" or \"10/30s\"", .set = set_rate },
+        { "rate", .expected = "a rate such as \"30/min\" or \"10/30s\", over 1s or more", .set = set_rate },
         { "tasks-max", .expected = TASKS_MAX_EXPECTED, .set = set_section_tasks_max },
         { "memory-max", .expected = MEMORY_MAX_EXPECTED, .set = set_section_memory_max },
         { "cpu-weight", .expected = CPU_WEIGHT_EXPECTED, .set = set_section_cpu_weight },

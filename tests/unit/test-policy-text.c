@@ -271,6 +271,7 @@ static const char *const bad_options[] = {
         "max-jobs = 1.5",
         "rate = 30",
         "rate = 0/s",
+        "rate = '10/999ms'",
         "rate = '30/'",
         "rate = 'infinity'",
         "rate = '30/year'",
