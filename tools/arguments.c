@@ -45,13 +45,15 @@ static int parse_realtime(const char *text, int *ret) {
         uint64_t offset = 0;
 
         if (strncasecmp(text, "RTMIN", 5) == 0) {
-                if (text[5] && (text[5] != '+' || parse_decimal(text + 6, (uint64_t) (SIGRTMAX - SIGRTMIN), &offset) < 0))
+                if (text[5] && (text[5] != '+' ||
+                                parse_decimal(text + 6, (uint64_t) (SIGRTMAX - SIGRTMIN), &offset) < 0))
                         return -EINVAL;
                 *ret = SIGRTMIN + (int) offset;
                 return 0;
         }
         if (strncasecmp(text, "RTMAX", 5) == 0) {
-                if (text[5] && (text[5] != '-' || parse_decimal(text + 6, (uint64_t) (SIGRTMAX - SIGRTMIN), &offset) < 0))
+                if (text[5] && (text[5] != '-' ||
+                                parse_decimal(text + 6, (uint64_t) (SIGRTMAX - SIGRTMIN), &offset) < 0))
                         return -EINVAL;
                 *ret = SIGRTMAX - (int) offset;
                 return 0;

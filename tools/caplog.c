@@ -142,8 +142,8 @@ static void note_loss(CapLog *log) {
         char text[160];
         int n;
 
-        n = snprintf(text, sizeof(text), "\n[cgmove: %" PRIu64 " bytes of output lost here: %s]\n", log->lost,
-                     strerror(log->error));
+        n = snprintf(text, sizeof(text), "\n[cgmove: %" PRIu64 " bytes of output lost here: %s]\n",
+                     log->lost, strerror(log->error));
         if (append(log, text, (size_t) n) > 0)
                 log->lost = 0;
 }
@@ -162,7 +162,8 @@ void caplog_finish(CapLog *log) {
                 note_loss(log);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------- */
+/* --- reading
+ * ------------------------------------------------------------------------------------------------- */
 
 /* The number in the line in the middle; 0 if there is none. */
 static uint64_t read_mark(int fd, uint64_t at) {
@@ -203,7 +204,8 @@ static ssize_t read_locked(int fd, uint64_t max, uint64_t *position, void *buffe
         return n;
 }
 
-ssize_t caplog_read(int fd, uint64_t max, uint64_t *position, void *buffer, size_t size, uint64_t *ret_left_out) {
+ssize_t caplog_read(int fd, uint64_t max, uint64_t *position, void *buffer, size_t size,
+                    uint64_t *ret_left_out) {
         bool locked = flock(fd, LOCK_SH | LOCK_NB) == 0;
         ssize_t n;
 

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The log of a job: a plain text file that never grows over its limit. It keeps the beginning and the end of the output, always in
- * order, so that cat(1) and tail(1) can be used on it:
+/* The log of a job: a plain text file that never grows over its limit. It keeps the beginning and the
+ * end of the output, always in order, so that cat(1) and tail(1) can be used on it:
  *
  *     the first half of the limit | "[cgmove: N bytes of output left out here]" | the last output
  *
- * When the file is full, the end part is cut to its last quarter of the limit, which is copied in place behind the first
- * half, and grows again: at least the last quarter is there at any time, and each byte is copied once at the most on average. The
- * line in the middle has a fixed width and is written anew each time.
+ * When the file is full, the end part is cut to its last quarter of the limit, which is copied in
+ * place behind the first half, and grows again: at least the last quarter is there at any time, and
+ * each byte is copied once at the most on average. The line in the middle has a fixed width and is
+ * written anew each time.
  *
- * What cannot be written (disk full, over quota) is dropped and counted, and said in the log as soon as there is room: a log never
- * holds up the command.
+ * What cannot be written (disk full, over quota) is dropped and counted, and said in the log as soon
+ * as there is room: a log never holds up the command.
  *
- * A reader that follows the log (flock(2), shared) is not disturbed by the copying (exclusive, but never waited for). */
+ * A reader that follows the log (flock(2), shared) is not disturbed by the copying (exclusive, but
+ * never waited for). */
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -36,6 +38,8 @@ void caplog_write(CapLog *log, const void *data, size_t size);
 /* Writes what is still to be said. */
 void caplog_finish(CapLog *log);
 
-/* Reads on at *POSITION, counted in bytes of output from the beginning; what was left out before it could be read is jumped over and
- * told in *ret_left_out. Returns the bytes read, 0 if there are no more yet, or a negative errno. */
-ssize_t caplog_read(int fd, uint64_t max, uint64_t *position, void *buffer, size_t size, uint64_t *ret_left_out);
+/* Reads on at *POSITION, counted in bytes of output from the beginning; what was left out before it
+ * could be read is jumped over and told in *ret_left_out. Returns the bytes read, 0 if there are no
+ * more yet, or a negative errno. */
+ssize_t caplog_read(int fd, uint64_t max, uint64_t *position, void *buffer, size_t size,
+                    uint64_t *ret_left_out);

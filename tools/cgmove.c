@@ -19,34 +19,35 @@
 #include "tools/verbs.h"
 
 static const char help[] =
-        "Usage: cgmove VERB [OPTION...] [ARGUMENT...]\n\n"
-        "Moves processes out of a service or session into jobs that outlive it, as far as the\n"
-        "administrator's policy allows.\n\n"
-        "Start and move:\n"
-        "  run -- COMMAND     run COMMAND as a detached job\n"
-        "  exec -- COMMAND    move out, then become COMMAND\n"
-        "  move PID...        move running processes\n\n"
-        "Jobs (JOB is a number or a name):\n"
-        "  list               list jobs\n"
-        "  status JOB         show one job\n"
-        "  logs JOB           show its output\n"
-        "  wait JOB           wait until it has ended\n"
-        "  stop JOB           end it\n"
-        "  kill JOB           send it a signal\n\n"
-        "Information:\n"
-        "  where [PID]        show where a process belongs, and what would kill it\n"
-        "  policy VERB        check, explain and change the policy\n\n"
-        "  -h, --help         show this help, or that of a verb\n"
-        "      --version      show the version\n\n"
-        "Every verb takes --help and --json. See cgmove(1).\n";
+                "Usage: cgmove VERB [OPTION...] [ARGUMENT...]\n\n"
+                "Moves processes out of a service or session into jobs that outlive it, as far as the\n"
+                "administrator's policy allows.\n\n"
+                "Start and move:\n"
+                "  run -- COMMAND     run COMMAND as a detached job\n"
+                "  exec -- COMMAND    move out, then become COMMAND\n"
+                "  move PID...        move running processes\n\n"
+                "Jobs (JOB is a number or a name):\n"
+                "  list               list jobs\n"
+                "  status JOB         show one job\n"
+                "  logs JOB           show its output\n"
+                "  wait JOB           wait until it has ended\n"
+                "  stop JOB           end it\n"
+                "  kill JOB           send it a signal\n\n"
+                "Information:\n"
+                "  where [PID]        show where a process belongs, and what would kill it\n"
+                "  policy VERB        check, explain and change the policy\n\n"
+                "  -h, --help         show this help, or that of a verb\n"
+                "      --version      show the version\n\n"
+                "Every verb takes --help and --json. See cgmove(1).\n";
 
 static const struct {
         const char *name;
         int (*verb)(int argc, char **argv);
 } verbs[] = {
-        { "exec", verb_exec }, { "run", verb_run },       { "move", verb_move },     { "list", verb_list },
-        { "wait", verb_wait }, { "status", verb_status }, { "logs", verb_logs },     { "stop", verb_stop },
-        { "kill", verb_kill }, { "where", verb_where },   { "policy", verb_policy }, { "finish", verb_finish },
+        { "exec", verb_exec },   { "run", verb_run },       { "move", verb_move },
+        { "list", verb_list },   { "wait", verb_wait },     { "status", verb_status },
+        { "logs", verb_logs },   { "stop", verb_stop },     { "kill", verb_kill },
+        { "where", verb_where }, { "policy", verb_policy }, { "finish", verb_finish },
 };
 
 int main(int argc, char **argv) {

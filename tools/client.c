@@ -27,11 +27,13 @@ static int fail_connection(int error, Failure *failure) {
 
         if (error == -EPERM)
                 return failure_set(failure, STATUS_UNAVAILABLE, "NoDaemon",
-                                   "The socket " CGMOVE_PRIVATE_SOCKET " is not root's, so it is not trusted.");
+                                   "The socket " CGMOVE_PRIVATE_SOCKET
+                                   " is not root's, so it is not trusted.");
         if (!connect_error_is_away(error))
                 return failure_errno(failure, error, "Cannot talk to cgmoved");
         r = failure_set(failure, STATUS_UNAVAILABLE, "NoDaemon",
-                        "The daemon cgmoved cannot be reached (%s); 'systemctl start cgmoved.socket' as root starts it.",
+                        "The daemon cgmoved cannot be reached (%s); 'systemctl start cgmoved.socket' as "
+                        "root starts it.",
                         strerror(-error));
         failure->lost = true;
         return r;
@@ -39,7 +41,8 @@ static int fail_connection(int error, Failure *failure) {
 
 int client_bad_message(int error, Failure *failure) {
         if (error == -EINVAL)
-                return failure_set(failure, STATUS_USAGE, "InvalidArgument", "An argument is not valid UTF-8.");
+                return failure_set(failure, STATUS_USAGE, "InvalidArgument",
+                                   "An argument is not valid UTF-8.");
         return failure_errno(failure, error, "Cannot make or read a message of cgmoved");
 }
 
@@ -76,7 +79,8 @@ Client *client_free(Client *client) {
         return NULL;
 }
 
-int client_message(Client *client, uint64_t job, const char *member, sd_bus_message **ret, Failure *failure) {
+int client_message(Client *client, uint64_t job, const char *member, sd_bus_message **ret,
+                   Failure *failure) {
         const char *interface = job > 0 ? CGMOVE_JOB_INTERFACE : CGMOVE_MANAGER_INTERFACE;
         char path[64] = CGMOVE_PATH;
         int r;
@@ -124,16 +128,17 @@ static int fail_answer(Client *client, sd_bus_message *answer, Failure *failure)
         if (is_no_answer(error->name)) {
                 if (!sd_bus_is_open(client->bus))
                         return fail_connection(-ECONNRESET, failure);
-                return failure_set(failure, STATUS_UNAVAILABLE, "Timeout", "The daemon cgmoved did not answer in time.");
+                return failure_set(failure, STATUS_UNAVAILABLE, "Timeout",
+                                   "The daemon cgmoved did not answer in time.");
         }
         dot = strrchr(error->name, '.');
         return failure_set(failure, status_from_error(error->name),
-                           strncmp(error->name, prefix, strlen(prefix)) == 0 && dot ? dot + 1 : error->name, "%s",
-                           error->message && error->message[0] ? error->message : error->name);
+                           strncmp(error->name, prefix, strlen(prefix)) == 0 && dot ? dot + 1 : error->name,
+                           "%s", error->message && error->message[0] ? error->message : error->name);
 }
 
-int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progress *progress, sd_bus_message **ret,
-                Failure *failure) {
+int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progress *progress,
+                sd_bus_message **ret, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *received = NULL;
         sd_bus_slot *slot = NULL;
         Answer answer = { .message = NULL };
@@ -153,8 +158,8 @@ int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progr
         return 0;
 }
 
-static int call_once(Client **client, client_build_t build, void *userdata, uint64_t timeout, Progress *progress,
-                     sd_bus_message **ret, Failure *failure) {
+static int call_once(Client **client, client_build_t build, void *userdata, uint64_t timeout,
+                     Progress *progress, sd_bus_message **ret, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         int r = 0;
 
@@ -168,13 +173,14 @@ static int call_once(Client **client, client_build_t build, void *userdata, uint
 }
 
 static void pause_before_retry(uint64_t usec) {
-        const struct timespec t = { .tv_sec = (time_t) (usec / 1000000), .tv_nsec = (long) (usec % 1000000) * 1000 };
+        const struct timespec t = { .tv_sec = (time_t) (usec / 1000000),
+                                    .tv_nsec = (long) (usec % 1000000) * 1000 };
 
         (void) nanosleep(&t, NULL);
 }
 
-int client_call_again(Client **client, client_build_t build, void *userdata, uint64_t timeout, uint64_t give_up,
-                      Progress *progress, sd_bus_message **ret, Failure *failure) {
+int client_call_again(Client **client, client_build_t build, void *userdata, uint64_t timeout,
+                      uint64_t give_up, Progress *progress, sd_bus_message **ret, Failure *failure) {
         uint64_t pause = PAUSE_FIRST, lost_since = 0;
 
         for (;;) {
@@ -185,7 +191,8 @@ int client_call_again(Client **client, client_build_t build, void *userdata, uin
                         return r;
                 if (failure->lost)
                         *client = client_free(*client);
-                /* a call that was waiting for long was answered by a daemon that was there: count from now */
+                /* a call that was waiting for long was answered by a daemon that was there: count from
+                 * now */
                 if (lost_since == 0 || now_monotonic() - start > PAUSE_MAX) {
                         lost_since = now_monotonic();
                         pause = PAUSE_FIRST;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The connection to the daemon: D-Bus peer to peer over its private socket (sd-bus), see org.cgmove1(5). Every function
- * returns 0, or an exit status with FAILURE filled. */
+/* The connection to the daemon: D-Bus peer to peer over its private socket (sd-bus), see
+ * org.cgmove1(5). Every function returns 0, or an exit status with FAILURE filled. */
 
 #include <stdint.h>
 #include <systemd/sd-bus.h>
@@ -11,7 +11,8 @@
 #include "tools/failure.h"
 #include "tools/output.h"
 
-/* Microseconds. A cold daemon that is socket-activated and the first start of a pool are within the ordinary one. */
+/* Microseconds. A cold daemon that is socket-activated and the first start of a pool are within the
+ * ordinary one. */
 #define CLIENT_TIMEOUT (UINT64_C(45) * 1000000)
 #define CLIENT_NO_TIMEOUT UINT64_MAX
 
@@ -23,20 +24,22 @@ DEFINE_CLEANUP(Client, client_free)
 /* A call on the manager (JOB 0) or on the object of a job. */
 int client_message(Client *client, uint64_t job, const char *member, sd_bus_message **ret, Failure *failure);
 
-/* Sends MESSAGE and waits for the answer, PROGRESS (may be NULL) being told each second. failure->lost is set if the connection broke. */
-int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progress *progress, sd_bus_message **ret,
-                Failure *failure);
+/* Sends MESSAGE and waits for the answer, PROGRESS (may be NULL) being told each second. failure->lost
+ * is set if the connection broke. */
+int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progress *progress,
+                sd_bus_message **ret, Failure *failure);
 
-/* The same for calls that can be made again: BUILD makes the message for a connection; when the daemon is away or goes away,
- * connects again with growing pauses, for GIVE_UP microseconds without an answer from it. *CLIENT may be NULL at first and is
- * replaced. Calls that are refused because too many wait (LimitReached, Busy) are repeated likewise. */
+/* The same for calls that can be made again: BUILD makes the message for a connection; when the daemon
+ * is away or goes away, connects again with growing pauses, for GIVE_UP microseconds without an answer
+ * from it. *CLIENT may be NULL at first and is replaced. Calls that are refused because too many wait
+ * (LimitReached, Busy) are repeated likewise. */
 typedef int (*client_build_t)(Client *client, void *userdata, sd_bus_message **ret, Failure *failure);
-int client_call_again(Client **client, client_build_t build, void *userdata, uint64_t timeout, uint64_t give_up,
-                      Progress *progress, sd_bus_message **ret, Failure *failure);
+int client_call_again(Client **client, client_build_t build, void *userdata, uint64_t timeout,
+                      uint64_t give_up, Progress *progress, sd_bus_message **ret, Failure *failure);
 
 /* Method MEMBER (no arguments but empty options) of job ID, made again as above. */
-int client_call_job(Client **client, uint64_t id, const char *member, uint64_t timeout, uint64_t give_up, Progress *progress,
-                    sd_bus_message **ret, Failure *failure);
+int client_call_job(Client **client, uint64_t id, const char *member, uint64_t timeout, uint64_t give_up,
+                    Progress *progress, sd_bus_message **ret, Failure *failure);
 
 /* For what sd_bus_message_append() and _read() return. */
 int client_bad_message(int error, Failure *failure);

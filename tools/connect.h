@@ -3,15 +3,16 @@
 
 /* The way to the daemon's private socket; nothing but libc, for `exec` too. */
 
-/* How long connecting and one whole answer to a short question may take, in seconds. A socket-activated daemon and the first
- * start of a pool are within it. */
+/* How long connecting and one whole answer to a short question may take, in seconds. A
+ * socket-activated daemon and the first start of a pool are within it. */
 #define CONNECT_TIMEOUT 10
 #define CALL_TIMEOUT 45
 
-/* Connects to PATH and checks that root listens there (the credentials of a listening unix socket are those of whoever called
- * listen(2): root, be it PID 1 or the daemon). Returns a close-on-exec descriptor above 2, so that a program that was started
- * with closed standard streams does not write its messages into it; -EPERM if someone else listens; -ENOENT,
- * -ECONNREFUSED, -EAGAIN (the queue of connections stays full) and other errors of connect(2). */
+/* Connects to PATH and checks that root listens there (the credentials of a listening unix socket are
+ * those of whoever called listen(2): root, be it PID 1 or the daemon). Returns a close-on-exec
+ * descriptor above 2, so that a program that was started with closed standard streams does not write
+ * its messages into it; -EPERM if someone else listens; -ENOENT, -ECONNREFUSED, -EAGAIN (the queue of
+ * connections stays full) and other errors of connect(2). */
 int connect_private(const char *path);
 
 /* True for the errors that mean "no daemon there", as opposed to a refusal. */

@@ -57,13 +57,13 @@ static int read_outcome(sd_bus_message *m, Outcome *ret) {
         return r;
 }
 
-/* --- stop ------------------------------------------------------------------------------------------------------ */
+/* --- stop
+ * ------------------------------------------------------------------------------------------------------ */
 
-static const char stop_help[] =
-        "Usage: cgmove stop [OPTION...] JOB\n\n"
-        "Ends a job: SIGTERM to your processes in it, SIGKILL after 10 seconds.\n\n"
-        "      --json  print JSON\n"
-        "  -h, --help  show this help\n";
+static const char stop_help[] = "Usage: cgmove stop [OPTION...] JOB\n\n"
+                                "Ends a job: SIGTERM to your processes in it, SIGKILL after 10 seconds.\n\n"
+                                "      --json  print JSON\n"
+                                "  -h, --help  show this help\n";
 
 static int stop(Client **client, uint64_t id, bool json, Outcome *ret, Failure *failure) {
         sd_bus_message *answer = NULL;
@@ -83,9 +83,10 @@ static int print_stopped(uint64_t id, const Outcome *outcome, bool json) {
         int status = outcome->ended ? 0 : STATUS_FAILED;
 
         if (json)
-                return output_json(json_pack("{s:I, s:b, s:i, s:o}", "id", (json_int_t) id, "ended", outcome->ended,
-                                             "processes_left", (int) outcome->left, "message",
-                                             output_json_text(outcome->text))) ?: status;
+                return output_json(json_pack("{s:I, s:b, s:i, s:o}", "id", (json_int_t) id, "ended",
+                                             outcome->ended, "processes_left", (int) outcome->left,
+                                             "message", output_json_text(outcome->text)))
+                                       ?: status;
         (void) printf("job %" PRIu64 " %s", id, outcome->ended ? "has ended" : "has not ended");
         if (outcome->text[0]) {
                 (void) fputs(": ", stdout);
@@ -115,14 +116,14 @@ int verb_stop(int argc, char **argv) {
         return print_stopped(id, &outcome, json);
 }
 
-/* --- kill ------------------------------------------------------------------------------------------------------ */
+/* --- kill
+ * ------------------------------------------------------------------------------------------------------ */
 
-static const char kill_help[] =
-        "Usage: cgmove kill [OPTION...] JOB\n\n"
-        "Sends a signal to your processes in a job.\n\n"
-        "  -s, --signal=SIGNAL  name or number; TERM if not given\n"
-        "      --json           print JSON\n"
-        "  -h, --help           show this help\n";
+static const char kill_help[] = "Usage: cgmove kill [OPTION...] JOB\n\n"
+                                "Sends a signal to your processes in a job.\n\n"
+                                "  -s, --signal=SIGNAL  name or number; TERM if not given\n"
+                                "      --json           print JSON\n"
+                                "  -h, --help           show this help\n";
 
 static int send_signal(Client **client, uint64_t id, int sig, Outcome *ret, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
@@ -148,9 +149,11 @@ static int print_killed(uint64_t id, const Outcome *outcome, bool json) {
         int status = outcome->signalled > 0 ? 0 : STATUS_FAILED;
 
         if (json)
-                return output_json(json_pack("{s:I, s:i, s:i, s:o}", "id", (json_int_t) id, "processes_signalled",
-                                             (int) outcome->signalled, "processes_left", (int) outcome->left, "message",
-                                             output_json_text(outcome->text))) ?: status;
+                return output_json(json_pack("{s:I, s:i, s:i, s:o}", "id", (json_int_t) id,
+                                             "processes_signalled", (int) outcome->signalled,
+                                             "processes_left", (int) outcome->left, "message",
+                                             output_json_text(outcome->text)))
+                                       ?: status;
         (void) printf("job %" PRIu64 ": signal sent to %" PRIu32 " process%s", id, outcome->signalled,
                       outcome->signalled == 1 ? "" : "es");
         if (outcome->text[0]) {
@@ -162,7 +165,8 @@ static int print_killed(uint64_t id, const Outcome *outcome, bool json) {
 }
 
 int verb_kill(int argc, char **argv) {
-        static const struct option options[] = { { "signal", required_argument, NULL, 's' }, OPTIONS_COMMON };
+        static const struct option options[] = { { "signal", required_argument, NULL, 's' },
+                                                 OPTIONS_COMMON };
         _cleanup_(client_freep) Client *client = NULL;
         _cleanup_(outcome_done) Outcome outcome = { .message = NULL };
         bool json = false;

@@ -64,7 +64,8 @@ static size_t put_escaped(const char *text, size_t length, bool keep_lines, char
         }
         if (c == '\n' || c == '\t' || c == '\r')
                 return (size_t) sprintf(to, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
-        return (size_t) (c < 0x100 ? sprintf(to, "\\x%02x", (unsigned) c) : sprintf(to, "\\u{%x}", (unsigned) c));
+        return (size_t) (c < 0x100 ? sprintf(to, "\\x%02x", (unsigned) c)
+                                   : sprintf(to, "\\u{%x}", (unsigned) c));
 }
 
 char *display_escape(const char *text, size_t length, bool keep_lines) {
@@ -124,5 +125,6 @@ void display_bytes(uint64_t bytes, char *buffer, size_t size) {
         if (i == 0 || rest * 10 / 1024 == 0)
                 (void) snprintf(buffer, size, "%" PRIu64 " %s", bytes, units[i]);
         else
-                (void) snprintf(buffer, size, "%" PRIu64 ".%" PRIu64 " %s", bytes, rest * 10 / 1024, units[i]);
+                (void) snprintf(buffer, size, "%" PRIu64 ".%" PRIu64 " %s", bytes, rest * 10 / 1024,
+                                units[i]);
 }

@@ -89,7 +89,8 @@ static char *put_variable(char **text, const char *prefix, const char *value) {
         return start;
 }
 
-int environment_escape(char *const *environment, char *const *patterns, const EnvironmentPaths *paths, char ***ret) {
+int environment_escape(char *const *environment, char *const *patterns, const EnvironmentPaths *paths,
+                       char ***ret) {
         size_t n = 0, size;
         char **list, *text;
 

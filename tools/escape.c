@@ -30,7 +30,8 @@ _Static_assert(sizeof(EscapeReport) <= PIPE_BUF, "a report is written at once or
 
 extern char **environ;
 
-/* --- in the escaped process --------------------------------------------------------------------------------------- */
+/* --- in the escaped process
+ * --------------------------------------------------------------------------------------- */
 
 typedef struct Escaped {
         const Escape *escape;
@@ -44,7 +45,8 @@ static void send_report(const EscapeReport *report) {
         (void) !write(REPORT_FD, report, sizeof(*report)); /* a caller that is gone does not stop us */
 }
 
-/* Nothing of the caller stays open: it may wait for the end of all of its descriptors, known to it or not. */
+/* Nothing of the caller stays open: it may wait for the end of all of its descriptors, known to it or
+ * not. */
 static int let_go_of_descriptors(int report_fd) {
         if (report_fd != REPORT_FD && dup3(report_fd, REPORT_FD, O_CLOEXEC) < 0)
                 return -errno;
@@ -104,7 +106,8 @@ static int open_log(Escaped *e) {
         int r;
 
         if (e->escape->log_directory) {
-                r = logfile_create(e->escape->log_directory, e->job.id, path, &e->log_fd, &e->report.failure);
+                r = logfile_create(e->escape->log_directory, e->job.id, path, &e->log_fd,
+                                   &e->report.failure);
                 if (r != 0)
                         return r;
                 logfile_prune(e->escape->log_directory, &e->client);
@@ -146,7 +149,8 @@ static char **make_arguments(const Escaped *e, char numbers[3][24]) {
 
 /* Returns only if it failed. */
 static void become_supervisor(Escaped *e) {
-        char numbers[3][24], **argv, **environment;
+        _cleanup_free_ char **argv = NULL;
+        char numbers[3][24], **environment;
         EscapeReport failed = { .job = 0 };
 
         argv = make_arguments(e, numbers);
@@ -184,9 +188,11 @@ _Noreturn static void escaped_main(const Escape *escape, int report_fd) {
         _exit(STATUS_FAILED);
 }
 
-/* --- in the caller ------------------------------------------------------------------------------------------------- */
+/* --- in the caller
+ * ------------------------------------------------------------------------------------------------- */
 
-/* A grandchild in a session of its own: no terminal, no process group of the caller's, no parent that waits for it. */
+/* A grandchild in a session of its own: no terminal, no process group of the caller's, no parent that
+ * waits for it. */
 static int fork_twice(const Escape *escape, int report_fd) {
         pid_t child;
         int status;
@@ -209,7 +215,8 @@ static int fork_twice(const Escape *escape, int report_fd) {
         return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EAGAIN;
 }
 
-/* The last report before the end of the pipe is the true one: the pipe is closed by the supervisor's execution. */
+/* The last report before the end of the pipe is the true one: the pipe is closed by the supervisor's
+ * execution. */
 static void read_reports(int fd, Progress *progress, EscapeReport *report) {
         struct pollfd wait = { .fd = fd, .events = POLLIN };
         EscapeReport next;
@@ -245,7 +252,8 @@ int escape_run(const Escape *escape, Progress *progress, EscapeReport *ret) {
         if (r < 0)
                 return failure_errno(&ret->failure, r, "Cannot fork");
         if (report.job == 0 && report.failure.status == 0)
-                return failure_set(&ret->failure, STATUS_FAILED, "Failed", "The escaping process was ended by someone.");
+                return failure_set(&ret->failure, STATUS_FAILED, "Failed",
+                                   "The escaping process was ended by someone.");
         *ret = report;
         return report.job == 0 ? report.failure.status : 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The full escape of `cgmove run`: a process with nothing of the caller but its credentials, folder and environment moves itself
- * into a job and becomes cgmove-supervise with the command. */
+/* The full escape of `cgmove run`: a process with nothing of the caller but its credentials, folder
+ * and environment moves itself into a job and becomes cgmove-supervise with the command. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,5 +27,6 @@ typedef struct EscapeReport {
         Failure failure;
 } EscapeReport;
 
-/* Returns 0 and the job, once the command is out of here and free of everything of this process, or an exit status. */
+/* Returns 0 and the job, once the command is out of here and free of everything of this process, or an
+ * exit status. */
 int escape_run(const Escape *escape, Progress *progress, EscapeReport *ret);

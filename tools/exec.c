@@ -18,15 +18,16 @@
 #include "tools/verbs.h"
 
 static const char help[] =
-        "Usage: cgmove exec [OPTION...] -- COMMAND [ARGUMENT...]\n\n"
-        "Moves itself out of the service or session into a job, then becomes COMMAND. Standard\n"
-        "streams, environment and parent stay.\n\n"
-        "  -n, --name=NAME  name the job\n"
-        "      --fallback   if the move is refused or impossible, warn and run COMMAND in place\n"
-        "      --json       first print the job as one line of JSON\n"
-        "  -h, --help       show this help\n\n"
-        "The exit status is the command's own; 125 if cgmove itself failed, 126 if COMMAND cannot be\n"
-        "executed, 127 if it is not found.\n";
+                "Usage: cgmove exec [OPTION...] -- COMMAND [ARGUMENT...]\n\n"
+                "Moves itself out of the service or session into a job, then becomes COMMAND. Standard\n"
+                "streams, environment and parent stay.\n\n"
+                "  -n, --name=NAME  name the job\n"
+                "      --fallback   if the move is refused or impossible, warn and run COMMAND in place\n"
+                "      --json       first print the job as one line of JSON\n"
+                "  -h, --help       show this help\n\n"
+                "The exit status is the command's own; 125 if cgmove itself failed, 126 if COMMAND cannot "
+                "be\n"
+                "executed, 127 if it is not found.\n";
 
 typedef struct Arguments {
         const char *name;

@@ -34,7 +34,8 @@ int failure_errno(Failure *failure, int error, const char *what, ...) {
         (void) vsnprintf(failure->message, sizeof(failure->message), what, ap);
         va_end(ap);
         n = strlen(failure->message);
-        (void) snprintf(failure->message + n, sizeof(failure->message) - n, ": %s.", strerror(error < 0 ? -error : error));
+        (void) snprintf(failure->message + n, sizeof(failure->message) - n, ": %s.",
+                        strerror(error < 0 ? -error : error));
         return failure->status;
 }
 
@@ -43,9 +44,9 @@ int failure_print(const Failure *failure, bool json) {
         output_text(stderr, failure->message);
         (void) fputc('\n', stderr);
         if (json)
-                (void) output_json(json_pack("{s:{s:s, s:s%, s:i}}", "error", "code", failure->code, "message",
-                                             failure->message, strlen(failure->message), "exit_status",
-                                             failure->status));
+                (void) output_json(json_pack("{s:{s:s, s:s%, s:i}}", "error", "code", failure->code,
+                                             "message", failure->message, strlen(failure->message),
+                                             "exit_status", failure->status));
         return failure->status;
 }
 

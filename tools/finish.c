@@ -25,7 +25,8 @@ static int build(Client *client, void *userdata, sd_bus_message **ret, Failure *
         int r;
 
         if (move_own_job() != finish->job) /* moved on by someone: not ours to tell */
-                return failure_set(failure, STATUS_FAILED, "NotYours", "This process is not in the job any more.");
+                return failure_set(failure, STATUS_FAILED, "NotYours",
+                                   "This process is not in the job any more.");
         r = client_message(client, finish->job, "Finish", ret, failure);
         if (r != 0)
                 return r;

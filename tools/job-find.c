@@ -56,7 +56,7 @@ static int read_list(sd_bus_message *m, JobList *list) {
 
         r = sd_bus_message_enter_container(m, 'a', "a{sv}");
         while (r >= 0 && (r = sd_bus_message_at_end(m, false)) == 0) {
-                Job *jobs = reallocarray(list->jobs, list->n + 1, sizeof(Job));
+                Job *jobs = realloc(list->jobs, (list->n + 1) * sizeof(Job));
 
                 if (!jobs)
                         return -ENOMEM;
@@ -111,8 +111,8 @@ static void find_matches(const JobList *list, const char *name, bool running, Ma
                 if (ret->n++ == 0)
                         ret->first = job->id;
                 if (at + 24 < sizeof(ret->ids))
-                        at += (size_t) snprintf(ret->ids + at, sizeof(ret->ids) - at, "%s%" PRIu64, at > 0 ? ", " : "",
-                                                job->id);
+                        at += (size_t) snprintf(ret->ids + at, sizeof(ret->ids) - at, "%s%" PRIu64,
+                                                at > 0 ? ", " : "", job->id);
         }
 }
 
@@ -134,7 +134,8 @@ int job_find(Client **client, const char *word, uint64_t *ret, Failure *failure)
                                    "You have no job \"%s\"; 'cgmove list --all' shows your jobs.", word);
         if (matches.n > 1)
                 return failure_set(failure, STATUS_USAGE, "Ambiguous",
-                                   "\"%s\" is the name of several jobs (%s); give the number of one.", word, matches.ids);
+                                   "\"%s\" is the name of several jobs (%s); give the number of one.", word,
+                                   matches.ids);
         *ret = matches.first;
         return 0;
 }

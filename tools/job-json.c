@@ -44,7 +44,8 @@ static bool add_record(json_t *object, const Job *job) {
 }
 
 static bool add_numbers(json_t *object, const Job *job) {
-        bool code = job->status_known && job->exit_signal == 0, sig = job->status_known && job->exit_signal > 0;
+        bool code = job->status_known && job->exit_signal == 0,
+             sig = job->status_known && job->exit_signal > 0;
         const struct {
                 const char *key;
                 uint64_t value;
@@ -77,7 +78,8 @@ json_t *job_to_json(const Job *job) {
 
         if (object && add_record(object, job) && add_numbers(object, job) &&
             json_object_set_new(object, "processes",
-                                job->n_processes > 0 ? numbers(job->processes, job->n_processes) : json_null()) == 0 &&
+                                job->n_processes > 0 ? numbers(job->processes, job->n_processes)
+                                                     : json_null()) == 0 &&
             json_object_set_new(object, "limits_missing", strings(job->limits_missing)) == 0)
                 return object;
         json_decref(object);

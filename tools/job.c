@@ -17,7 +17,8 @@ typedef struct Field {
         size_t offset;
 } Field;
 
-#define FIELD(key, type, member) { key, type, offsetof(Job, member) }
+#define FIELD(key, type, member)                                                                            \
+        { key, type, offsetof(Job, member) }
 
 static const Field fields[] = {
         FIELD("Id", 't', id),
@@ -137,12 +138,23 @@ static int read_entries(sd_bus_message *m, Job *job) {
 
 int job_read(sd_bus_message *m, Job *ret) {
         Job job = {
-                .tasks_max = UINT64_MAX, .memory_max = UINT64_MAX,     .runtime_max = UINT64_MAX,
-                .tasks = UINT64_MAX,     .memory_current = UINT64_MAX, .cpu_usage = UINT64_MAX,
-                .log_max = UINT64_MAX,   .invocation_id = "",          .name = "",
-                .kind = "",              .state = "",                  .result = "",
-                .source = "",            .section = "",                .command = "",
-                .log = "",               .control_group = "",
+                .tasks_max = UINT64_MAX,
+                .memory_max = UINT64_MAX,
+                .runtime_max = UINT64_MAX,
+                .tasks = UINT64_MAX,
+                .memory_current = UINT64_MAX,
+                .cpu_usage = UINT64_MAX,
+                .log_max = UINT64_MAX,
+                .invocation_id = "",
+                .name = "",
+                .kind = "",
+                .state = "",
+                .result = "",
+                .source = "",
+                .section = "",
+                .command = "",
+                .log = "",
+                .control_group = "",
         };
         int r;
 

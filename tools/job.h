@@ -25,14 +25,16 @@ typedef struct Job {
         uint64_t cpu_weight;                         /* 0: default */
         uint64_t tasks, memory_current, cpu_usage;   /* UINT64_MAX: not known */
         uint64_t log_max;                            /* bytes; UINT64_MAX: not known or none */
-        const char *invocation_id, *name, *kind, *state, *result, *source, *section, *command, *log, *control_group;
+        const char *invocation_id, *name, *kind, *state, *result, *source, *section, *command, *log,
+                        *control_group;
         const uint32_t *processes;
         size_t n_processes;
         char **scrub_environment; /* NULL-terminated, or NULL */
         char **limits_missing;    /* the same */
 } Job;
 
-/* Reads one a{sv} at the place MESSAGE is at. Returns 0, or a negative errno; on success the caller calls job_done(). */
+/* Reads one a{sv} at the place MESSAGE is at. Returns 0, or a negative errno; on success the caller
+ * calls job_done(). */
 int job_read(sd_bus_message *message, Job *ret);
 void job_done(Job *job);
 
@@ -41,7 +43,8 @@ bool job_is_running(const Job *job);
 /* The word for a table: "running", or the result. */
 const char *job_state_word(const Job *job);
 
-/* The exit status a command's end is told with: its own, 128 + signal, or STATUS_OWN_FAILURE if none is known. */
+/* The exit status a command's end is told with: its own, 128 + signal, or STATUS_OWN_FAILURE if none
+ * is known. */
 int job_exit_status(const Job *job);
 
 /* "done", "exit status 3", "killed by SIGTERM", "stopped", ... */
@@ -61,6 +64,6 @@ void job_list_done(JobList *list);
 int job_get(Client **client, uint64_t id, uint64_t give_up, Job *ret, Failure *failure);
 int job_list_get(Client **client, bool all, JobList *ret, Failure *failure);
 
-/* The id for what a user wrote: a number, or the name of exactly one running job of his; if none runs, of exactly one
- * that has ended. */
+/* The id for what a user wrote: a number, or the name of exactly one running job of his; if none runs,
+ * of exactly one that has ended. */
 int job_find(Client **client, const char *word, uint64_t *ret, Failure *failure);

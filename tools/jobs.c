@@ -18,14 +18,14 @@
 
 #define GIVE_UP (UINT64_C(3) * 1000000)
 
-/* --- list ------------------------------------------------------------------------------------------------------ */
+/* --- list
+ * ------------------------------------------------------------------------------------------------------ */
 
-static const char list_help[] =
-        "Usage: cgmove list [OPTION...]\n\n"
-        "Lists your jobs; root sees everybody's.\n\n"
-        "  -a, --all   also those that have ended\n"
-        "      --json  print JSON\n"
-        "  -h, --help  show this help\n";
+static const char list_help[] = "Usage: cgmove list [OPTION...]\n\n"
+                                "Lists your jobs; root sees everybody's.\n\n"
+                                "  -a, --all   also those that have ended\n"
+                                "      --json  print JSON\n"
+                                "  -h, --help  show this help\n";
 
 static int print_list_json(const JobList *list) {
         json_t *array = json_array();
@@ -67,7 +67,8 @@ static int add_job(Table *table, const Job *job, bool root) {
 
 static int print_list(const JobList *list, bool all) {
         static const char *const headings[] = { "JOB", "NAME", "STATE", "TIME", "FROM", "COMMAND", NULL };
-        static const char *const headings_root[] = { "JOB", "USER", "NAME", "STATE", "TIME", "FROM", "COMMAND", NULL };
+        static const char *const headings_root[] = { "JOB",  "USER", "NAME",    "STATE",
+                                                     "TIME", "FROM", "COMMAND", NULL };
         _cleanup_(table_freep) Table *table = NULL;
         bool root = getuid() == 0;
         Failure failure;
@@ -117,13 +118,13 @@ int verb_list(int argc, char **argv) {
         return json ? print_list_json(&list) : print_list(&list, all);
 }
 
-/* --- status ---------------------------------------------------------------------------------------------------- */
+/* --- status
+ * ---------------------------------------------------------------------------------------------------- */
 
-static const char status_help[] =
-        "Usage: cgmove status [OPTION...] JOB\n\n"
-        "Shows a job, running or ended.\n\n"
-        "      --json  print JSON\n"
-        "  -h, --help  show this help\n";
+static const char status_help[] = "Usage: cgmove status [OPTION...] JOB\n\n"
+                                  "Shows a job, running or ended.\n\n"
+                                  "      --json  print JSON\n"
+                                  "  -h, --help  show this help\n";
 
 static void print_time(const char *key, uint64_t usec) {
         time_t seconds = (time_t) (usec / 1000000);
@@ -149,7 +150,8 @@ static void print_end(const Job *job) {
         (void) putchar('\n');
 }
 
-static void print_amount(const char *key, uint64_t value, uint64_t max, void (*format)(uint64_t, char *, size_t)) {
+static void print_amount(const char *key, uint64_t value, uint64_t max,
+                         void (*format)(uint64_t, char *, size_t)) {
         char text[32] = "unknown", limit[32];
 
         if (value == UINT64_MAX && max == UINT64_MAX)
@@ -200,7 +202,8 @@ static void print_status(const Job *job) {
         char user[64];
 
         user_name(job->uid, user, sizeof(user));
-        output_key("Job", "%" PRIu64 "%s%s%s", job->id, job->name[0] ? " (" : "", job->name, job->name[0] ? ")" : "");
+        output_key("Job", "%" PRIu64 "%s%s%s", job->id, job->name[0] ? " (" : "", job->name,
+                   job->name[0] ? ")" : "");
         print_end(job);
         output_key_text("Command", job->command);
         output_key_text("User", user);
@@ -244,14 +247,15 @@ int verb_status(int argc, char **argv) {
         return r;
 }
 
-/* --- wait ------------------------------------------------------------------------------------------------------ */
+/* --- wait
+ * ------------------------------------------------------------------------------------------------------ */
 
 static const char wait_help[] =
-        "Usage: cgmove wait [OPTION...] JOB\n\n"
-        "Waits until a job has ended and exits with the status of its command; 125 if none is\n"
-        "known.\n\n"
-        "      --json  print JSON\n"
-        "  -h, --help  show this help\n";
+                "Usage: cgmove wait [OPTION...] JOB\n\n"
+                "Waits until a job has ended and exits with the status of its command; 125 if none is\n"
+                "known.\n\n"
+                "      --json  print JSON\n"
+                "  -h, --help  show this help\n";
 
 int verb_wait(int argc, char **argv) {
         _cleanup_(client_freep) Client *client = NULL;

@@ -35,7 +35,8 @@ static int parse_name(const char *name, uint64_t *ret) {
         char number[24];
         size_t n = strlen(name);
 
-        if (n < 9 || n - 8 >= sizeof(number) || strncmp(name, "job-", 4) != 0 || strcmp(name + n - 4, ".log") != 0)
+        if (n < 9 || n - 8 >= sizeof(number) || strncmp(name, "job-", 4) != 0 ||
+            strcmp(name + n - 4, ".log") != 0)
                 return -EINVAL;
         memcpy(number, name + 4, n - 8);
         number[n - 8] = 0;
@@ -54,7 +55,7 @@ static int add_file(Folder *folder, uint64_t id, const char *name) {
                         return -ENOMEM;
                 folder->files = files;
         }
-        folder->files[folder->n] = (LogFile) {
+        folder->files[folder->n] = (LogFile){
                 .id = id,
                 .size = (uint64_t) st.st_size,
                 .ended = (uint64_t) st.st_mtim.tv_sec * 1000000, /* until we know better */
@@ -128,7 +129,8 @@ void logfile_prune(const char *directory, Client **client) {
                 return;
         folder.fd = dirfd(dir);
         if (read_folder(dir, &folder) == 0 && folder.n > 0 &&
-            (folder.size > LOGFILE_FOLDER_MAX || (folder.oldest < now && now - folder.oldest > LOGFILE_AGE_MAX)) &&
+            (folder.size > LOGFILE_FOLDER_MAX ||
+             (folder.oldest < now && now - folder.oldest > LOGFILE_AGE_MAX)) &&
             job_list_get(client, true, &list, &failure) == 0) {
                 apply_jobs(&folder, &list);
                 remove_old(&folder, now);

@@ -17,8 +17,8 @@
 #define ADVICE "; give --log=FILE or --log=null"
 
 static int fail_folder(Failure *failure, int error, const char *what, const char *path) {
-        return failure_set(failure, STATUS_FAILED, "Failed", "Cannot %s the log folder %s (%s)" ADVICE ".", what, path,
-                           strerror(error < 0 ? -error : error));
+        return failure_set(failure, STATUS_FAILED, "Failed", "Cannot %s the log folder %s (%s)" ADVICE ".",
+                           what, path, strerror(error < 0 ? -error : error));
 }
 
 static const char *home_directory(void) {
@@ -35,16 +35,17 @@ static const char *home_directory(void) {
 static int make_directories(char *path) {
         for (char *p = path + 1;; p++) {
                 char c = *p;
+                int r;
 
                 if (c != '/' && c != 0)
                         continue;
                 *p = 0;
-                if (mkdir(path, 0700) < 0 && errno != EEXIST && access(path, F_OK) < 0) {
-                        int r = -errno;
-                        *p = c;
-                        return r;
-                }
+                r = mkdir(path, 0700) < 0 ? -errno : 0;
+                if (r < 0 && access(path, F_OK) == 0) /* EEXIST, or EROFS and the like on what is there */
+                        r = 0;
                 *p = c;
+                if (r < 0)
+                        return r;
                 if (c == 0)
                         return 0;
         }
@@ -65,7 +66,8 @@ static int refuse_runtime(const char *path, Failure *failure) {
         if (!is_below(path, "/run") && !(runtime && runtime[0] == '/' && is_below(path, runtime)))
                 return 0;
         return failure_set(failure, STATUS_FAILED, "Failed",
-                           "%s is in the runtime directory, which goes with the last logout" ADVICE ".", path);
+                           "%s is in the runtime directory, which goes with the last logout" ADVICE ".",
+                           path);
 }
 
 static int check_directory(const char *path, Failure *failure) {
@@ -91,7 +93,8 @@ int logfile_directory(char ret[static PATH_MAX], Failure *failure) {
         else if (home)
                 n = snprintf(path, sizeof(path), "%s/.local/state/cgmove", home);
         else
-                return failure_set(failure, STATUS_FAILED, "Failed", "No home directory is known for the log" ADVICE ".");
+                return failure_set(failure, STATUS_FAILED, "Failed",
+                                   "No home directory is known for the log" ADVICE ".");
         if (n >= (int) sizeof(path))
                 return fail_folder(failure, ENAMETOOLONG, "use", path);
         r = make_directories(path);
@@ -102,7 +105,8 @@ int logfile_directory(char ret[static PATH_MAX], Failure *failure) {
         return check_directory(ret, failure);
 }
 
-int logfile_create(const char *directory, uint64_t id, char path[static PATH_MAX], int *ret_fd, Failure *failure) {
+int logfile_create(const char *directory, uint64_t id, char path[static PATH_MAX], int *ret_fd,
+                   Failure *failure) {
         int fd;
 
         if (snprintf(path, PATH_MAX, "%s/job-%" PRIu64 ".log", directory, id) >= PATH_MAX)
@@ -120,8 +124,10 @@ int logfile_absolute(const char *word, char ret[static PATH_MAX], Failure *failu
         size_t n;
 
         if (!name[0] || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strlen(word) >= sizeof(folder))
-                return failure_set(failure, STATUS_USAGE, "InvalidArgument", "\"%s\" is no name of a log file.", word);
-        (void) snprintf(folder, sizeof(folder), "%.*s", slash ? (int) (slash - word) + 1 : 1, slash ? word : ".");
+                return failure_set(failure, STATUS_USAGE, "InvalidArgument",
+                                   "\"%s\" is no name of a log file.", word);
+        (void) snprintf(folder, sizeof(folder), "%.*s", slash ? (int) (slash - word) + 1 : 1,
+                        slash ? word : ".");
         if (!realpath(folder, ret))
                 return failure_errno(failure, errno, "Cannot use %s as log", word);
         n = strcmp(ret, "/") == 0 ? 0 : strlen(ret);
@@ -138,7 +144,8 @@ static int open_regular(const char *path, int flags, uid_t uid, int *ret_fd, Fai
 
         fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
         if (fd < 0 && errno == ELOOP)
-                return failure_set(failure, STATUS_FAILED, "Failed", "%s is a link, which is not followed.", path);
+                return failure_set(failure, STATUS_FAILED, "Failed", "%s is a link, which is not followed.",
+                                   path);
         if (fd < 0)
                 return failure_errno(failure, errno, "Cannot open the log %s", path);
         if (fstat(fd, &st) < 0)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Where the logs of jobs lie and how they are made: with the user's own rights, never through a link, never where the last logout takes
- * them away. Functions return 0, or an exit status with FAILURE filled. */
+/* Where the logs of jobs lie and how they are made: with the user's own rights, never through a link,
+ * never where the last logout takes them away. Functions return 0, or an exit status with FAILURE
+ * filled. */
 
 #include <limits.h>
 #include <stddef.h>
@@ -11,14 +12,17 @@
 #include "tools/client.h"
 #include "tools/failure.h"
 
-#define LOGFILE_AGE_MAX (UINT64_C(7) * 24 * 3600 * 1000000) /* microseconds that the log of an ended job is kept */
-#define LOGFILE_FOLDER_MAX (UINT64_C(256) * 1024 * 1024)    /* bytes of all logs; beyond that the oldest go */
+#define LOGFILE_AGE_MAX                                                                                     \
+        (UINT64_C(7) * 24 * 3600 * 1000000) /* microseconds that the log of an ended job is kept */
+#define LOGFILE_FOLDER_MAX (UINT64_C(256) * 1024 * 1024) /* bytes of all logs; beyond that the oldest go */
 
-/* The folder, made if need be (0700): ${XDG_STATE_HOME:-~/.local/state}/cgmove, as an absolute path without links. */
+/* The folder, made if need be (0700): ${XDG_STATE_HOME:-~/.local/state}/cgmove, as an absolute path
+ * without links. */
 int logfile_directory(char ret[static PATH_MAX], Failure *failure);
 
 /* A new file DIRECTORY/job-ID.log (0600), open for reading and writing. Its path goes to PATH. */
-int logfile_create(const char *directory, uint64_t id, char path[static PATH_MAX], int *ret_fd, Failure *failure);
+int logfile_create(const char *directory, uint64_t id, char path[static PATH_MAX], int *ret_fd,
+                   Failure *failure);
 
 /* WORD as an absolute path; its folder must exist. */
 int logfile_absolute(const char *word, char ret[static PATH_MAX], Failure *failure);
@@ -29,6 +33,6 @@ int logfile_open(const char *path, int *ret_fd, Failure *failure);
 /* Opens the log of a job for reading: a regular file that belongs to UID, whose job it is. */
 int logfile_open_read(const char *path, uid_t uid, int *ret_fd, Failure *failure);
 
-/* Removes logs of ended jobs from DIRECTORY as the limits above say. Asks the daemon only if there is something to remove.
- * Failing is not worth a word: the next run tries again. */
+/* Removes logs of ended jobs from DIRECTORY as the limits above say. Asks the daemon only if there is
+ * something to remove. Failing is not worth a word: the next run tries again. */
 void logfile_prune(const char *directory, Client **client);

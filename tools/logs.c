@@ -20,17 +20,16 @@
 #include "tools/verbs.h"
 
 #define CHUNK (64 * 1024)
-#define POLL_MSEC 200                        /* between two looks at the file */
-#define ASK_EVERY 5                          /* looks at the file for one question whether the job still runs */
-#define GIVE_UP (UINT64_C(300) * 1000000)    /* for which the daemon may be away */
+#define POLL_MSEC 200                     /* between two looks at the file */
+#define ASK_EVERY 5                       /* looks at the file for one question whether the job still runs */
+#define GIVE_UP (UINT64_C(300) * 1000000) /* for which the daemon may be away */
 #define JSON_MAX (UINT64_C(64) * 1024 * 1024) /* bytes of a log as JSON */
 
-static const char help[] =
-        "Usage: cgmove logs [OPTION...] JOB\n\n"
-        "Shows the output of a job.\n\n"
-        "  -f, --follow  go on until the job has ended\n"
-        "      --json    print JSON (not with --follow)\n"
-        "  -h, --help    show this help\n";
+static const char help[] = "Usage: cgmove logs [OPTION...] JOB\n\n"
+                           "Shows the output of a job.\n\n"
+                           "  -f, --follow  go on until the job has ended\n"
+                           "      --json    print JSON (not with --follow)\n"
+                           "  -h, --help    show this help\n";
 
 /* On a terminal, what a job wrote must not command it. */
 static int print_chunk(const char *data, size_t size) {
@@ -65,7 +64,8 @@ static int print_all_json(int fd, const Job *job, Failure *failure) {
         ssize_t n;
 
         if (fstat(fd, &st) < 0 || (uint64_t) st.st_size > JSON_MAX)
-                return failure_set(failure, STATUS_FAILED, "Failed", "The log is too large for JSON; read %s.", job->log);
+                return failure_set(failure, STATUS_FAILED, "Failed",
+                                   "The log is too large for JSON; read %s.", job->log);
         text = malloc((size_t) st.st_size + 1);
         n = text ? pread(fd, text, (size_t) st.st_size, 0) : -1;
         if (n < 0)
@@ -75,8 +75,8 @@ static int print_all_json(int fd, const Job *job, Failure *failure) {
                 escaped = display_escape(text, (size_t) n, true);
                 value = json_string(escaped ?: "");
         }
-        return output_json(json_pack("{s:I, s:o, s:o}", "id", (json_int_t) job->id, "log", output_json_text(job->log),
-                                     "output", value));
+        return output_json(json_pack("{s:I, s:o, s:o}", "id", (json_int_t) job->id, "log",
+                                     output_json_text(job->log), "output", value));
 }
 
 typedef struct Follow {
@@ -93,7 +93,8 @@ static int follow_print(Follow *follow) {
         uint64_t left_out;
         ssize_t n;
 
-        while ((n = caplog_read(follow->fd, follow->log_max, &follow->position, buffer, sizeof(buffer), &left_out)) > 0) {
+        while ((n = caplog_read(follow->fd, follow->log_max, &follow->position, buffer, sizeof(buffer),
+                                &left_out)) > 0) {
                 if (left_out > 0)
                         (void) printf("\n[cgmove: %" PRIu64 " bytes of output left out here]\n", left_out);
                 if (print_chunk(buffer, (size_t) n) < 0)

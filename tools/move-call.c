@@ -50,7 +50,8 @@ static int append_options(sd_bus_message *m, const MoveRequest *request) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-int move_call(Client *client, const MoveRequest *request, Progress *progress, uint64_t *ret_id, Failure *failure) {
+int move_call(Client *client, const MoveRequest *request, Progress *progress, uint64_t *ret_id,
+              Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *answer = NULL;
         int r;
 

@@ -24,10 +24,12 @@ typedef struct MoveRequest {
 } MoveRequest;
 
 /* Returns 0, or an exit status with FAILURE filled. */
-int move_call(Client *client, const MoveRequest *request, Progress *progress, uint64_t *ret_id, Failure *failure);
+int move_call(Client *client, const MoveRequest *request, Progress *progress, uint64_t *ret_id,
+              Failure *failure);
 
-/* Moves the calling process itself (the pidfds of REQUEST are ignored). A connection that breaks in the middle is no failure if the move
- * was made all the same, which the process sees from its cgroup; else it is tried again for some seconds. */
+/* Moves the calling process itself (the pidfds of REQUEST are ignored). A connection that breaks in
+ * the middle is no failure if the move was made all the same, which the process sees from its cgroup;
+ * else it is tried again for some seconds. */
 int move_self(Client **client, MoveRequest request, Progress *progress, uint64_t *ret_id, Failure *failure);
 
 /* The job the calling process is in; 0 if in none, or if that can't be told. */

@@ -19,13 +19,13 @@
 #include "tools/verbs.h"
 
 static const char help[] =
-        "Usage: cgmove move [OPTION...] PID...\n\n"
-        "Moves running processes of yours into one job; all of them, or none if one is refused.\n\n"
-        "  -n, --name=NAME  name the job\n"
-        "      --tree       with all their descendants\n"
-        "      --dry-run    move nothing, show what would be allowed\n"
-        "      --json       print JSON\n"
-        "  -h, --help       show this help\n";
+                "Usage: cgmove move [OPTION...] PID...\n\n"
+                "Moves running processes of yours into one job; all of them, or none if one is refused.\n\n"
+                "  -n, --name=NAME  name the job\n"
+                "      --tree       with all their descendants\n"
+                "      --dry-run    move nothing, show what would be allowed\n"
+                "      --json       print JSON\n"
+                "  -h, --help       show this help\n";
 
 #define PROCESSES_TOLD_MAX 64 /* by the daemon, see org.cgmove1(5) */
 
@@ -54,12 +54,12 @@ static int add_target(Targets *targets, pid_t pid, Failure *failure) {
                 if (targets->pids[i] == pid)
                         return 0;
         if (targets->n >= CGMOVE_PROCESSES_MAX)
-                return failure_set(failure, STATUS_USAGE, "InvalidArgument", "More than %d processes; move them in parts.",
-                                   CGMOVE_PROCESSES_MAX);
+                return failure_set(failure, STATUS_USAGE, "InvalidArgument",
+                                   "More than %d processes; move them in parts.", CGMOVE_PROCESSES_MAX);
         fd = pidfd_open_process(pid);
         if (fd == -ESRCH || fd == -EINVAL)
-                return failure_set(failure, STATUS_FAILED, "NoSuchProcess", "There is no process %d; nothing was moved.",
-                                   (int) pid);
+                return failure_set(failure, STATUS_FAILED, "NoSuchProcess",
+                                   "There is no process %d; nothing was moved.", (int) pid);
         if (fd < 0)
                 return failure_errno(failure, fd, "Cannot open process %d", (int) pid);
         targets->pidfds[targets->n] = fd;
@@ -67,7 +67,8 @@ static int add_target(Targets *targets, pid_t pid, Failure *failure) {
         return 0;
 }
 
-/* --- dry run ---------------------------------------------------------------------------------------------------- */
+/* --- dry run
+ * ---------------------------------------------------------------------------------------------------- */
 
 typedef struct Check {
         uint32_t pid;
@@ -80,8 +81,9 @@ static int read_check_field(sd_bus_message *m, const char *key, Check *check) {
                 const char *key;
                 const char **to;
         } texts[] = {
-                { "Command", &check->command }, { "Source", &check->source },   { "Section", &check->section },
-                { "Error", &check->error },     { "Message", &check->message },
+                { "Command", &check->command }, { "Source", &check->source },
+                { "Section", &check->section }, { "Error", &check->error },
+                { "Message", &check->message },
         };
 
         if (strcmp(key, "Pid") == 0)
@@ -119,7 +121,8 @@ static int read_check(sd_bus_message *m, Check *ret) {
 
 static int add_row(Table *table, const Check *check) {
         char pid[16], verdict[256];
-        const char *cells[TABLE_COLUMNS_MAX] = { pid, check->allowed ? "yes" : "no", check->source, verdict, check->command };
+        const char *cells[TABLE_COLUMNS_MAX] = { pid, check->allowed ? "yes" : "no", check->source, verdict,
+                                                 check->command };
 
         (void) snprintf(pid, sizeof(pid), "%" PRIu32, check->pid);
         if (check->section[0])
@@ -132,14 +135,15 @@ static int add_row(Table *table, const Check *check) {
 static json_t *check_to_json(const Check *check) {
         const char *dot = strrchr(check->error, '.');
 
-        return json_pack("{s:i, s:b, s:o, s:o, s:o, s:o, s:o}", "pid", (int) check->pid, "allowed", check->allowed,
-                         "command", output_json_text(check->command), "source", output_json_text(check->source),
-                         "section", output_json_text(check->section), "code", output_json_text(dot ? dot + 1 : ""),
-                         "message", output_json_text(check->message));
+        return json_pack("{s:i, s:b, s:o, s:o, s:o, s:o, s:o}", "pid", (int) check->pid, "allowed",
+                         check->allowed, "command", output_json_text(check->command), "source",
+                         output_json_text(check->source), "section", output_json_text(check->section),
+                         "code", output_json_text(dot ? dot + 1 : ""), "message",
+                         output_json_text(check->message));
 }
 
-/* Reads the answer into TABLE and ARRAY, and prints the sentences of what is refused. Returns 0, or the status of the first refusal,
- * or a negative errno. */
+/* Reads the answer into TABLE and ARRAY, and prints the sentences of what is refused. Returns 0, or
+ * the status of the first refusal, or a negative errno. */
 static int read_checks(sd_bus_message *m, Table *table, json_t *array) {
         int r, status = 0;
         Check check;
@@ -202,7 +206,8 @@ static int dry_run(const Arguments *arguments, const Targets *targets, Failure *
         return r != 0 ? r : print_checks(answer, arguments->json, failure);
 }
 
-/* --- the move ---------------------------------------------------------------------------------------------------- */
+/* --- the move
+ * ---------------------------------------------------------------------------------------------------- */
 
 static int print_moved(Client **client, const Arguments *arguments, uint64_t id, Failure *failure) {
         Job job;
@@ -214,8 +219,8 @@ static int print_moved(Client **client, const Arguments *arguments, uint64_t id,
         if (arguments->json)
                 r = output_json(json_pack("{s:o}", "job", job_to_json(&job)));
         else {
-                (void) printf("job %" PRIu64 "%s%s%s: moved %s%zu process%s from %s\n", id, arguments->name ? " (" : "",
-                              arguments->name ?: "", arguments->name ? ")" : "",
+                (void) printf("job %" PRIu64 "%s%s%s: moved %s%zu process%s from %s\n", id,
+                              arguments->name ? " (" : "", arguments->name ?: "", arguments->name ? ")" : "",
                               job.n_processes == PROCESSES_TOLD_MAX ? "at least " : "", job.n_processes,
                               job.n_processes == 1 ? "" : "es", job.source);
                 r = output_finish(0);
@@ -295,6 +300,7 @@ int verb_move(int argc, char **argv) {
                 if (add_target(&targets, pid, &failure) != 0)
                         return failure_print(&failure, arguments.json);
         }
-        r = arguments.dry_run ? dry_run(&arguments, &targets, &failure) : move(&arguments, &targets, &failure);
+        r = arguments.dry_run ? dry_run(&arguments, &targets, &failure)
+                              : move(&arguments, &targets, &failure);
         return r != 0 && failure.status != 0 ? failure_print(&failure, arguments.json) : r;
 }

@@ -21,13 +21,15 @@ void options_fill_stdio(void) {
                         (void) open("/dev/null", O_RDWR); /* the lowest free number is this one */
 }
 
-int options_next(const char *verb, int argc, char **argv, const char *letters, const struct option *options) {
+int options_next(const char *verb, int argc, char **argv, const char *letters,
+                 const struct option *options) {
         bool words_end_options = letters[0] == '+';
         char text[64], letter[3] = "-";
         int c;
 
         opterr = 0;
-        (void) snprintf(text, sizeof(text), "%s:h%s", words_end_options ? "+" : "", letters + words_end_options);
+        (void) snprintf(text, sizeof(text), "%s:h%s", words_end_options ? "+" : "",
+                        letters + words_end_options);
         c = getopt_long(argc, argv, text, options, NULL);
         if (c != ':' && c != '?')
                 return c;

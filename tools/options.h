@@ -9,21 +9,23 @@
 /* Values of long options that have no letter. */
 enum { OPTION_JSON = 256, OPTION_FIRST_FREE };
 
-#define OPTIONS_COMMON                                                                                               \
-        { "json", no_argument, NULL, OPTION_JSON }, { "help", no_argument, NULL, 'h' }, {                            \
-                0                                                                                                    \
+#define OPTIONS_COMMON                                                                                      \
+        { "json", no_argument, NULL, OPTION_JSON }, { "help", no_argument, NULL, 'h' }, {                   \
+                0                                                                                           \
         }
 
-/* getopt_long() with our own words: returns the option, -1 at the end, or '?' after saying what is wrong (of VERB). LETTERS
- * without ":" and "h"; a "+" in front ends the options at the first word, for verbs that take a command. */
+/* getopt_long() with our own words: returns the option, -1 at the end, or '?' after saying what is
+ * wrong (of VERB). LETTERS without ":" and "h"; a "+" in front ends the options at the first word, for
+ * verbs that take a command. */
 int options_next(const char *verb, int argc, char **argv, const char *letters, const struct option *options);
 
-/* For verbs that take nothing but --json, --help and N_MIN to N_MAX words. Returns -1 to go on (the words start at optind), or the
- * exit status. */
+/* For verbs that take nothing but --json, --help and N_MIN to N_MAX words. Returns -1 to go on (the
+ * words start at optind), or the exit status. */
 int options_simple(int argc, char **argv, const char *help, int n_min, int n_max, bool *ret_json);
 
 /* Prints TEXT; returns the exit status. */
 int options_help(const char *text);
 
-/* Opens /dev/null for each standard stream that is closed, so that no file or socket of ours takes its place. */
+/* Opens /dev/null for each standard stream that is closed, so that no file or socket of ours takes its
+ * place. */
 void options_fill_stdio(void);

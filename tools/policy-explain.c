@@ -14,17 +14,18 @@
 #include "tools/failure.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/policy.h"
 #include "tools/status.h"
-#include "tools/verbs.h"
 
 static const char help[] =
-        "Usage: cgmove policy explain [OPTION...]\n\n"
-        "Tells which rule decides whether you may move processes from a place, and what it gives.\n\n"
-        "  -u, --user=USER    for another user (root only)\n"
-        "      --from=SOURCE  user:UNIT, system:UNIT, session or job; where this was called from\n"
-        "                     if not given\n"
-        "      --json         print JSON\n"
-        "  -h, --help         show this help\n";
+                "Usage: cgmove policy explain [OPTION...]\n\n"
+                "Tells which rule decides whether you may move processes from a place, and what it "
+                "gives.\n\n"
+                "  -u, --user=USER    for another user (root only)\n"
+                "      --from=SOURCE  user:UNIT, system:UNIT, session or job; where this was called from\n"
+                "                     if not given\n"
+                "      --json         print JSON\n"
+                "  -h, --help         show this help\n";
 
 #define GROUPS_MAX 1024
 
@@ -46,7 +47,8 @@ static void explanation_done(Explanation *e) {
         (void) sd_bus_message_unref(e->message);
 }
 
-/* --- asking ------------------------------------------------------------------------------------------------------ */
+/* --- asking
+ * ------------------------------------------------------------------------------------------------------ */
 
 static const struct passwd *find_user(const char *word) {
         uint32_t uid;
@@ -91,12 +93,18 @@ static int read_field(sd_bus_message *m, const char *key, Explanation *e) {
                 const char *type;
                 void *to;
         } fields[] = {
-                { "Allowed", "b", &e->allowed },       { "Uid", "u", &e->uid },
-                { "Line", "u", &e->line },             { "MaxJobs", "u", &e->max_jobs },
-                { "TasksMax", "t", &e->tasks_max },    { "MemoryMax", "t", &e->memory_max },
-                { "CPUWeight", "t", &e->cpu_weight },  { "RuntimeMax", "t", &e->runtime_max },
-                { "Source", "s", &e->source },         { "Section", "s", &e->section },
-                { "File", "s", &e->file },             { "Message", "s", &e->text },
+                { "Allowed", "b", &e->allowed },
+                { "Uid", "u", &e->uid },
+                { "Line", "u", &e->line },
+                { "MaxJobs", "u", &e->max_jobs },
+                { "TasksMax", "t", &e->tasks_max },
+                { "MemoryMax", "t", &e->memory_max },
+                { "CPUWeight", "t", &e->cpu_weight },
+                { "RuntimeMax", "t", &e->runtime_max },
+                { "Source", "s", &e->source },
+                { "Section", "s", &e->section },
+                { "File", "s", &e->file },
+                { "Message", "s", &e->text },
                 { "Rate", "s", &e->rate },
         };
 
@@ -148,7 +156,8 @@ static int ask(const Arguments *arguments, const struct passwd *user, Explanatio
         return r < 0 ? client_bad_message(r, failure) : 0;
 }
 
-/* --- telling ----------------------------------------------------------------------------------------------------- */
+/* --- telling
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void print_limit(const char *key, uint64_t value, void (*format)(uint64_t, char *, size_t)) {
         char text[32];
@@ -191,14 +200,16 @@ static void print_explanation(const Explanation *e) {
 static json_t *explanation_to_json(const Explanation *e) {
         bool rule = e->allowed && e->section[0];
 
-        return json_pack("{s:{s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}}", "policy", "allowed",
-                         e->allowed, "uid", (json_int_t) e->uid, "source", output_json_text(e->source), "section",
-                         output_json_text(e->section), "file", output_json_text(e->file), "line",
-                         output_json_number(e->line, true), "message", output_json_text(e->text), "tasks_max",
-                         output_json_number(e->tasks_max, false), "memory_max_bytes",
-                         output_json_number(e->memory_max, false), "cpu_weight", output_json_number(e->cpu_weight, true),
-                         "runtime_max_usec", output_json_number(e->runtime_max, false), "max_jobs",
-                         output_json_number(rule ? e->max_jobs : UINT64_MAX, false), "rate", output_json_text(e->rate));
+        return json_pack("{s:{s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}}", "policy",
+                         "allowed", e->allowed, "uid", (json_int_t) e->uid, "source",
+                         output_json_text(e->source), "section", output_json_text(e->section), "file",
+                         output_json_text(e->file), "line", output_json_number(e->line, true), "message",
+                         output_json_text(e->text), "tasks_max", output_json_number(e->tasks_max, false),
+                         "memory_max_bytes", output_json_number(e->memory_max, false), "cpu_weight",
+                         output_json_number(e->cpu_weight, true), "runtime_max_usec",
+                         output_json_number(e->runtime_max, false), "max_jobs",
+                         output_json_number(rule ? e->max_jobs : UINT64_MAX, false), "rate",
+                         output_json_text(e->rate));
 }
 
 /* Returns -1 to go on, or the exit status. */
@@ -233,8 +244,14 @@ static int parse(int argc, char **argv, Arguments *arguments) {
 
 int policy_explain(int argc, char **argv) {
         _cleanup_(explanation_done) Explanation e = {
-                .tasks_max = LIMIT_NONE, .memory_max = LIMIT_NONE, .runtime_max = LIMIT_NONE, .source = "",
-                .section = "",           .file = "",               .text = "",                .rate = "",
+                .tasks_max = LIMIT_NONE,
+                .memory_max = LIMIT_NONE,
+                .runtime_max = LIMIT_NONE,
+                .source = "",
+                .section = "",
+                .file = "",
+                .text = "",
+                .rate = "",
         };
         Arguments arguments = { .user = NULL };
         const struct passwd *user = NULL;

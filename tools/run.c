@@ -24,16 +24,16 @@
 #define GIVE_UP (UINT64_C(10) * 1000000)
 
 static const char help[] =
-        "Usage: cgmove run [OPTION...] -- COMMAND [ARGUMENT...]\n\n"
-        "Runs COMMAND as a detached job: outside of the service or session, with its output in a\n"
-        "log and nothing of the caller's open. Prints the job and returns at once.\n\n"
-        "  -n, --name=NAME        name the job\n"
-        "  -d, --delay=TIME       start COMMAND after TIME (seconds, or 500ms, 5min, ...)\n"
-        "  -w, --wait             wait for the end, and exit with COMMAND's own status\n"
-        "  -l, --log=FILE|null    write the output to FILE (it is emptied), or nowhere\n"
-        "      --keep-env         keep the whole environment\n"
-        "      --json             print JSON\n"
-        "  -h, --help             show this help\n";
+                "Usage: cgmove run [OPTION...] -- COMMAND [ARGUMENT...]\n\n"
+                "Runs COMMAND as a detached job: outside of the service or session, with its output in a\n"
+                "log and nothing of the caller's open. Prints the job and returns at once.\n\n"
+                "  -n, --name=NAME        name the job\n"
+                "  -d, --delay=TIME       start COMMAND after TIME (seconds, or 500ms, 5min, ...)\n"
+                "  -w, --wait             wait for the end, and exit with COMMAND's own status\n"
+                "  -l, --log=FILE|null    write the output to FILE (it is emptied), or nowhere\n"
+                "      --keep-env         keep the whole environment\n"
+                "      --json             print JSON\n"
+                "  -h, --help             show this help\n";
 
 typedef struct Arguments {
         const char *name;
@@ -87,9 +87,12 @@ static bool take_option(Arguments *arguments, int c) {
 /* Returns -1 to go on, or the exit status. */
 static int parse(int argc, char **argv, Arguments *arguments) {
         static const struct option options[] = {
-                { "name", required_argument, NULL, 'n' }, { "delay", required_argument, NULL, 'd' },
-                { "wait", no_argument, NULL, 'w' },       { "log", required_argument, NULL, 'l' },
-                { "keep-env", no_argument, NULL, OPTION_KEEP_ENV }, OPTIONS_COMMON,
+                { "name", required_argument, NULL, 'n' },
+                { "delay", required_argument, NULL, 'd' },
+                { "wait", no_argument, NULL, 'w' },
+                { "log", required_argument, NULL, 'l' },
+                { "keep-env", no_argument, NULL, OPTION_KEEP_ENV },
+                OPTIONS_COMMON,
         };
         int c;
 
@@ -121,7 +124,8 @@ static void warn_about_linger(void) {
             access(file, F_OK) == 0 || errno != ENOENT)
                 return;
         (void) fprintf(stderr,
-                       "cgmove: Note: at the last logout of %s, %s and the user bus go, though the job stays; "
+                       "cgmove: Note: at the last logout of %s, %s and the user bus go, though the job "
+                       "stays; "
                        "'loginctl enable-linger' keeps them.\n",
                        user->pw_name, paths.runtime_dir);
 }
@@ -137,7 +141,8 @@ static void print_started(const Arguments *arguments, const EscapeReport *report
         }
         (void) putchar('\n');
         if (!arguments->wait)
-                (void) printf("'cgmove %s %" PRIu64 "' shows it, 'cgmove wait %" PRIu64 "' waits for its end.\n",
+                (void) printf("'cgmove %s %" PRIu64 "' shows it, 'cgmove wait %" PRIu64
+                              "' waits for its end.\n",
                               report->log[0] ? "logs -f" : "status", report->job, report->job);
         (void) fflush(stdout);
 }
@@ -166,15 +171,15 @@ static int wait_for_end(const Arguments *arguments, uint64_t id, Failure *failur
         }
         r = arguments->json ? wait_print_end(&job, true) : 0;
         if (!job.status_known)
-                (void) fprintf(stderr, "cgmove: Job %" PRIu64 " ended (%s), and no exit status is known.\n", id,
-                               job_state_word(&job));
+                (void) fprintf(stderr, "cgmove: Job %" PRIu64 " ended (%s), and no exit status is known.\n",
+                               id, job_state_word(&job));
         r = r != 0 ? STATUS_OWN_FAILURE : job_exit_status(&job);
         job_done(&job);
         return r;
 }
 
 static int prepare(const Arguments *arguments, char log[static PATH_MAX], Escape *ret, Failure *failure) {
-        *ret = (Escape) {
+        *ret = (Escape){
                 .name = arguments->name,
                 .delay = arguments->delay,
                 .keep_environment = arguments->keep_environment,

@@ -2,13 +2,16 @@
 
 /* cgmove-supervise JOB DELAY LOG-MAX COMMAND [ARGUMENT...]
  *
- * Stays with the command of a job: waits DELAY microseconds, runs it with its output on a pipe, copies the pipe to the log (the standard
- * output, a regular file that is cut to LOG-MAX bytes as in caplog.h; with LOG-MAX 0 the command gets the standard output itself),
- * and tells the daemon its status through `cgmove finish` as soon as it has ended. Ends when the pipe is closed, which may be later: the
- * command may have left children behind that go on writing. Nothing but libc, since one of it stays in memory for each job.
+ * Stays with the command of a job: waits DELAY microseconds, runs it with its output on a pipe, copies
+ * the pipe to the log (the standard output, a regular file that is cut to LOG-MAX bytes as in
+ * caplog.h; with LOG-MAX 0 the command gets the standard output itself), and tells the daemon its
+ * status through `cgmove finish` as soon as it has ended. Ends when the pipe is closed, which may be
+ * later: the command may have left children behind that go on writing. Nothing but libc, since one of
+ * it stays in memory for each job.
  *
- * All signals are ignored while the command runs, so that a `cgmove stop`, which reaches every process of the job, leaves its status
- * to be told; the command itself starts with the default for each of them. */
+ * All signals are ignored while the command runs, so that a `cgmove stop`, which reaches every process
+ * of the job, leaves its status to be told; the command itself starts with the default for each of
+ * them. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +51,8 @@ static void set_signals(void (*handler)(int)) {
 }
 
 static void sleep_for(uint64_t usec) {
-        struct timespec left = { .tv_sec = (time_t) (usec / 1000000), .tv_nsec = (long) (usec % 1000000) * 1000 };
+        struct timespec left = { .tv_sec = (time_t) (usec / 1000000),
+                                 .tv_nsec = (long) (usec % 1000000) * 1000 };
 
         while (clock_nanosleep(CLOCK_BOOTTIME, 0, &left, &left) == EINTR)
                 ;
@@ -97,8 +101,8 @@ static void start_finish(Supervisor *s, int status) {
         if (s->finish == 0) {
                 (void) dup2(STDIN_FILENO, STDOUT_FILENO); /* /dev/null: the log is written by us alone */
                 (void) dup2(STDIN_FILENO, STDERR_FILENO);
-                (void) execl(CGMOVE_PROGRAM, "cgmove", "finish", s->job, exited ? "exit-code" : "exit-signal", value,
-                             (char *) NULL);
+                (void) execl(CGMOVE_PROGRAM, "cgmove", "finish", s->job,
+                             exited ? "exit-code" : "exit-signal", value, (char *) NULL);
                 _exit(STATUS_OWN_FAILURE);
         }
         if (s->finish < 0)

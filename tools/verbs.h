@@ -14,6 +14,3 @@ int verb_status(int argc, char **argv);
 int verb_stop(int argc, char **argv);
 int verb_wait(int argc, char **argv);
 int verb_where(int argc, char **argv);
-
-/* `cgmove policy explain`, called by verb_policy(). */
-int policy_explain(int argc, char **argv);

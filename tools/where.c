@@ -22,11 +22,11 @@
 #include "tools/verbs.h"
 
 static const char help[] =
-        "Usage: cgmove where [OPTION...] [PID]\n\n"
-        "Shows which unit, session and manager a process belongs to (the caller of cgmove, if\n"
-        "no PID is given), and what would kill it.\n\n"
-        "      --json  print JSON\n"
-        "  -h, --help  show this help\n";
+                "Usage: cgmove where [OPTION...] [PID]\n\n"
+                "Shows which unit, session and manager a process belongs to (the caller of cgmove, if\n"
+                "no PID is given), and what would kill it.\n\n"
+                "      --json  print JSON\n"
+                "  -h, --help  show this help\n";
 
 #define COMMAND_MAX 256
 #define KILLERS_MAX 4
@@ -64,22 +64,28 @@ static void describe_unit(Place *place, bool user) {
         const char *unit = place->source.unit, *suffix = strrchr(unit, '.');
 
         if (place->source.control)
-                add_killer(place, "the end of the command of %s it belongs to (ExecReload=, ExecStop= or the like)", unit);
+                add_killer(place,
+                           "the end of the command of %s it belongs to (ExecReload=, ExecStop= or the like)",
+                           unit);
         if (suffix && strcmp(suffix, ".service") == 0)
                 add_killer(place, "a restart or stop of %s (unless it has KillMode=process or none)", unit);
         else
                 add_killer(place, "a stop of %s", unit);
         if (user)
-                add_killer(place, "the end of user@%u.service: the last logout without lingering, 'loginctl terminate-user'",
+                add_killer(place,
+                           "the end of user@%u.service: the last logout without lingering, 'loginctl "
+                           "terminate-user'",
                            (unsigned) place->source.owner_uid);
 }
 
 static void describe(Place *place) {
         const Source *source = &place->source;
-        bool user = source->kind == SOURCE_USER_UNIT || (source->kind == SOURCE_MANAGER && source->owner_uid != UID_NONE);
+        bool user = source->kind == SOURCE_USER_UNIT ||
+                    (source->kind == SOURCE_MANAGER && source->owner_uid != UID_NONE);
 
         if (user)
-                (void) snprintf(place->manager, sizeof(place->manager), "user@%u.service", (unsigned) source->owner_uid);
+                (void) snprintf(place->manager, sizeof(place->manager), "user@%u.service",
+                                (unsigned) source->owner_uid);
         else if (source->kind != SOURCE_OTHER)
                 (void) snprintf(place->manager, sizeof(place->manager), "system");
 
@@ -89,7 +95,9 @@ static void describe(Place *place) {
                 describe_unit(place, user);
                 break;
         case SOURCE_SESSION:
-                add_killer(place, "the end of %s: 'loginctl terminate-session', or the logout with KillUserProcesses=yes",
+                add_killer(place,
+                           "the end of %s: 'loginctl terminate-session', or the logout with "
+                           "KillUserProcesses=yes",
                            source->unit);
                 break;
         case SOURCE_JOB:
@@ -119,7 +127,8 @@ static int place_read(int proc, pid_t pid, Place *place) {
         r = proc_get_cgroup(proc, pid, &place->cgroup, &deleted);
         if (r < 0)
                 return r;
-        if (proc_get_cmdline(proc, pid, COMMAND_MAX, &place->command) < 0 || !place->command || !place->command[0]) {
+        if (proc_get_cmdline(proc, pid, COMMAND_MAX, &place->command) < 0 || !place->command ||
+            !place->command[0]) {
                 free(place->command);
                 place->command = NULL;
                 (void) proc_get_comm(proc, pid, &place->command);
@@ -142,9 +151,11 @@ static int place_find(pid_t pid, Place *place, Failure *failure) {
         pidfd = pidfd_open_process(pid);
         r = pidfd < 0 ? pidfd : place_read(proc, pid, place);
         if (r == -ESRCH || r == -EINVAL || (r >= 0 && !pidfd_is_alive(pidfd)))
-                return failure_set(failure, STATUS_FAILED, "NoSuchProcess", "There is no process %d.", (int) pid);
+                return failure_set(failure, STATUS_FAILED, "NoSuchProcess", "There is no process %d.",
+                                   (int) pid);
         if (r == -ENODATA)
-                return failure_set(failure, STATUS_FAILED, "Unsupported", "This host has no cgroup v2 hierarchy.");
+                return failure_set(failure, STATUS_FAILED, "Unsupported",
+                                   "This host has no cgroup v2 hierarchy.");
         return r < 0 ? failure_errno(failure, r, "Cannot read about process %d", (int) pid) : 0;
 }
 
@@ -173,13 +184,13 @@ static json_t *place_to_json(const Place *place) {
 
         for (size_t i = 0; killers && i < place->n_killers; i++)
                 (void) json_array_append_new(killers, output_json_text(place->killers[i]));
-        return json_pack("{s:{s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}}", "process", "pid", (int) place->pid,
-                         "uid", (json_int_t) place->uid, "command", output_json_text(place->command), "control_group",
-                         output_json_text(place->cgroup), "source", output_json_text(place->word), "unit",
-                         output_json_text(source->unit), "session",
-                         output_json_text(source->kind == SOURCE_SESSION ? source->unit : ""), "manager",
-                         output_json_text(place->manager), "job", output_json_number(source->job, true), "killed_by",
-                         killers);
+        return json_pack("{s:{s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}}", "process", "pid",
+                         (int) place->pid, "uid", (json_int_t) place->uid, "command",
+                         output_json_text(place->command), "control_group", output_json_text(place->cgroup),
+                         "source", output_json_text(place->word), "unit", output_json_text(source->unit),
+                         "session", output_json_text(source->kind == SOURCE_SESSION ? source->unit : ""),
+                         "manager", output_json_text(place->manager), "job",
+                         output_json_number(source->job, true), "killed_by", killers);
 }
 
 int verb_where(int argc, char **argv) {

@@ -14,8 +14,17 @@
 #include "tools/status.h"
 
 static void test_job_id(void **state) {
-        static const char *const bad[] = { "", "0", "-1", "+1", " 1", "1 ", "1a", "0x1", "18446744073709551615",
-                                           "18446744073709551616", "99999999999999999999999" };
+        static const char *const bad[] = { "",
+                                           "0",
+                                           "-1",
+                                           "+1",
+                                           " 1",
+                                           "1 ",
+                                           "1a",
+                                           "0x1",
+                                           "18446744073709551615",
+                                           "18446744073709551616",
+                                           "99999999999999999999999" };
         uint64_t id = 5;
 
         assert_int_equal(argument_job_id("17", &id), 0);
@@ -39,7 +48,8 @@ static void test_pid(void **state) {
 }
 
 static void test_signal(void **state) {
-        static const char *const bad[] = { "", "0", "65", "SIG", "FOO", "TERMX", "RTMIN+99", "RTMIN-1", "RTMAX+1", "-9" };
+        static const char *const bad[] = { "",      "0",        "65",      "SIG",     "FOO",
+                                           "TERMX", "RTMIN+99", "RTMIN-1", "RTMAX+1", "-9" };
         int sig = 0;
 
         assert_int_equal(argument_signal("TERM", &sig), 0);

@@ -154,7 +154,7 @@ static void test_full(void **state) {
         (void) unlink(path);
         (void) signal(SIGXFSZ, SIG_IGN);
         assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-        limit = (struct rlimit) { .rlim_cur = 1005, .rlim_max = old.rlim_max };
+        limit = (struct rlimit){ .rlim_cur = 1005, .rlim_max = old.rlim_max };
         caplog_init(&log, fd, MAX);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
         write_lines(&log, 0, 200);
@@ -162,7 +162,8 @@ static void test_full(void **state) {
         assert_int_equal(log.lost, 2000 - 1005);
         write_lines(&log, 200, 202);
         text = read_file(fd, &size);
-        assert_non_null(strstr(text, "00000\n[cgmove: 995 bytes of output lost here: File too large]\n000000200\n000000201\n"));
+        assert_non_null(strstr(text, "00000\n[cgmove: 995 bytes of output lost here: File too "
+                                     "large]\n000000200\n000000201\n"));
         assert_int_equal(log.lost, 0);
 }
 

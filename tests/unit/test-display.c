@@ -25,19 +25,20 @@ static void test_escape(void **state) {
         check_escape("\x1b[31m", 5, true, "\\x1b[31m");
         check_escape("a\0b", 3, true, "a\\x00b");
         check_escape("\x7f", 1, true, "\\x7f");
-        check_escape("\xc2\x9b", 2, true, "\\x9b");             /* C1: a control sequence introducer in UTF-8 */
-        check_escape("\x9b", 1, true, "\\x9b");                 /* and alone */
-        check_escape("\xc3\xa9", 2, true, "\xc3\xa9");          /* é */
-        check_escape("\xc3", 1, true, "\\xc3");                 /* cut off */
-        check_escape("\xe2\x80\xae", 3, true, "\\u{202e}");     /* right-to-left override */
-        check_escape("\xc0\x80", 2, true, "\\xc0\\x80");        /* overlong */
+        check_escape("\xc2\x9b", 2, true, "\\x9b");         /* C1: a control sequence introducer in UTF-8 */
+        check_escape("\x9b", 1, true, "\\x9b");             /* and alone */
+        check_escape("\xc3\xa9", 2, true, "\xc3\xa9");      /* é */
+        check_escape("\xc3", 1, true, "\\xc3");             /* cut off */
+        check_escape("\xe2\x80\xae", 3, true, "\\u{202e}"); /* right-to-left override */
+        check_escape("\xc0\x80", 2, true, "\\xc0\\x80");    /* overlong */
         check_escape("\xed\xa0\x80", 3, true, "\\xed\\xa0\\x80"); /* surrogate */
         check_escape("\xf4\x90\x80\x80", 4, true, "\\xf4\\x90\\x80\\x80");
         check_escape("\xf0\x9f\x98\x80", 4, true, "\xf0\x9f\x98\x80");
 }
 
 static void test_arguments(void **state) {
-        char *words[] = { (char *) "sh", (char *) "-c", (char *) "a\nb", (char *) "\xff", NULL }, *none[] = { NULL };
+        char *words[] = { (char *) "sh", (char *) "-c", (char *) "a\nb", (char *) "\xff", NULL },
+             *none[] = { NULL };
         char *multi[] = { (char *) "aaa\xc3\xa9", NULL };
         char buffer[64], small[6];
 

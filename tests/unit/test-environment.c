@@ -43,8 +43,16 @@ static void test_removed(void **state) {
                 "MAINPID",
         };
         static const char *const kept[] = {
-                "PATH=/bin",     "HOME=/home/alice", "XDG_RUNTIME_DIR=/run/user/1", "XDG_SEATS=x", "FDSTOREX=1",
-                "MY_MAINPID=1",  "LISTEN=1",         "X=NOTIFY_SOCKET",             "=odd",        "",
+                "PATH=/bin",
+                "HOME=/home/alice",
+                "XDG_RUNTIME_DIR=/run/user/1",
+                "XDG_SEATS=x",
+                "FDSTOREX=1",
+                "MY_MAINPID=1",
+                "LISTEN=1",
+                "X=NOTIFY_SOCKET",
+                "=odd",
+                "",
                 "STATE_DIRECTORY_X=1",
         };
 
@@ -75,7 +83,8 @@ static void test_long_name(void **state) {
 }
 
 static void test_escape(void **state) {
-        char *before[] = { (char *) "A=1", (char *) "NOTIFY_SOCKET=/x", (char *) "B=2", (char *) "A=3", NULL };
+        char *before[] = { (char *) "A=1", (char *) "NOTIFY_SOCKET=/x", (char *) "B=2", (char *) "A=3",
+                           NULL };
         _cleanup_free_ char **after = NULL;
 
         assert_int_equal(environment_escape(before, NULL, &no_paths, &after), 0);
@@ -86,7 +95,8 @@ static void test_escape(void **state) {
 }
 
 static void test_paths(void **state) {
-        static const EnvironmentPaths paths = { .runtime_dir = "/run/user/1000", .bus = "unix:path=/run/user/1000/bus" };
+        static const EnvironmentPaths paths = { .runtime_dir = "/run/user/1000",
+                                                .bus = "unix:path=/run/user/1000/bus" };
         char *none[] = { NULL }, *own[] = { (char *) "XDG_RUNTIME_DIR=/mine", NULL };
         char *runtime_pattern[] = { (char *) "XDG_RUNTIME_*", NULL };
         char **after;
@@ -115,8 +125,9 @@ static void test_paths(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_removed), cmocka_unit_test(test_patterns), cmocka_unit_test(test_long_name),
-                cmocka_unit_test(test_escape),  cmocka_unit_test(test_paths),
+                cmocka_unit_test(test_removed),   cmocka_unit_test(test_patterns),
+                cmocka_unit_test(test_long_name), cmocka_unit_test(test_escape),
+                cmocka_unit_test(test_paths),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
