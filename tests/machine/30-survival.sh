@@ -37,6 +37,7 @@ test_end_of_the_user_slice() {
 # The last logout of somebody who does not linger ends the manager by itself.
 test_end_of_lingering() {
         loginctl disable-linger alice
+        in_session alice true
         wait_for not user_manager_is_up alice
         job_check_alive lasting
         loginctl enable-linger alice
@@ -100,12 +101,16 @@ test_package_again() {
         check_survived
 }
 
+no_job_is_running() {
+        [[ $(list_of alice '[.jobs[] | select(.state == "running")] | length') -eq 0 ]]
+}
+
 test_stop_of_the_pool_ends_all_jobs() {
         gateway_call_strict "cgmove run --name second -- sleep 1000"
-        gateway_call_strict "cgmove run --name third -- sh -c 'trap : TERM; while :; do sleep 1; done'"
+        gateway_call_strict "cgmove run --name third -- sh -c 'trap : TERM HUP; while :; do sleep 1; done'"
         systemctl stop cgmove@1000.service
         wait_for not kill -0 "$(cat "$TEST_DIR/shell-lasting")"
-        check_equal "$(list_of alice '[.jobs[] | select(.state == "running")] | length')" 0 "jobs left"
+        wait_for no_job_is_running
         check_equal "$(job_field lasting result)" pool-stopped
         check_equal "$(job_field third result)" pool-stopped
         # and the next one gets a new pool

@@ -4,11 +4,16 @@
 
 bus_stop() {
         systemctl stop dbus.socket dbus.service
-        check_no_file /run/dbus/system_bus_socket
+        not bus_answers || fail "the bus is there"
+}
+
+bus_answers() {
+        timeout 5 busctl --system list
 }
 
 bus_start() {
         systemctl start dbus.socket dbus.service
+        wait_for bus_answers
 }
 
 set_up() {

@@ -60,7 +60,7 @@ test_length_of_a_name() {
         longest=$(printf 'x%.0s' {1..64})
         check_match "$(peer move --name "$longest")" '^[0-9]+$'
         check_contains "$(peer move --name "x$longest")" org.cgmove1.Error.InvalidArgument
-        check_status 2 as alice cgmove run --name "x$longest" -- true
+        check_status 2 in_session alice cgmove run --name "x$longest" -- true
         check_daemon_goes_on
 }
 
@@ -87,7 +87,8 @@ test_announced_size_of_a_message() {
 }
 
 test_processes_in_one_move() {
-        check_match "$(peer move --copies 129)" 'closed|LimitReached|InvalidArgument'
+        check_match "$(peer move --children 128)" '^[0-9]+$'
+        check_match "$(peer move --children 129)" 'closed|LimitReached|InvalidArgument'
         check_daemon_goes_on
 }
 
@@ -106,7 +107,7 @@ time.sleep(1000)" &
 }
 
 test_no_process_at_all() {
-        check_contains "$(peer move --copies 0)" org.cgmove1.Error.InvalidArgument
+        check_contains "$(peer move --children 0)" org.cgmove1.Error.InvalidArgument
         check_daemon_goes_on
 }
 
@@ -132,8 +133,9 @@ test_garbage() {
 }
 
 limited_policy() {
+        # the name is the test's, for what was used up is remembered by name
         policy_only <<-POLICY
-	policy "limited" {
+	policy "$TEST_NAME" {
 	        users = {"alice"}
 	        from = {"session", "user:*"}
 	        $1
@@ -187,8 +189,7 @@ test_pools_of_the_host() {
 test_runtime() {
         limited_policy 'runtime-max = "1s"'
         check_status 0 in_session alice cgmove run --name long -- sh -c 'trap : TERM; while :; do sleep 1; done'
-        wait_for test "$(job_field long state)" = ended || true
-        check_status 0 timeout 60 "$here/as" alice sh -c "cgmove wait $(job_id long) || true"
+        timeout 60 "$here/as" alice cgmove wait "$(job_id long)" || true
         check_equal "$(job_field long result)" timeout
 }
 
@@ -204,7 +205,7 @@ test_size_of_a_log() {
 
 test_number_of_results() {
         local i
-        settings_add <<<'results { count = 5 }'
+        settings_add <<<'results { max = 5 }'
         for i in 1 2 3 4 5 6 7 8; do
                 check_status 0 in_session alice cgmove run --wait -- true
         done

@@ -3,7 +3,7 @@
 """A client of the private socket that does what no good client does: a few lines of D-Bus, to say things on the wire that a
 library would not let pass.
 
-  peer.py move [--pid PID]... [--copies N] [--name TEXT] [--repeat N] [--key KEY]
+  peer.py move [--pid PID]... [--children N] [--name TEXT] [--repeat N] [--key KEY]
   peer.py connections N            opens N connections at once, prints how many are answered
   peer.py waits JOB N              N calls of Wait on one connection, prints how many are refused at once
   peer.py message BYTES            a message of this size
@@ -15,7 +15,9 @@ library would not let pass.
 Prints one line: the answer, the name of the error and its message, or "closed".
 """
 import array
+import atexit
 import os
+import signal
 import socket
 import struct
 import sys
@@ -221,9 +223,24 @@ def take_all(args, name):
     return values
 
 
+def begin_children(count):
+    pids = []
+    for _ in range(count):
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+        pids.append(pid)
+    atexit.register(lambda: [os.kill(pid, signal.SIGKILL) for pid in pids])
+    return pids
+
+
 def verb_move(args):
-    pids = [int(pid) for pid in take_all(args, "--pid")] or [os.getpid()]
-    pids *= int((take_all(args, "--copies") or ["1"])[0])
+    pids = [int(pid) for pid in take_all(args, "--pid")]
+    children = take_all(args, "--children")
+    if children:
+        pids = begin_children(int(children[0]))
+    elif not pids:
+        pids = [os.getpid()]
     repeat = int((take_all(args, "--repeat") or ["1"])[0])
     options = [("name", "s", name) for name in take_all(args, "--name")]
     options += [(key, "s", "x") for key in take_all(args, "--key")]

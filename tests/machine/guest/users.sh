@@ -23,6 +23,8 @@ as() {
 in_session() {
         local user=$1
         shift
+        # systemd replaces variables in the command, and "$$" by "$"
+        set -- "${@//\$/\$\$}"
         systemd-run --quiet --wait --pipe --collect --uid="$user" -p PAMName=login \
                 --working-directory="/home/$user" -E "XDG_RUNTIME_DIR=/run/user/$(id -u "$user")" -E LC_ALL=C.UTF-8 -- "$@"
 }
