@@ -65,6 +65,19 @@ static const char stop_help[] = "Usage: cgmove stop [OPTION...] JOB\n\n"
                                 "      --json  print JSON\n"
                                 "  -h, --help  show this help\n";
 
+/* Whether there is such a job, though it does not run any more: then a stop has nothing left to do. */
+static bool has_ended(Client **client, uint64_t id) {
+        Failure failure;
+        bool ended;
+        Job job;
+
+        if (job_get(client, id, 0, &job, &failure) != 0)
+                return false;
+        ended = !job_is_running(&job);
+        job_done(&job);
+        return ended;
+}
+
 static int stop(Client **client, uint64_t id, bool json, Outcome *ret, Failure *failure) {
         sd_bus_message *answer = NULL;
         Progress progress;
@@ -73,6 +86,10 @@ static int stop(Client **client, uint64_t id, bool json, Outcome *ret, Failure *
         progress_begin(&progress, json, "stopping job %" PRIu64, id);
         r = client_call_job(client, id, "Stop", CLIENT_NO_TIMEOUT, GIVE_UP, &progress, &answer, failure);
         progress_end(&progress);
+        if (r != 0 && strcmp(failure->code, "NoSuchJob") == 0 && has_ended(client, id)) {
+                *ret = (Outcome) { .ended = true, .text = "" };
+                return 0;
+        }
         if (r != 0)
                 return r;
         r = read_outcome(answer, ret);
