@@ -104,23 +104,20 @@ int cgroup_remove(int parent_fd, const char *name) {
         return 0;
 }
 
+/* The kernel hands out an attribute of less than a page, as all of these are, by one read. */
 int cgroup_read(int fd, const char *name, char *buffer, size_t size) {
         _cleanup_close_ int file = -1;
-        size_t used = 0;
         ssize_t n;
 
         file = open_beneath(fd, name, O_RDONLY);
         if (file < 0)
                 return file;
 
-        do {
-                n = read(file, buffer + used, size - 1 - used);
-                if (n < 0)
-                        return -errno;
-                used += (size_t) n;
-        } while (n > 0 && used < size - 1);
+        n = read(file, buffer, size - 1);
+        if (n < 0)
+                return -errno;
 
-        buffer[used] = '\0';
+        buffer[n] = '\0';
         return 0;
 }
 

@@ -41,7 +41,7 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
 static int process(Connection *connection) {
         int r = 1;
 
-        for (unsigned i = 0; i < MESSAGES_PER_TURN && r > 0; i++) {
+        for (unsigned i = 0; i < MESSAGES_PER_TURN && r > 0 && sd_bus_is_open(connection->bus); i++) {
                 if (takes_too_much(connection))
                         return -EMSGSIZE;
                 r = sd_bus_process(connection->bus, NULL);

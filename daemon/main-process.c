@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "daemon/cgroup.h"
 #include "daemon/daemon.h"
 #include "daemon/decision.h"
 #include "daemon/main-process.h"
@@ -50,9 +52,25 @@ static void apply(MainProcessQuery *query, pid_t main_pid, pid_t control_pid) {
         }
 }
 
-/* A manager that is gone has no main processes; what it has left behind may be moved. */
-static bool manager_is_gone(int error) {
-        return error == -ENOENT || error == -ECONNREFUSED || error == -ENOTDIR;
+/* A manager that is gone has no main processes, and what it has left behind may be moved. That its socket is not there proves nothing:
+ * it lies in the user's own folder. Its processes do, and only a manager is put into that group. */
+static bool manager_is_gone(const Daemon *daemon, const Target *target) {
+        CgroupEvents events = {};
+        char path[256];
+        unsigned uid = target->source.owner_uid;
+        int r;
+
+        if (target->source.kind != SOURCE_USER_UNIT)
+                return daemon->settings.tree == TREE_DIRECT; /* PID 1 is not systemd */
+
+        (void) snprintf(path, sizeof(path), "user.slice/user-%u.slice/user@%u.service/init.scope/cgroup.events", uid, uid);
+        r = cgroup_get_events(daemon->kernel.cgroup_fd, path, &events);
+        return r == -ENOENT || (r >= 0 && !events.populated);
+}
+
+/* The manager's own word that it knows no such unit (any more). */
+static bool unit_is_unknown(int error, const char *message) {
+        return error == -ENOENT && message;
 }
 
 static void on_pids(int error, const char *message, pid_t main_pid, pid_t control_pid, void *userdata) {
@@ -60,7 +78,8 @@ static void on_pids(int error, const char *message, pid_t main_pid, pid_t contro
 
         query->call = systemd_call_free(query->call);
         query->manager = systemd_manager_free(query->manager);
-        if (error < 0 && !manager_is_gone(error)) {
+        if (error < 0 && !unit_is_unknown(error, message) &&
+            !manager_is_gone(query->daemon, &query->targets->items[query->next])) {
                 query->done(error, message, query->userdata);
                 return;
         }
@@ -98,7 +117,7 @@ static void query_go_on(MainProcessQuery *query) {
                 if (r >= 0)
                         return; /* on_pids() goes on */
                 query->manager = systemd_manager_free(query->manager);
-                if (!manager_is_gone(r)) {
+                if (!manager_is_gone(query->daemon, target)) {
                         query->done(r, NULL, query->userdata);
                         return;
                 }

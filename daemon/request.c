@@ -200,6 +200,16 @@ static int check_limits(Request *request, const Terms *terms, sd_bus_error *ret_
 
 /* --- the move ---------------------------------------------------------------------------------------------------------- */
 
+/* A caller of `cgmove exec` is about to become another command, which stands behind the verb. */
+static const char *command_of_exec(const char *command) {
+        const char *verb = strchr(command, ' ');
+
+        if (!verb || strncmp(verb, " exec ", 6) != 0)
+                return command;
+        verb += 6;
+        return strncmp(verb, "-- ", 3) == 0 ? verb + 3 : verb;
+}
+
 static int make_record(Request *request, const Terms *terms, JobRecord **ret) {
         _cleanup_free_ char *source = NULL, *command = NULL, *log = NULL;
         const Target *first = &request->targets.items[0];
@@ -231,6 +241,8 @@ static int make_record(Request *request, const Terms *terms, JobRecord **ret) {
         }
         record.source = source;
         record.command = request->options.command ? request->options.command : command;
+        if (command && record.kind == JOB_EXEC)
+                record.command = command_of_exec(command);
         record.log = log ? log : request->options.log;
         return job_record_new(&record, ret);
 }
@@ -254,12 +266,11 @@ static int move_error(Request *request, int r, MoveFailure failure, size_t index
                                  pid, strerror(-r));
 }
 
-static int do_move(Request *request, const Terms *terms, uint64_t *ret_id, sd_bus_error *ret_error) {
+static int do_move(Request *request, const Terms *terms, JobRecord **ret_record, sd_bus_error *ret_error) {
         _cleanup_(job_record_freep) JobRecord *record = NULL;
         Daemon *daemon = request->daemon;
         MoveFailure failure;
         size_t index;
-        Job *job;
         int r;
 
         r = make_record(request, terms, &record);
@@ -278,13 +289,22 @@ static int do_move(Request *request, const Terms *terms, uint64_t *ret_id, sd_bu
         if (r < 0)
                 return move_error(request, r, failure, index, ret_error);
 
-        *ret_id = record->id;
-        log_move_done(request_caller(request), record, request->targets.n);
-        r = job_set_add(daemon->jobs, request->pool, TAKE_PTR(record), &job);
-        if (r < 0)
-                /* it runs and is found again at the next start */
-                log_failure(NULL, "Job %" PRIu64 " cannot be watched: %s", *ret_id, strerror(-r));
+        *ret_record = TAKE_PTR(record);
         return 0;
+}
+
+/* From here on it is a job: should it not be possible to watch it now, it is found again at the next start. Takes over RECORD. */
+static void take_up_job(Request *request, JobRecord *record) {
+        uint64_t id = record->id;
+        Job *job;
+        int r;
+
+        log_move_done(request_caller(request), record, request->targets.n);
+        r = job_set_add(request->daemon->jobs, request->pool, record, &job);
+        if (r < 0)
+                log_failure(NULL, "Job %" PRIu64 " cannot be watched: %s", id, strerror(-r));
+        else
+                job_check(job); /* it may have ended before it was watched */
 }
 
 /* Facts that may have changed while something was waited for. The user ids and the cgroup are checked in the move itself. */
@@ -320,7 +340,7 @@ static int refresh_facts(Request *request) {
 /* Everything is there: decide again over all facts, and do it, without going back to the loop in between. */
 static void request_commit(Request *request) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        uint64_t id = 0;
+        JobRecord *record = NULL;
         Terms terms;
         int r;
 
@@ -330,13 +350,15 @@ static void request_commit(Request *request) {
         if (r >= 0)
                 r = check_limits(request, &terms, &error);
         if (r >= 0)
-                r = do_move(request, &terms, &id, &error);
+                r = do_move(request, &terms, &record, &error);
         if (r < 0) {
                 request_fail(request, r, &error);
                 return;
         }
 
-        (void) sd_bus_reply_method_return(request->pending.call, "t", id);
+        /* the caller first: the journal and the bus can wait */
+        (void) sd_bus_reply_method_return(request->pending.call, "t", record->id);
+        take_up_job(request, record);
         request_free(request);
 }
 

@@ -8,22 +8,18 @@
 #include "lib/proc.h"
 
 static int read_ids(const Kernel *kernel, Target *target) {
-        ProcStatus status;
         ProcStat stat;
         int r;
 
-        r = proc_get_status(kernel->proc_fd, target->pid, &status);
-        if (r < 0)
-                return r;
-        r = proc_get_stat(kernel->proc_fd, target->pid, &stat);
+        r = proc_get_status(kernel->proc_fd, target->pid, &target->status);
+        if (r >= 0)
+                r = proc_get_stat(kernel->proc_fd, target->pid, &stat);
         if (r < 0)
                 return r;
 
         target->ppid = stat.ppid;
-        target->starttime = stat.starttime;
         target->n_threads = stat.n_threads;
         target->kernel_thread = stat.kernel_thread;
-        target->status = status;
         return 0;
 }
 
@@ -79,11 +75,11 @@ int target_read(const Kernel *kernel, int pidfd, Target *ret) {
 
 int target_check(const Kernel *kernel, Target *target) {
         _cleanup_free_ char *cgroup = NULL;
-        Target now = { .pidfd = target->pidfd, .pid = target->pid, .cgroup_fd = -1 };
+        ProcStatus status;
         bool deleted;
         int r;
 
-        r = read_ids(kernel, &now);
+        r = proc_get_status(kernel->proc_fd, target->pid, &status);
         if (r >= 0)
                 r = proc_get_cgroup(kernel->proc_fd, target->pid, &cgroup, &deleted);
         if (r >= 0 && !pidfd_is_alive(target->pidfd))
@@ -91,7 +87,7 @@ int target_check(const Kernel *kernel, Target *target) {
         if (r < 0)
                 return r;
 
-        return memcmp(now.status.uid, target->status.uid, sizeof(now.status.uid)) != 0 || strcmp(cgroup, target->cgroup) != 0;
+        return memcmp(status.uid, target->status.uid, sizeof(status.uid)) != 0 || strcmp(cgroup, target->cgroup) != 0;
 }
 
 void target_done(Target *target) {

@@ -18,7 +18,6 @@ typedef struct Target {
         pid_t pid;
         pid_t ppid;
         ProcStatus status;
-        uint64_t starttime;
         uint64_t n_threads;
         bool kernel_thread;
         char *cgroup;           /* its path */

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The constant call of `cgmove exec` against what sd-bus makes of the same call, and its answers, the false ones too. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/protocol.h"
+#include "tools/move-self.h"
+
+/* Both ends of a D-Bus connection in one process. */
+typedef struct Pair {
+        sd_bus *client, *server;
+        sd_bus_message *received;
+} Pair;
+
+static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        Pair *pair = userdata;
+
+        pair->received = sd_bus_message_ref(message);
+        return 1;
+}
+
+static void connect_pair(Pair *pair, int fds[2]) {
+        sd_id128_t id = SD_ID128_MAKE(01, 02, 03, 04, 05, 06, 07, 08, 09, 0a, 0b, 0c, 0d, 0e, 0f, 10);
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+        assert_int_equal(sd_bus_new(&pair->server), 0);
+        assert_int_equal(sd_bus_set_fd(pair->server, fds[0], fds[0]), 0);
+        assert_true(sd_bus_set_server(pair->server, 1, id) >= 0);
+        assert_true(sd_bus_negotiate_fds(pair->server, 1) >= 0);
+        assert_true(sd_bus_add_filter(pair->server, NULL, on_message, pair) >= 0);
+        assert_true(sd_bus_start(pair->server) >= 0);
+}
+
+static void turn(Pair *pair) {
+        for (unsigned i = 0; i < 100 && !pair->received; i++) {
+                assert_true(sd_bus_process(pair->server, NULL) >= 0);
+                if (pair->client)
+                        assert_true(sd_bus_process(pair->client, NULL) >= 0);
+        }
+}
+
+/* sd-bus, being the server here, understands the constant as the call that it is meant to be. */
+static void test_call(void **state) {
+        static const char authentication[] = "\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
+        char control[CMSG_SPACE(sizeof(int))] = "";
+        struct iovec data = { (void *) move_self_call, move_self_call_size };
+        struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control,
+                                  .msg_controllen = sizeof(control) };
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        const char *key, *value;
+        Pair pair = {};
+        int fds[2], fd;
+
+        connect_pair(&pair, fds);
+        assert_true(write(fds[1], authentication, sizeof(authentication) - 1) > 0);
+        turn(&pair);
+
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &fds[1], sizeof(int));
+        assert_int_equal(sendmsg(fds[1], &message, 0), move_self_call_size);
+        turn(&pair);
+
+        assert_non_null(pair.received);
+        assert_true(sd_bus_message_is_method_call(pair.received, CGMOVE_MANAGER_INTERFACE, "Move"));
+        assert_string_equal(sd_bus_message_get_path(pair.received), CGMOVE_PATH);
+        assert_true(sd_bus_message_has_signature(pair.received, "aha{sv}"));
+        assert_true(sd_bus_message_read(pair.received, "ah", 1, &fd) > 0);
+        assert_true(fd >= 0);
+        assert_true(sd_bus_message_read(pair.received, "a{sv}", 1, &key, "s", &value) > 0);
+        assert_string_equal(key, "kind");
+        assert_string_equal(value, "exec");
+        assert_true(sd_bus_message_at_end(pair.received, true) > 0);
+
+        (void) sd_bus_message_unref(pair.received);
+        (void) sd_bus_close_unref(pair.server);
+        (void) close(fds[1]);
+}
+
+/* What sd-bus sends as an answer, as bytes. */
+static size_t make_answer(const char *error, const char *text, uint8_t *buffer, size_t size) {
+        static const char authentication[] = "\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
+        sd_bus_error bus_error = SD_BUS_ERROR_MAKE_CONST(error, text);
+        Pair pair = {};
+        uint8_t call[512];
+        int fds[2];
+        ssize_t n;
+
+        connect_pair(&pair, fds);
+        assert_true(write(fds[1], authentication, sizeof(authentication) - 1) > 0);
+        turn(&pair);
+        n = read(fds[1], buffer, size); /* the agreement */
+        assert_true(n > 0);
+
+        memcpy(call, move_self_call, move_self_call_size);
+        assert_true(write(fds[1], "l\1\0\1\0\0\0\0\1\0\0\0\35\0\0\0\1\1o\0\1\0\0\0/\0\0\0\0\0\0\0\3\1s\0\4\0\0\0Move\0\0\0\0",
+                          48) == 48);
+        turn(&pair);
+        assert_non_null(pair.received);
+        if (error)
+                assert_true(sd_bus_reply_method_error(pair.received, &bus_error) >= 0);
+        else
+                assert_true(sd_bus_reply_method_return(pair.received, "t", UINT64_C(17)) >= 0);
+        n = read(fds[1], buffer, size);
+        assert_true(n > 0);
+
+        (void) sd_bus_message_unref(pair.received);
+        (void) sd_bus_close_unref(pair.server);
+        (void) close(fds[1]);
+        return (size_t) n;
+}
+
+static void test_answers(void **state) {
+        char reason[MOVE_SELF_REASON_MAX] = "";
+        uint8_t answer[1024];
+        size_t size;
+
+        size = make_answer(NULL, NULL, answer, sizeof(answer));
+        assert_int_equal(move_self_parse(answer, size, reason), 0);
+
+        size = make_answer(CGMOVE_ERROR_DENIED, "No policy allows it.", answer, sizeof(answer));
+        assert_int_equal(move_self_parse(answer, size, reason), 1);
+        assert_string_equal(reason, "No policy allows it.");
+
+        /* cut short, anywhere */
+        for (size_t i = 0; i < size; i++)
+                assert_int_equal(move_self_parse(answer, i, reason), -EBADMSG);
+}
+
+static void test_false_answers(void **state) {
+        char reason[MOVE_SELF_REASON_MAX];
+        uint8_t answer[1024];
+        size_t size = make_answer(CGMOVE_ERROR_DENIED, "No policy allows it.", answer, sizeof(answer));
+        uint8_t *length = answer + size - sizeof("No policy allows it.") - 4;
+
+        *length = 200; /* longer than the body */
+        assert_int_equal(move_self_parse(answer, size, reason), -EBADMSG);
+        *length = 3; /* no NUL behind it */
+        assert_int_equal(move_self_parse(answer, size, reason), -EBADMSG);
+        answer[1] = 4; /* a signal */
+        assert_int_equal(move_self_parse(answer, size, reason), -EBADMSG);
+        answer[0] = 'B';
+        assert_int_equal(move_self_parse(answer, size, reason), -EBADMSG);
+        answer[0] = 'l';
+        memset(answer + 4, 0xff, 4); /* a body of 4 GiB */
+        assert_int_equal(move_self_parse(answer, size, reason), -EBADMSG);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_call),
+                cmocka_unit_test(test_answers),
+                cmocka_unit_test(test_false_answers),
+        };
+
+        return cmocka_run_group_tests_name("move-self", tests, NULL, NULL);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/pidfd.h"
+#include "lib/protocol.h"
+#include "lib/text.h"
+#include "tools/move-self.h"
+
+#define ANSWER_TIMEOUT 120 /* seconds: a pool may have to be started first */
+#define ANSWER_MAX 4096
+#define HEADER_SIZE 16
+
+/* D-Bus Specification, "Authentication Protocol": the uid is the kernel's word, so none is sent. */
+static const char authentication[] = "\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
+static const char agreement[] = "AGREE_UNIX_FD\r\n";
+
+/* "Message Format": little-endian method call, serial 1. */
+const uint8_t move_self_call[] =
+                "l\1\0\1"
+                "\x25\0\0\0" /* bytes of the body */
+                "\1\0\0\0"   /* serial */
+                "\x60\0\0\0" /* bytes of the header fields */
+                "\1\1o\0\14\0\0\0/org/cgmove1\0\0\0\0"
+                "\3\1s\0\4\0\0\0Move\0\0\0\0"
+                "\2\1s\0\23\0\0\0org.cgmove1.Manager\0\0\0\0\0"
+                "\10\1g\0\7ah"
+                "a{sv}\0\0\0\0"
+                "\11\1u\0\1\0\0\0" /* descriptors that come along */
+                "\4\0\0\0\0\0\0\0" /* ah: the first one */
+                "\25\0\0\0\0\0\0\0"
+                "\4\0\0\0kind\0\1s\0\4\0\0\0exec";
+const size_t move_self_call_size = sizeof(move_self_call); /* the string's own NUL is the last byte */
+
+static int connect_daemon(int *ret_fd) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = CGMOVE_PRIVATE_SOCKET };
+        struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT };
+        struct ucred peer;
+        socklen_t size = sizeof(peer);
+        _cleanup_close_ int fd = -1;
+
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ||
+            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
+            connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0 ||
+            getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+                return -errno;
+        if (peer.uid != 0)
+                return -EPERM; /* whoever it is, it is not cgmoved */
+
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+static int receive_some(int fd, void *buffer, size_t size) {
+        ssize_t n;
+
+        n = recv(fd, buffer, size, 0);
+        if (n < 0)
+                return -errno;
+        return n > 0 ? (int) n : -ECONNRESET;
+}
+
+/* The server sends nothing behind its agreement before it is asked. */
+static int authenticate(int fd) {
+        char answer[256] = "";
+        size_t used = 0;
+        int n;
+
+        if (send(fd, authentication, sizeof(authentication) - 1, MSG_NOSIGNAL) != (ssize_t) sizeof(authentication) - 1)
+                return -ECONNRESET;
+        while (!memmem(answer, used, agreement, sizeof(agreement) - 1)) {
+                if (used == sizeof(answer))
+                        return -EBADMSG;
+                n = receive_some(fd, answer + used, sizeof(answer) - used);
+                if (n < 0)
+                        return n;
+                used += (size_t) n;
+        }
+        return 0;
+}
+
+static int send_call(int fd) {
+        union {
+                struct cmsghdr header;
+                char room[CMSG_SPACE(sizeof(int))];
+        } control = {};
+        struct iovec data = { .iov_base = (void *) move_self_call, .iov_len = move_self_call_size };
+        struct msghdr message = {
+                .msg_iov = &data,
+                .msg_iovlen = 1,
+                .msg_control = &control,
+                .msg_controllen = sizeof(control),
+        };
+        _cleanup_close_ int pidfd = -1;
+
+        pidfd = pidfd_open_process(getpid());
+        if (pidfd < 0)
+                return pidfd;
+
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.header), &pidfd, sizeof(pidfd));
+        return sendmsg(fd, &message, MSG_NOSIGNAL) == (ssize_t) move_self_call_size ? 0 : -ECONNRESET;
+}
+
+static uint32_t get_u32(const uint8_t *p) {
+        return (uint32_t) p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16 | (uint32_t) p[3] << 24;
+}
+
+/* The size of the whole message, as its header says it; 0 for one that is too large or not ours (sd-bus answers in the byte order
+ * of the machine, which on a big-endian one is not that of the call: then `exec` goes the long way). */
+static size_t get_size(const uint8_t *answer) {
+        uint32_t body = get_u32(answer + 4), fields = get_u32(answer + 12);
+
+        if (answer[0] != 'l' || body > ANSWER_MAX || fields > ANSWER_MAX)
+                return 0;
+        return HEADER_SIZE + ((fields + 7) & ~7U) + body;
+}
+
+int move_self_parse(const uint8_t *answer, size_t size, char reason[static MOVE_SELF_REASON_MAX]) {
+        uint32_t body, length;
+        const uint8_t *text;
+
+        if (size < HEADER_SIZE || get_size(answer) != size)
+                return -EBADMSG;
+        if (answer[1] == 2) /* METHOD_RETURN */
+                return 0;
+        if (answer[1] != 3) /* ERROR: its body is the sentence */
+                return -EBADMSG;
+
+        body = get_u32(answer + 4);
+        text = answer + size - body;
+        length = body >= 5 ? get_u32(text) : 0;
+        if (length == 0 || length > body - 5 || text[4 + length] != '\0')
+                return -EBADMSG;
+
+        (void) text_copy_plain(reason, MOVE_SELF_REASON_MAX, (const char *) text + 4);
+        return 1;
+}
+
+int move_self_quickly(char reason[static MOVE_SELF_REASON_MAX]) {
+        uint8_t answer[ANSWER_MAX];
+        _cleanup_close_ int fd = -1;
+        size_t used = 0;
+        int r;
+
+        r = connect_daemon(&fd);
+        if (r >= 0)
+                r = authenticate(fd);
+        if (r >= 0)
+                r = send_call(fd);
+        while (r >= 0 && (used < HEADER_SIZE || used < get_size(answer))) {
+                r = used < sizeof(answer) ? receive_some(fd, answer + used, sizeof(answer) - used) : -EBADMSG;
+                if (r > 0)
+                        used += (size_t) r;
+        }
+        return r < 0 ? r : move_self_parse(answer, used, reason);
+}
