@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -8,7 +10,9 @@
 
 #include "lib/cleanup.h"
 #include "lib/pidfd.h"
+#include "lib/proc.h"
 #include "lib/protocol.h"
+#include "lib/source.h"
 #include "lib/text.h"
 #include "tools/move-self.h"
 
@@ -59,10 +63,13 @@ static int connect_daemon(int *ret_fd) {
         return 0;
 }
 
+/* Being frozen for a moment, as we are while we are moved, interrupts a receive that has a timeout (signal(7)). */
 static int receive_some(int fd, void *buffer, size_t size) {
         ssize_t n;
 
-        n = recv(fd, buffer, size, 0);
+        do
+                n = recv(fd, buffer, size, 0);
+        while (n < 0 && errno == EINTR);
         if (n < 0)
                 return -errno;
         return n > 0 ? (int) n : -ECONNRESET;
@@ -147,10 +154,37 @@ int move_self_parse(const uint8_t *answer, size_t size, char reason[static MOVE_
         return 1;
 }
 
+/* An answer that is lost, since the daemon was restarted just then, does not undo a move. */
+static bool is_in_job(void) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int proc = -1;
+        Source source;
+        bool deleted;
+
+        proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (proc < 0 || proc_get_cgroup(proc, getpid(), &path, &deleted) < 0)
+                return false;
+
+        source_from_cgroup_path(path, &source);
+        return source.kind == SOURCE_JOB;
+}
+
+static int receive_answer(int fd, uint8_t answer[static ANSWER_MAX]) {
+        size_t used = 0;
+        int n;
+
+        while (used < HEADER_SIZE || used < get_size(answer)) {
+                n = used < ANSWER_MAX ? receive_some(fd, answer + used, ANSWER_MAX - used) : -EBADMSG;
+                if (n < 0)
+                        return n;
+                used += (size_t) n;
+        }
+        return (int) used;
+}
+
 int move_self_quickly(char reason[static MOVE_SELF_REASON_MAX]) {
         uint8_t answer[ANSWER_MAX];
         _cleanup_close_ int fd = -1;
-        size_t used = 0;
         int r;
 
         r = connect_daemon(&fd);
@@ -158,10 +192,11 @@ int move_self_quickly(char reason[static MOVE_SELF_REASON_MAX]) {
                 r = authenticate(fd);
         if (r >= 0)
                 r = send_call(fd);
-        while (r >= 0 && (used < HEADER_SIZE || used < get_size(answer))) {
-                r = used < sizeof(answer) ? receive_some(fd, answer + used, sizeof(answer) - used) : -EBADMSG;
-                if (r > 0)
-                        used += (size_t) r;
-        }
-        return r < 0 ? r : move_self_parse(answer, used, reason);
+        if (r < 0)
+                return r;
+
+        r = receive_answer(fd, answer);
+        if (r >= 0)
+                r = move_self_parse(answer, (size_t) r, reason);
+        return r < 0 && is_in_job() ? 0 : r;
 }

@@ -49,8 +49,8 @@ extern char **environ;
 /* --- what the policy says
  * --------------------------------------------------------------------------------------- */
 
-/* The installed policy with TEXT (may be NULL) as if it stood in PATH. */
-static int load_with(const char *path, const char *text, Policy **ret, Failure *failure) {
+/* The installed policy with TEXT (may be NULL) as if it stood in PATH; NULL with FAILURE filled. */
+static Policy *load_with(const char *path, const char *text, Failure *failure) {
         _cleanup_(policy_problem_clear) PolicyProblem problem = { 0 };
         _cleanup_(policy_freep) Policy *policy = NULL;
         Settings settings;
@@ -59,15 +59,17 @@ static int load_with(const char *path, const char *text, Policy **ret, Failure *
         r = policy_files_load(CGMOVE_CONF_DIR, POLICY_TRUST_ROOT, &settings, &policy, &problem);
         if (r >= 0 && text)
                 r = policy_text_parse(path, text, strlen(text), NULL, policy, &problem);
-        if (r < 0 && problem.text)
-                return failure_set(failure, STATUS_FAILED, "PolicyInvalid", "%s (nothing was written)",
-                                   problem.text);
-        if (r < 0)
-                return failure_errno(failure, r, "Cannot read the policy");
+        if (r < 0) {
+                if (problem.text)
+                        (void) failure_set(failure, STATUS_FAILED, "PolicyInvalid",
+                                           "%s (nothing was written)", problem.text);
+                else
+                        (void) failure_errno(failure, r, "Cannot read the policy");
+                return NULL;
+        }
 
         policy_resolve(policy, policy_resolve_nss, NULL);
-        *ret = TAKE_PTR(policy);
-        return 0;
+        return TAKE_PTR(policy);
 }
 
 /* The last section goes to where its file stands among those of policy.d. */
@@ -237,9 +239,9 @@ static int try_name(Rule *rule, int folder, char **ret_path, Failure *failure) {
         if (faccessat(folder, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
                 return -EEXIST;
 
-        r = load_with(path, text, &policy, failure);
-        if (r != 0)
-                return r;
+        policy = load_with(path, text, failure);
+        if (!policy)
+                return failure->status;
         sort_last_section(policy);
         r = check_effect(policy, rule, failure);
         if (r != 0)
@@ -424,8 +426,10 @@ int policy_allow(int argc, char **argv) {
                 return failure_print(&failure, arguments.json);
         }
 
-        if (rule_init(&rule, arguments.user, arguments.source, arguments.name, &failure) != 0 ||
-            load_with(NULL, NULL, &policy, &failure) != 0)
+        if (rule_init(&rule, arguments.user, arguments.source, arguments.name, &failure) != 0)
+                return failure_print(&failure, arguments.json);
+        policy = load_with(NULL, NULL, &failure);
+        if (!policy)
                 return failure_print(&failure, arguments.json);
 
         same = find_same(policy, &rule);

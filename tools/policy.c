@@ -101,10 +101,10 @@ static void print_line(const char *text) {
 }
 
 static int print_text(const Check *check, bool installed) {
-        size_t n = check->policy->n_sections, i;
-        json_t *text;
+        size_t n = check->policy->n_sections;
 
-        json_array_foreach(check->unknown, i, text) print_line(json_string_value(text));
+        for (size_t i = 0; i < json_array_size(check->unknown); i++)
+                print_line(json_string_value(json_array_get(check->unknown, i)));
         if (check->problem.pending)
                 print_line(check->problem.pending);
 
