@@ -313,18 +313,18 @@ void policy_scan_result_clear(PolicyScanResult *result) {
 
 int policy_scan(const char *text, size_t size, PolicyScanResult *ret, PolicyScanError *ret_error) {
         _cleanup_free_ Scan *scan = NULL;
+        _cleanup_free_ char *copy = NULL;
         int r;
 
         scan = calloc(1, sizeof(*scan));
-        if (!scan)
-                return -ENOMEM;
-        scan->result.text = scan->p = malloc(size + 1);
-        if (!scan->p)
+        copy = malloc(size + 1);
+        if (!scan || !copy)
                 return -ENOMEM;
 
         if (size > 0)
-                memcpy(scan->p, text, size);
-        scan->p[size] = '\0';
+                memcpy(copy, text, size);
+        copy[size] = '\0';
+        scan->p = scan->result.text = TAKE_PTR(copy);
         scan->line = 1;
 
         r = strlen(scan->p) == size ? scan_all(scan) : fail(scan, "a NUL character");

@@ -34,7 +34,7 @@ static int conf_new(void **state) {
         char path[64];
 
         (void) umask(022);
-        if (!mkdtemp(folder) || chmod(folder, 0755) < 0)
+        if (!folder || !mkdtemp(folder) || chmod(folder, 0755) < 0)
                 return -1;
         snprintf(path, sizeof(path), "%s/policy.d", folder);
         if (mkdir(path, 0755) < 0)
@@ -154,6 +154,7 @@ static void test_large_file(void **state) {
         _cleanup_(policy_freep) Policy *policy = NULL;
         _cleanup_free_ char *text = malloc(POLICY_FILE_SIZE_MAX + 2);
 
+        assert_non_null(text);
         memset(text, '\n', POLICY_FILE_SIZE_MAX + 1);
         text[POLICY_FILE_SIZE_MAX] = '\0';
         file_write(*state, "policy.d/15.conf", text);

@@ -409,6 +409,7 @@ static void test_list_limits(void **state) {
         _cleanup_(policy_problem_clear) PolicyProblem problem = { 0 };
         Policy *policy;
 
+        assert_non_null(text);
         strcpy(text, "policy \"x\" { users = a from = {");
         for (unsigned i = 0; i < 256; i++)
                 strcat(text, "job,");
@@ -429,6 +430,7 @@ static void test_section_limit(void **state) {
         FILE *f;
 
         f = open_memstream(&text, &size);
+        assert_non_null(f);
         for (unsigned i = 0; i <= POLICY_SECTIONS_MAX; i++)
                 fprintf(f, "policy s%u { users = a from = job }\n", i);
         assert_int_equal(fclose(f), 0);

@@ -119,7 +119,7 @@ static int false_proc_new(void **state) {
         char *folder = strdup("/tmp/test-proc-XXXXXX");
         int dir;
 
-        if (!mkdtemp(folder))
+        if (!folder || !mkdtemp(folder))
                 return -1;
         dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         for (size_t i = 0; i < ELEMENTSOF(folders); i++)
@@ -206,6 +206,7 @@ static void test_endless(void **state) {
         char *path = NULL;
         bool deleted;
 
+        assert_non_null(text);
         memset(text, 'x', size);
         file_write(proc, "8/stat", text, size);
         memcpy(text, "0::/", 4);
