@@ -34,7 +34,8 @@ step() {
         printf '\n[%d/%d %s] %s\n' "$REPORT_STEP" "$REPORT_STEPS" "$(elapsed)" "$*"
 }
 
-# report_pass NAME SECONDS; report_fail NAME SECONDS [LOG]: the log is shown at once, its end only if it is long.
+# report_pass NAME SECONDS; report_fail NAME SECONDS [LOG]: the log is shown at once; of a long one, what looks like the reason,
+# and the end.
 report_pass() {
         printf 'pass %s\n' "$1" >>"$RESULTS"
         printf '  ok    %s (%s s)\n' "$1" "$2"
@@ -44,8 +45,16 @@ report_fail() {
         printf 'fail %s\n' "$1" >>"$RESULTS"
         printf '  FAIL  %s (%s s)\n' "$1" "$2"
         if [[ -n ${3:-} && -s $3 ]]; then
-                tail -n "${REPORT_LOG_LINES:-120}" "$3" | sed 's/^/        | /'
+                report_log "$3"
         fi
+}
+
+report_log() {
+        local lines=${REPORT_LOG_LINES:-60}
+        if [[ $(wc -l <"$1") -gt $lines ]]; then
+                head -n "-$lines" "$1" | grep -E -e '(error|warning):|\*\*\* |^FAIL|^ERROR' | head -n 30 | cut -c 1-400 | sed 's/^/        > /'
+        fi
+        tail -n "$lines" "$1" | cut -c 1-400 | sed 's/^/        | /'
 }
 
 report_count() {
