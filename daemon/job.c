@@ -152,7 +152,8 @@ static const char *job_get_result(const Job *job, int fd) {
 
         if (job->result)
                 return job->result;
-        if (pool_keeper_is_gone(job->pool))
+        /* a keeper that was killed alone takes no job along: a command that ended by itself says so */
+        if (pool_keeper_is_gone(job->pool) && (!record->status_known || record->exit_signal != 0))
                 return CGMOVE_RESULT_POOL_STOPPED;
         if (fd >= 0 && cgroup_read_key(fd, "memory.events", "oom_kill", &n_oom_kills) >= 0 && n_oom_kills > 0)
                 return CGMOVE_RESULT_OOM;
