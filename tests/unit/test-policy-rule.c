@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What `cgmove policy allow` writes is what the parser reads. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/policy-file.h"
+#include "tools/policy-rule.h"
+#include "tools/status.h"
+
+static Policy *parse(const char *text) {
+        PolicyProblem problem = { 0 };
+        Policy *policy = calloc(1, sizeof(*policy));
+
+        assert_non_null(policy);
+        if (policy_text_parse("t", text, strlen(text), NULL, policy, &problem) < 0)
+                fail_msg("%s\n%s", problem.text, text);
+        policy_problem_clear(&problem);
+        return policy;
+}
+
+static void test_round_trip(void **state) {
+        static const struct {
+                const char *user;
+                const char *from;
+                const char *name;
+                const char *written;
+                const char *section;
+                const char *file;
+        } cases[] = {
+                { "root", "session", NULL, "root", "allow-root", "50-allow-root.conf" },
+                { "0", "job", NULL, "root", "allow-root", "50-allow-root.conf" },
+                { "@root", "user:a*.service", NULL, "@root", "allow-@root", "50-allow-@root.conf" },
+                { "4000000", "system:a.service", NULL, "4000000", "allow-4000000", "50-allow-4000000.conf" },
+                { "4000000-4000009", "session", "10-range", "4000000-4000009", "10-range", "10-range.conf" },
+                { "root", "user:a\\x2db.service", NULL, "root", "allow-root", "50-allow-root.conf" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *text = NULL, *file = NULL;
+                _cleanup_(policy_freep) Policy *policy = NULL;
+                _cleanup_(rule_done) Rule rule;
+                Failure failure;
+
+                assert_int_equal(rule_init(&rule, cases[i].user, cases[i].from, cases[i].name, &failure), 0);
+                assert_string_equal(rule.user, cases[i].written);
+                assert_string_equal(rule.name, cases[i].section);
+                assert_int_equal(rule_file_name(&rule, &file), 0);
+                assert_string_equal(file, cases[i].file);
+
+                assert_int_equal(rule_text(&rule, &text), 0);
+                policy = parse(text);
+                assert_int_equal(policy->n_sections, 1);
+                assert_string_equal(policy->sections[0].name, cases[i].section);
+                assert_string_equal(policy->sections[0].from[0], cases[i].from);
+                assert_null(policy->sections[0].from[1]);
+                assert_int_equal(policy->sections[0].n_users, 1);
+        }
+}
+
+/* A directory service may have users whose names need quoting, and are no names for a section or a file. */
+static void test_odd_user(void **state) {
+        _cleanup_free_ char *text = NULL, *file = NULL;
+        _cleanup_(policy_freep) Policy *policy = NULL;
+        Rule rule = { .user = (char *) "DOM\\al \"x\" ice", .from = "session" };
+
+        assert_int_equal(rule_set_next_name(&rule, 2), 0);
+        assert_string_equal(rule.name, "allow-DOM_al__x__ice-2");
+        assert_int_equal(rule_file_name(&rule, &file), 0);
+        assert_string_equal(file, "50-allow-DOM_al__x__ice-2.conf");
+
+        assert_int_equal(rule_text(&rule, &text), 0);
+        policy = parse(text);
+        assert_string_equal(policy->sections[0].users[0].name, rule.user);
+}
+
+static void test_names_end(void **state) {
+        char user[200];
+        Rule rule = { .user = user };
+
+        memset(user, 'u', sizeof(user) - 1);
+        user[sizeof(user) - 1] = '\0';
+        assert_int_equal(rule_set_next_name(&rule, 99), 0);
+        assert_true(strlen(rule.name) <= RULE_NAME_MAX);
+        assert_string_equal(rule.name + strlen(rule.name) - 3, "-99");
+        assert_int_equal(rule_set_next_name(&rule, 100), -EEXIST);
+
+        rule.named = true;
+        assert_int_equal(rule_set_next_name(&rule, 2), -EEXIST);
+}
+
+static void test_refused(void **state) {
+        static const struct {
+                const char *user;
+                const char *from;
+                const char *name;
+                int status;
+        } cases[] = {
+                { "no-such-user-here", "session", NULL, STATUS_FAILED },
+                { "@no-such-group-here", "session", NULL, STATUS_FAILED },
+                { "", "session", NULL, STATUS_FAILED },
+                { "../root", "session", NULL, STATUS_FAILED },
+                { "65535", "session", NULL, STATUS_FAILED },
+                { "root", "*", NULL, STATUS_USAGE },
+                { "root", "nonsense", NULL, STATUS_USAGE },
+                { "root", "user:a", NULL, STATUS_USAGE },
+                { "root", "session", "", STATUS_USAGE },
+                { "root", "session", "../x", STATUS_USAGE },
+                { "root", "session", ".x", STATUS_USAGE },
+                { "root", "session", "a b", STATUS_USAGE },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(rule_done) Rule rule;
+                Failure failure = { .status = 0 };
+
+                assert_int_equal(rule_init(&rule, cases[i].user, cases[i].from, cases[i].name, &failure),
+                                 cases[i].status);
+                assert_int_equal(failure.status, cases[i].status);
+                assert_true(failure.message[0]);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_round_trip),
+                cmocka_unit_test(test_odd_user),
+                cmocka_unit_test(test_names_end),
+                cmocka_unit_test(test_refused),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
