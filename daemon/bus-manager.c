@@ -126,6 +126,8 @@ static int append_property(const Daemon *daemon, const char *property, sd_bus_me
                 return sd_bus_message_append(reply, "s", PACKAGE_VERSION);
         if (strcmp(property, "Jobs") == 0)
                 return sd_bus_message_append(reply, "t", (uint64_t) job_set_count(daemon->jobs));
+        if (strcmp(property, "Pools") == 0)
+                return sd_bus_message_append(reply, "u", pool_set_count(daemon->pools));
         if (strcmp(property, "Tree") == 0)
                 return sd_bus_message_append(reply, "s", daemon->settings.tree == TREE_DIRECT ? "direct" : "systemd");
         if (strcmp(property, "PolicyLoaded") == 0)
@@ -149,7 +151,8 @@ static int get_public_property(sd_bus *bus, const char *path, const char *interf
 
 #define MANAGER_PROPERTIES(get)                                                                                      \
         SD_BUS_PROPERTY("Version", "s", get, 0, SD_BUS_VTABLE_PROPERTY_CONST),                                       \
-                SD_BUS_PROPERTY("Jobs", "t", get, 0, 0), SD_BUS_PROPERTY("Tree", "s", get, 0, 0),                    \
+                SD_BUS_PROPERTY("Jobs", "t", get, 0, 0), SD_BUS_PROPERTY("Pools", "u", get, 0, 0),                   \
+                SD_BUS_PROPERTY("Tree", "s", get, 0, 0),                    \
                 SD_BUS_PROPERTY("PolicyLoaded", "t", get, 0, 0),                                                     \
                 SD_BUS_PROPERTY("PolicyProblem", "s", get, 0, 0)
 

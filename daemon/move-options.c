@@ -24,6 +24,10 @@ static int add_process(const Kernel *kernel, Targets *targets, int fd, sd_bus_er
         if (r == -ESRCH)
                 return sd_bus_error_set(ret_error, CGMOVE_ERROR_NO_SUCH_PROCESS,
                                         "A process that was to be moved has ended; nothing was moved.");
+        if (r == -EINVAL)
+                return sd_bus_error_set(ret_error, CGMOVE_ERROR_DENIED,
+                                        "A process that was to be moved is in no cgroup of this machine (in a container, "
+                                        "that of its host).");
         return r;
 }
 

@@ -347,3 +347,7 @@ bool pool_has_controller(const Pool *pool, const char *controller) {
                         return pool->controllers & 1U << i;
         return false;
 }
+
+unsigned pool_set_count(const PoolSet *set) {
+        return set->n_pools;
+}

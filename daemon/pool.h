@@ -49,6 +49,8 @@ int pool_set_discover(PoolSet *set, pool_found_t found, void *userdata);
 
 Pool *pool_set_find(PoolSet *set, uid_t uid); /* NULL if it does not run */
 
+unsigned pool_set_count(const PoolSet *set); /* pools that run, start or stop */
+
 uid_t pool_uid(const Pool *pool);
 int pool_fd(const Pool *pool); /* its cgroup directory, owned by the pool */
 /* "/user.slice/user-cgmove.slice/user-cgmove-UID.slice/cgmove@UID.service" */
