@@ -9,6 +9,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/log.h"
+#include "daemon/request.h"
 #include "daemon/sandbox.h"
 #include "daemon/thaw-journal.h"
 #include "lib/policy-file.h"
@@ -16,6 +17,7 @@
 
 #define FROZEN_DIR "frozen"
 #define RATE_KEYS_MAX 4096
+#define POLICY_PATIENCE (2 * USEC_PER_SEC)
 
 /* --- the policy -------------------------------------------------------------------------------------------------------- */
 
@@ -48,6 +50,20 @@ static void apply_settings(Daemon *daemon, const Settings *settings) {
         memcpy(daemon->settings.tree_root, root, sizeof(root));
 }
 
+bool daemon_is_loading_policy(const Daemon *daemon) {
+        return sd_event_source_get_enabled(daemon->patience, NULL) > 0;
+}
+
+static void end_patience(Daemon *daemon) {
+        (void) sd_event_source_set_enabled(daemon->patience, SD_EVENT_OFF);
+        request_resume_parked(daemon);
+}
+
+static int on_patience(sd_event_source *source, uint64_t usec, void *userdata) {
+        end_patience(userdata);
+        return 0;
+}
+
 static void on_policy(int error, const char *problem, const Settings *settings, Policy *policy, void *userdata) {
         Daemon *daemon = userdata;
         int r;
@@ -66,6 +82,7 @@ static void on_policy(int error, const char *problem, const Settings *settings, 
                           policy->n_sections);
         }
 
+        end_patience(daemon);
         r = start_serving(daemon);
         if (r < 0) {
                 log_failure(NULL, "The private socket cannot be served: %s", strerror(-r));
@@ -76,6 +93,8 @@ static void on_policy(int error, const char *problem, const Settings *settings, 
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         Daemon *daemon = userdata;
 
+        (void) sd_event_source_set_time_relative(daemon->patience, POLICY_PATIENCE);
+        (void) sd_event_source_set_enabled(daemon->patience, SD_EVENT_ONESHOT);
         policy_loader_start(daemon->loader);
         return 0;
 }
@@ -144,6 +163,7 @@ static int open_directory(const char *parent, const char *name, int *ret_fd) {
 }
 
 static int set_up_signals(Daemon *daemon) {
+        sd_event_source *reload = NULL;
         sigset_t mask;
         int r;
 
@@ -162,7 +182,18 @@ static int set_up_signals(Daemon *daemon) {
         if (r >= 0)
                 r = sd_event_add_signal(daemon->event, NULL, SIGINT, NULL, NULL);
         if (r >= 0)
-                r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_reload, daemon);
+                r = sd_event_add_signal(daemon->event, &reload, SIGHUP, on_reload, daemon);
+        /* before any request that came after it */
+        if (r >= 0)
+                r = sd_event_source_set_priority(reload, SD_EVENT_PRIORITY_IMPORTANT);
+        if (r >= 0)
+                r = sd_event_source_set_floating(reload, true);
+        (void) sd_event_source_unref(reload);
+        if (r >= 0)
+                r = sd_event_add_time(daemon->event, &daemon->patience, CLOCK_MONOTONIC, UINT64_MAX, 0, on_patience,
+                                      daemon);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(daemon->patience, SD_EVENT_OFF);
         return r;
 }
 
@@ -238,6 +269,7 @@ int daemon_new(const DaemonPaths *paths, int socket_fd, Daemon **ret) {
                 .journal_fd = -1,
                 .socket_fd = socket_fd,
         };
+        LIST_INIT(&daemon->parked);
         load_settings(daemon);
         daemon->policy = calloc(1, sizeof(*daemon->policy));
         if (!daemon->policy)
@@ -264,6 +296,7 @@ Daemon *daemon_free(Daemon *daemon) {
                 return NULL;
 
         listener_free(daemon->listener);
+        (void) sd_event_source_disable_unref(daemon->patience);
         system_bus_free(daemon->bus);
         policy_loader_free(daemon->loader);
         job_set_free(daemon->jobs);

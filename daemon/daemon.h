@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <systemd/sd-event.h>
 
 #include "daemon/job-store.h"
@@ -20,6 +21,8 @@
 #include "daemon/systemd-manager.h"
 #include "lib/policy.h"
 #include "lib/settings.h"
+
+typedef struct Request Request;
 
 /* Where things are; the installed program passes what it was configured with, and takes no other word for it. */
 typedef struct DaemonPaths {
@@ -39,6 +42,8 @@ struct Daemon {
         uint64_t policy_loaded;  /* CLOCK_REALTIME, microseconds; 0: none yet */
         char *policy_problem;    /* why the last load failed; NULL if it did not */
         PolicyLoader *loader;
+        sd_event_source *patience; /* runs while a policy is loaded that moves wait for */
+        LIST_HEAD(, Request) parked; /* those moves; see request.c */
         int state_fd;            /* results */
         int journal_fd;          /* see thaw-journal.h */
         int socket_fd;           /* until the listener has it */
@@ -57,6 +62,10 @@ struct Daemon {
 int daemon_new(const DaemonPaths *paths, int socket_fd, Daemon **ret);
 Daemon *daemon_free(Daemon *daemon);
 DEFINE_CLEANUP(Daemon, daemon_free)
+
+/* Whether a policy is being loaded, and not yet for so long (a directory service that hangs) that moves had better be decided by the one
+ * in force. */
+bool daemon_is_loading_policy(const Daemon *daemon);
 
 /* Runs until SIGTERM or SIGINT. */
 int daemon_run(Daemon *daemon);

@@ -16,8 +16,10 @@
 #include "lib/text.h"
 #include "lib/values.h"
 
-typedef struct Request {
+struct Request {
         Pending pending;
+        LIST_ENTRY(Request) parked;
+        bool is_parked;
         Daemon *daemon;
         MoveOptions options;
         Targets targets;
@@ -27,9 +29,18 @@ typedef struct Request {
         Pool *pool; /* held */
         TreeScan *scan;
         sd_bus_error refusal; /* by may_join(), until it can be answered */
-} Request;
+};
+
+static void request_unpark(Request *request) {
+        if (!request->is_parked)
+                return;
+
+        LIST_REMOVE(request, parked);
+        request->is_parked = false;
+}
 
 static void request_free(Request *request) {
+        request_unpark(request);
         main_process_query_free(request->query);
         pool_wait_free(request->wait);
         tree_scan_free(request->scan);
@@ -488,9 +499,29 @@ int request_move(sd_bus_message *message, Connection *connection, sd_bus_error *
                 r = move_options_read(message, &request->options, &error);
         if (r >= 0) {
                 request->owner = request->targets.items[0].status.uid[0];
+                if (daemon_is_loading_policy(daemon)) {
+                        /* `cgmove policy allow` has just returned: it counts already */
+                        LIST_INSERT_HEAD(&daemon->parked, request, parked);
+                        request->is_parked = true;
+                        return 1;
+                }
                 r = request_start(request, &error);
         }
         if (r < 0)
                 request_fail(request, r, &error);
         return 1;
+}
+
+void request_resume_parked(Daemon *daemon) {
+        Request *request;
+        int r;
+
+        while ((request = LIST_FIRST(&daemon->parked))) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+                request_unpark(request);
+                r = request_start(request, &error);
+                if (r < 0)
+                        request_fail(request, r, &error);
+        }
 }
