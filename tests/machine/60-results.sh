@@ -30,6 +30,14 @@ test_nobody_else_reads_them() {
         check_lacks "$(busctl --system --json=short get-property org.cgmove1 /org/cgmove1 org.cgmove1.Manager Version)" secret
 }
 
+test_root_sees_everybodys() {
+        check_status 0 run --name seen --wait -- true
+        check_status 0 run --name running -- sleep 1000
+        check_equal "$(cgmove list --all --json | jq '[.jobs[] | select(.name == "seen" or .name == "running")] | length')" 2
+        check_equal "$(cgmove list --json | jq -r '[.jobs[] | select(.state == "running") | .name] | join(" ")')" running
+        check_status 0 cgmove stop "$(job_id running)"
+}
+
 test_results_survive_the_daemon() {
         check_status 4 run --name kept --wait -- sh -c 'echo kept; exit 4'
         systemctl restart cgmoved.service
