@@ -39,7 +39,7 @@ test_end_of_lingering() {
         # as a unit: newer logind refuses what comes from outside of all cgroups of the machine
         systemd-run --quiet --wait loginctl disable-linger alice
         in_session alice true
-        wait_for not user_manager_is_up alice
+        wait_for not loginctl show-user alice
         job_check_alive lasting
         systemd-run --quiet --wait loginctl enable-linger alice
         check_survived

@@ -53,8 +53,16 @@ user_manager_is_up() {
 
 user_manager_start() {
         user_manager_is_up "$1" && return
-        systemctl start "user@$(id -u "$1").service"
+        wait_for user_manager_try "$1"
         wait_for user_manager_is_up "$1"
+}
+
+# It can be refused while logind is still busy with the end of the last one.
+user_manager_try() {
+        local uid
+        uid=$(id -u "$1")
+        systemctl reset-failed "user@$uid.service" "user-runtime-dir@$uid.service" || true
+        systemctl start "user@$uid.service"
 }
 
 user_manager_stop() {
