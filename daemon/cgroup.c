@@ -81,7 +81,7 @@ static int remove_below(int fd) {
         }
 
         while ((entry = readdir(dir)))
-                if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+                if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
                         (void) cgroup_remove(fd, entry->d_name);
         return 0;
 }
