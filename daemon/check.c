@@ -82,6 +82,8 @@ static int read_arguments(sd_bus_message *message, Connection *connection, Check
         r = request_read_processes(message, kernel, &check->targets, ret_error);
         if (r >= 0)
                 r = move_options_read(message, &options, ret_error);
+        if (r >= 0)
+                r = request_add_caller(connection, &options, &check->targets, ret_error);
         if (r >= 0 && options.tree)
                 r = targets_add_descendants(kernel, &check->targets);
         return r;

@@ -49,8 +49,7 @@ static int process(Connection *connection) {
         return r;
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        Connection *connection = userdata;
+static void serve(Connection *connection) {
         int r;
 
         r = process(connection);
@@ -64,6 +63,15 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
                 (void) sd_event_source_set_time_relative(connection->deadline, DEADLINE);
                 (void) sd_event_source_set_enabled(connection->deadline, SD_EVENT_ONESHOT);
         }
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        serve(userdata);
+        return 0;
+}
+
+static int on_begin(sd_event_source *source, void *userdata) {
+        serve(userdata);
         return 0;
 }
 
@@ -122,6 +130,8 @@ static int watch_bus(Connection *connection) {
         if (r >= 0)
                 r = sd_event_source_set_prepare(connection->io, on_prepare);
         if (r >= 0)
+                r = sd_event_add_defer(event, &connection->begin, on_begin, connection);
+        if (r >= 0)
                 r = sd_event_add_time_relative(event, &connection->deadline, CLOCK_MONOTONIC, DEADLINE, 0,
                                                on_deadline, connection);
         return r;
@@ -163,6 +173,7 @@ Connection *connection_free(Connection *connection) {
                 pending->abandon(pending);
 
         (void) sd_event_source_disable_unref(connection->deadline);
+        (void) sd_event_source_disable_unref(connection->begin);
         (void) sd_event_source_disable_unref(connection->io);
         (void) sd_bus_close_unref(connection->bus);
         caller_done(&connection->caller);

@@ -46,6 +46,7 @@ struct Connection {
         Caller caller;
         sd_bus *bus;
         sd_event_source *io;
+        sd_event_source *begin;    /* once: what came with the authentication is in sd-bus already */
         sd_event_source *deadline; /* for a first, or a begun, message */
         uint64_t n_received;       /* bytes since the last whole message */
         JobCall job_call;

@@ -161,6 +161,7 @@ static int on_reap(sd_event_source *source, void *userdata) {
 
 void listener_drop(Listener *listener, Connection *connection) {
         (void) sd_event_source_set_enabled(connection->io, SD_EVENT_OFF);
+        (void) sd_event_source_set_enabled(connection->begin, SD_EVENT_OFF);
         (void) sd_event_source_set_enabled(connection->deadline, SD_EVENT_OFF);
         LIST_REMOVE(connection, of_listener);
         LIST_INSERT_HEAD(&listener->dropped, connection, of_listener);

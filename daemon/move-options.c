@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "daemon/daemon.h"
 #include "daemon/request.h"
+#include "lib/pidfd.h"
 #include "lib/protocol.h"
 #include "lib/text.h"
 
@@ -46,8 +48,25 @@ int request_read_processes(sd_bus_message *message, const Kernel *kernel, Target
         if (r < 0)
                 return r;
 
+        return 0;
+}
+
+int request_add_caller(const Connection *connection, const MoveOptions *options, Targets *targets,
+                       sd_bus_error *ret_error) {
+        const Caller *caller = &connection->caller;
+        _cleanup_close_ int opened = -1;
+        int r;
+
+        if (options->self) {
+                opened = caller->pidfd >= 0 ? -1 : pidfd_open_process(caller->pid);
+                r = add_process(&connection->daemon->kernel, targets, caller->pidfd >= 0 ? caller->pidfd : opened,
+                                ret_error);
+                if (r < 0)
+                        return r;
+        }
+
         if (targets->n == 0)
-                return sd_bus_error_set(ret_error, CGMOVE_ERROR_INVALID, "Move needs at least one process.");
+                return sd_bus_error_set(ret_error, CGMOVE_ERROR_INVALID, "This call needs at least one process.");
         return 0;
 }
 
@@ -102,6 +121,8 @@ static int read_option(sd_bus_message *message, const char *key, MoveOptions *op
                 return read_string(message, &options->log_directory);
         if (strcmp(key, "kind") == 0)
                 return read_kind(message, &options->kind);
+        if (strcmp(key, "self") == 0)
+                return read_boolean(message, &options->self);
         if (strcmp(key, "tree") == 0)
                 return read_boolean(message, &options->tree);
         if (strcmp(key, "reset-oom-score") == 0)

@@ -134,7 +134,8 @@ static const Target *find_ancestor(const Move *move, pid_t pid) {
         return target;
 }
 
-static void expel(const Move *move, pid_t pid) {
+/* KILLED: the one who was killed last; he may be seen again while he dies. */
+static void expel(const Move *move, pid_t pid, pid_t *killed) {
         _cleanup_close_ int pidfd = -1;
         uid_t owner = move->record->uid;
         ProcStatus status;
@@ -146,7 +147,9 @@ static void expel(const Move *move, pid_t pid) {
 
         if (proc_status_is_of(&status, owner)) {
                 r = pidfd_kill(pidfd, SIGKILL);
-                log_stranger(move->record, pid, "its end, being its owner's own", r);
+                if (pid != *killed)
+                        log_stranger(move->record, pid, "its end, being its owner's own", r);
+                *killed = pid;
         } else
                 (void) repair_stranger(move->kernel, move->pool, move->record, pid);
 }
@@ -161,6 +164,7 @@ typedef struct Sweep {
         const Move *move;
         SweepKind kind;
         unsigned n_moved;
+        pid_t killed;
 } Sweep;
 
 static void send_back(const Move *move, const Target *target, pid_t pid) {
@@ -181,7 +185,7 @@ static int sweep_each(pid_t pid, void *userdata) {
         bool is_target = target && target->pid == pid;
 
         if (sweep->kind == SWEEP_OTHERS && !target)
-                expel(sweep->move, pid);
+                expel(sweep->move, pid, &sweep->killed);
         else if (target && is_target == (sweep->kind == SWEEP_TARGETS) && sweep->kind != SWEEP_OTHERS)
                 send_back(sweep->move, target, pid);
         else
@@ -192,9 +196,10 @@ static int sweep_each(pid_t pid, void *userdata) {
 }
 
 static void sweep_group(const Move *move, int fd, SweepKind kind) {
-        for (unsigned i = 0; i < ROUNDS_MAX; i++) {
-                Sweep sweep = { .move = move, .kind = kind };
+        Sweep sweep = { .move = move, .kind = kind };
 
+        for (unsigned i = 0; i < ROUNDS_MAX; i++) {
+                sweep.n_moved = 0;
                 if (cgroup_each_process(fd, sweep_each, &sweep) < 0 || sweep.n_moved == 0)
                         return;
         }
@@ -206,6 +211,10 @@ static void undo(const Move *move, int fd, const char *name) {
         sweep_group(move, fd, SWEEP_OTHERS);
         sweep_group(move, fd, SWEEP_FORKS);
         sweep_group(move, fd, SWEEP_TARGETS);
+
+        /* who was in the middle of a fork when he arrived stops only behind it: such a child may have come since */
+        sweep_group(move, fd, SWEEP_FORKS);
+        sweep_group(move, fd, SWEEP_OTHERS);
 
         r = cgroup_remove(pool_fd(move->pool), name);
         if (r < 0) {

@@ -23,6 +23,7 @@ struct Request {
         Daemon *daemon;
         MoveOptions options;
         Targets targets;
+        uint64_t read_at; /* the loop's iteration in which they were read: nothing is waited for within one */
         uid_t owner;
         MainProcessQuery *query;
         PoolWait *wait;
@@ -320,14 +321,18 @@ static void take_up_job(Request *request, JobRecord *record) {
 
 /* Facts that may have changed while something was waited for. The user ids and the cgroup are checked in the move itself. */
 static int refresh_facts(Request *request) {
+        uint64_t iteration;
+        bool fresh;
         int r;
+
+        fresh = sd_event_get_iteration(request->daemon->event, &iteration) >= 0 && iteration == request->read_at;
 
         for (size_t i = 0; i < request->targets.n; i++) {
                 Target *target = &request->targets.items[i];
 
                 if (target->gone)
                         continue; /* and is refused for it */
-                if (!request->scan) {
+                if (!request->scan && !fresh) {
                         r = cgroup_is_frozen(target->cgroup_fd, &target->frozen);
                         if (r < 0)
                                 return r;
@@ -497,6 +502,10 @@ int request_move(sd_bus_message *message, Connection *connection, sd_bus_error *
         r = request_read_processes(message, &daemon->kernel, &request->targets, &error);
         if (r >= 0)
                 r = move_options_read(message, &request->options, &error);
+        if (r >= 0)
+                r = request_add_caller(connection, &request->options, &request->targets, &error);
+        if (r >= 0)
+                r = sd_event_get_iteration(daemon->event, &request->read_at);
         if (r >= 0) {
                 request->owner = request->targets.items[0].status.uid[0];
                 if (daemon_is_loading_policy(daemon)) {

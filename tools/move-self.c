@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
-#include "lib/pidfd.h"
 #include "lib/proc.h"
 #include "lib/protocol.h"
 #include "lib/source.h"
@@ -22,24 +21,24 @@
 
 /* D-Bus Specification, "Authentication Protocol": the uid is the kernel's word, so none is sent. */
 static const char authentication[] = "\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
-static const char agreement[] = "AGREE_UNIX_FD\r\n";
+static const char agreement[] = "AGREE_UNIX_FD\r\n"; /* the last line of the answer to it */
 
 /* "Message Format": little-endian method call, serial 1. */
 const uint8_t move_self_call[] =
                 "l\1\0\1"
-                "\x25\0\0\0" /* bytes of the body */
-                "\1\0\0\0"   /* serial */
-                "\x60\0\0\0" /* bytes of the header fields */
+                "\60\0\0\0" /* bytes of the body */
+                "\1\0\0\0"  /* serial */
+                "\125\0\0\0" /* bytes of the header fields */
                 "\1\1o\0\14\0\0\0/org/cgmove1\0\0\0\0"
                 "\3\1s\0\4\0\0\0Move\0\0\0\0"
                 "\2\1s\0\23\0\0\0org.cgmove1.Manager\0\0\0\0\0"
                 "\10\1g\0\7ah"
                 "a{sv}\0\0\0\0"
-                "\11\1u\0\1\0\0\0" /* descriptors that come along */
-                "\4\0\0\0\0\0\0\0" /* ah: the first one */
-                "\25\0\0\0\0\0\0\0"
-                "\4\0\0\0kind\0\1s\0\4\0\0\0exec";
-const size_t move_self_call_size = sizeof(move_self_call); /* the string's own NUL is the last byte */
+                "\0\0\0\0"  /* ah: none */
+                "\50\0\0\0" /* bytes of the options */
+                "\4\0\0\0kind\0\1s\0\4\0\0\0exec\0\0\0\0"
+                "\4\0\0\0self\0\1b\0\1\0\0"; /* and the NUL of the string */
+const size_t move_self_call_size = sizeof(move_self_call);
 
 static int connect_daemon(int *ret_fd) {
         struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = CGMOVE_PRIVATE_SOCKET };
@@ -75,48 +74,16 @@ static int receive_some(int fd, void *buffer, size_t size) {
         return n > 0 ? (int) n : -ECONNRESET;
 }
 
-/* The server sends nothing behind its agreement before it is asked. */
-static int authenticate(int fd) {
-        char answer[256] = "";
-        size_t used = 0;
-        int n;
-
-        if (send(fd, authentication, sizeof(authentication) - 1, MSG_NOSIGNAL) != (ssize_t) sizeof(authentication) - 1)
-                return -ECONNRESET;
-        while (!memmem(answer, used, agreement, sizeof(agreement) - 1)) {
-                if (used == sizeof(answer))
-                        return -EBADMSG;
-                n = receive_some(fd, answer + used, sizeof(answer) - used);
-                if (n < 0)
-                        return n;
-                used += (size_t) n;
-        }
-        return 0;
-}
-
+/* The call goes out with the authentication, in one go: nothing in it depends on the answer to that. */
 static int send_call(int fd) {
-        union {
-                struct cmsghdr header;
-                char room[CMSG_SPACE(sizeof(int))];
-        } control = {};
-        struct iovec data = { .iov_base = (void *) move_self_call, .iov_len = move_self_call_size };
-        struct msghdr message = {
-                .msg_iov = &data,
-                .msg_iovlen = 1,
-                .msg_control = &control,
-                .msg_controllen = sizeof(control),
+        struct iovec data[] = {
+                { .iov_base = (void *) authentication, .iov_len = sizeof(authentication) - 1 },
+                { .iov_base = (void *) move_self_call, .iov_len = move_self_call_size },
         };
-        _cleanup_close_ int pidfd = -1;
+        struct msghdr message = { .msg_iov = data, .msg_iovlen = 2 };
+        ssize_t size = (ssize_t) (data[0].iov_len + data[1].iov_len);
 
-        pidfd = pidfd_open_process(getpid());
-        if (pidfd < 0)
-                return pidfd;
-
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.header), &pidfd, sizeof(pidfd));
-        return sendmsg(fd, &message, MSG_NOSIGNAL) == (ssize_t) move_self_call_size ? 0 : -ECONNRESET;
+        return sendmsg(fd, &message, MSG_NOSIGNAL) == size ? 0 : -ECONNRESET;
 }
 
 static uint32_t get_u32(const uint8_t *p) {
@@ -169,33 +136,42 @@ static bool is_in_job(void) {
         return source.kind == SOURCE_JOB;
 }
 
-static int receive_answer(int fd, uint8_t answer[static ANSWER_MAX]) {
-        size_t used = 0;
+/* The agreement, and behind it the answer. Returns the size of the answer at *RET. */
+static int receive_answer(int fd, uint8_t buffer[static ANSWER_MAX], const uint8_t **ret) {
+        const uint8_t *answer = NULL;
+        size_t used = 0, size = 0;
         int n;
 
-        while (used < HEADER_SIZE || used < get_size(answer)) {
-                n = used < ANSWER_MAX ? receive_some(fd, answer + used, ANSWER_MAX - used) : -EBADMSG;
+        while (!answer || size < HEADER_SIZE || size < get_size(answer)) {
+                n = used < ANSWER_MAX ? receive_some(fd, buffer + used, ANSWER_MAX - used) : -EBADMSG;
                 if (n < 0)
                         return n;
                 used += (size_t) n;
+
+                answer = memmem(buffer, used, agreement, sizeof(agreement) - 1);
+                if (answer) {
+                        answer += sizeof(agreement) - 1;
+                        size = used - (size_t) (answer - buffer);
+                }
         }
-        return (int) used;
+
+        *ret = answer;
+        return (int) size;
 }
 
 int move_self_quickly(char reason[static MOVE_SELF_REASON_MAX]) {
-        uint8_t answer[ANSWER_MAX];
+        uint8_t buffer[ANSWER_MAX];
+        const uint8_t *answer;
         _cleanup_close_ int fd = -1;
         int r;
 
         r = connect_daemon(&fd);
         if (r >= 0)
-                r = authenticate(fd);
-        if (r >= 0)
                 r = send_call(fd);
         if (r < 0)
                 return r;
 
-        r = receive_answer(fd, answer);
+        r = receive_answer(fd, buffer, &answer);
         if (r >= 0)
                 r = move_self_parse(answer, (size_t) r, reason);
         return r < 0 && is_in_job() ? 0 : r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The one call that `cgmove exec` makes: Move([itself], {kind: exec}). Whatever loads libsystemd with what it is linked with costs more
+/* The one call that `cgmove exec` makes: Move([], {kind: exec, self: true}). Whatever loads libsystemd with what it is linked with costs more
  * than the whole move, and `exec` stands in the place of the command itself; so this call, which is the same bytes every time, is a
  * constant. A unit test holds it against what sd-bus makes of the same call. Everything else uses sd-bus. */
 
