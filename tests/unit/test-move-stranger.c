@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The move through ice when something happens on the way: a target that changes, one who has come by a reused number; and a move
+ * that was cut off. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "daemon/cgroup.h"
+#include "lib/values.h"
+#include "tests/unit/move-fixture.h"
+
+/* --- between the write and the look ------------------------------------------------------------------------------------- */
+
+/* Holds a move up just after its process has arrived: the status of PID is read from a pipe with a name, which a helper
+ * feeds: first with the truth, then, once PID is in the job, with the truth or a lie. Meanwhile it moves COMPANION there too,
+ * who then looks like one whose number was another's before. */
+typedef struct Ambush {
+        char folder[32], pipe[64], status[64];
+        pid_t helper;
+} Ambush;
+
+static void write_all(const char *path, const char *text, size_t size) {
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+        if (fd < 0 || write(fd, text, size) != (ssize_t) size || close(fd) < 0)
+                _exit(1);
+}
+
+static void help(const TreeFixture *fixture, const Ambush *ambush, pid_t pid, pid_t companion, uid_t uid) {
+        char text[8192], *line;
+        FILE *file = fopen(ambush->status, "re");
+        size_t n = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+        int job_fd = -1;
+
+        text[n] = '\0';
+        line = strstr(text, "\nUid:");
+        if (!line || mount(ambush->pipe, ambush->status, NULL, MS_BIND, NULL) < 0 || kill(getppid(), SIGUSR1) < 0)
+                _exit(1);
+
+        write_all(ambush->pipe, text, n);
+        while (strcmp(tree_fixture_where(fixture, pid), TREE_JOB) != 0)
+                (void) usleep(1000);
+        if (companion > 0 && (cgroup_open(fixture->kernel.cgroup_fd, TREE_JOB, &job_fd) < 0 || cgroup_attach(job_fd, companion) < 0))
+                _exit(1);
+
+        /* cut after the line, and put another one before the next */
+        if (uid != TREE_OWNER)
+                n = (size_t) (line - text) + (size_t) sprintf(line, "\nUid:\t%u\t%u\t%u\t%u\nGid:\t0\t0\t0\t0\n", uid, uid, uid, uid);
+        write_all(ambush->pipe, text, n);
+        (void) umount2(ambush->status, MNT_DETACH); /* its last word: the rest may be read as it is */
+        _exit(0);
+}
+
+static void ambush_lay(Ambush *ambush, const TreeFixture *fixture, pid_t pid, pid_t companion, uid_t uid) {
+        sigset_t signals;
+        int sig;
+
+        strcpy(ambush->folder, "/tmp/cgmove-test-XXXXXX");
+        assert_non_null(mkdtemp(ambush->folder));
+        (void) snprintf(ambush->pipe, sizeof(ambush->pipe), "%s/status", ambush->folder);
+        (void) snprintf(ambush->status, sizeof(ambush->status), "/proc/%d/status", (int) pid);
+        assert_int_equal(mkfifo(ambush->pipe, 0600), 0);
+
+        (void) sigemptyset(&signals);
+        (void) sigaddset(&signals, SIGUSR1);
+        (void) sigaddset(&signals, SIGCHLD); /* it failed */
+        (void) sigprocmask(SIG_BLOCK, &signals, NULL);
+        ambush->helper = fork();
+        assert_true(ambush->helper >= 0);
+        if (ambush->helper == 0)
+                help(fixture, ambush, pid, companion, uid);
+        assert_int_equal(sigwait(&signals, &sig), 0);
+        assert_int_equal(sig, SIGUSR1);
+        (void) sigprocmask(SIG_UNBLOCK, &signals, NULL);
+}
+
+static void ambush_clear(Ambush *ambush) {
+        int status;
+
+        assert_int_equal(waitpid(ambush->helper, &status, 0), ambush->helper);
+        (void) unlink(ambush->pipe);
+        (void) rmdir(ambush->folder);
+        assert_int_equal(status, 0);
+}
+
+static void test_changed_user_on_the_way(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process process;
+        Attempt attempt;
+        Ambush ambush;
+
+        process = process_start(fixture->source_fd, TREE_OWNER);
+        attempt_init(&attempt, fixture);
+        attempt_add(&attempt, process.pid);
+        ambush_lay(&ambush, fixture, process.pid, 0, 0);
+        assert_int_equal(attempt_run(&attempt), -EAGAIN);
+        ambush_clear(&ambush);
+        assert_int_equal(attempt.failure, MOVE_CHANGED);
+        assert_runs_in(fixture, &process, TREE_SOURCE);
+        assert_false(tree_fixture_exists(fixture, TREE_JOB));
+        attempt_done(&attempt);
+        process_end(&process);
+}
+
+/* The target goes home, the stranger out of every job's reach. */
+static void test_stranger_on_the_way(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process process, stranger;
+        Attempt attempt;
+        Ambush ambush;
+
+        process = process_start(fixture->source_fd, TREE_OWNER);
+        stranger = process_start(fixture->source_fd, TREE_OTHER);
+        attempt_init(&attempt, fixture);
+        attempt_add(&attempt, process.pid);
+        ambush_lay(&ambush, fixture, process.pid, stranger.pid, 0);
+        assert_int_equal(attempt_run(&attempt), -EAGAIN);
+        ambush_clear(&ambush);
+        assert_runs_in(fixture, &process, TREE_SOURCE);
+        assert_runs_in(fixture, &stranger, TREE_QUARANTINE);
+        assert_false(tree_fixture_exists(fixture, TREE_JOB));
+        attempt_done(&attempt);
+        process_end(&process);
+        process_end(&stranger);
+}
+
+/* Nobody knows where the owner's own process was, and its end touches nobody else. */
+static void test_owners_own_stranger_on_the_way(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process process, stranger;
+        Attempt attempt;
+        Ambush ambush;
+        int status;
+
+        process = process_start(fixture->source_fd, TREE_OWNER);
+        stranger = process_start(fixture->source_fd, TREE_OWNER);
+        attempt_init(&attempt, fixture);
+        attempt_add(&attempt, process.pid);
+        ambush_lay(&ambush, fixture, process.pid, stranger.pid, 0);
+        assert_int_equal(attempt_run(&attempt), -EAGAIN);
+        ambush_clear(&ambush);
+        assert_runs_in(fixture, &process, TREE_SOURCE);
+        assert_int_equal(waitpid(stranger.pid, &status, 0), stranger.pid);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        attempt_done(&attempt);
+        process_end(&process);
+        (void) close(stranger.fd);
+}
+
+/* What a target forked while it was on the way goes where that target goes, not as a stranger. */
+static void test_fork_on_the_way(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process process;
+        Attempt attempt;
+        Ambush ambush;
+        pid_t child;
+
+        process = process_start(fixture->source_fd, TREE_OWNER);
+        attempt_init(&attempt, fixture);
+        attempt_add(&attempt, process.pid);
+        child = process_fork(&process);
+        ambush_lay(&ambush, fixture, process.pid, child, 0);
+        assert_int_equal(attempt_run(&attempt), -EAGAIN);
+        ambush_clear(&ambush);
+        assert_runs_in(fixture, &process, TREE_SOURCE);
+        assert_string_equal(tree_fixture_where(fixture, child), TREE_SOURCE);
+        assert_false(tree_fixture_exists(fixture, TREE_JOB));
+        attempt_done(&attempt);
+        process_end(&process);
+}
+
+/* --- a move that was cut off -------------------------------------------------------------------------------------------- */
+
+static int make_frozen_job(const TreeFixture *fixture) {
+        int fd = tree_fixture_group(fixture, TREE_JOB);
+
+        assert_int_equal(cgroup_freeze(fd, true), 0);
+        return fd;
+}
+
+static void test_completed_without_the_stranger(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        _cleanup_(job_record_freep) JobRecord *record = tree_fixture_record(7);
+        _cleanup_close_ int fd = make_frozen_job(fixture);
+        unsigned n_holds = pool_n_jobs(fixture->pool);
+        Process process, stranger;
+
+        process = process_start(fixture->source_fd, TREE_OWNER);
+        stranger = process_start(fixture->source_fd, TREE_OTHER);
+        assert_int_equal(cgroup_attach(fd, process.pid), 0);
+        assert_int_equal(cgroup_attach(fd, stranger.pid), 0);
+        assert_true(process_is_silent(&process));
+
+        assert_int_equal(move_complete(&fixture->kernel, fixture->pool, fd, record), 0);
+        assert_runs_in(fixture, &process, TREE_JOB);
+        assert_runs_in(fixture, &stranger, TREE_QUARANTINE);
+        assert_int_equal(pool_n_jobs(fixture->pool), n_holds + 1); /* is not stopped over him */
+
+        process_end(&process);
+        process_end(&stranger);
+}
+
+/* The parent is of the same user, session and process group, in the unit of that group's leader. */
+static void test_stranger_back_to_his_parent(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        _cleanup_(job_record_freep) JobRecord *record = tree_fixture_record(7);
+        _cleanup_close_ int fd = make_frozen_job(fixture), unit_fd = tree_fixture_group(fixture, TREE_SYSTEM_UNIT);
+        Process leader;
+        pid_t stranger;
+
+        leader = process_start(unit_fd, TREE_OTHER);
+        assert_int_equal(setpgid(leader.pid, leader.pid), 0);
+        stranger = process_fork(&leader);
+        assert_int_equal(cgroup_attach(fd, stranger), 0);
+        assert_int_equal(move_complete(&fixture->kernel, fixture->pool, fd, record), 0);
+        assert_string_equal(tree_fixture_where(fixture, stranger), TREE_SYSTEM_UNIT);
+        assert_false(tree_fixture_exists(fixture, TREE_QUARANTINE));
+        process_end(&leader);
+}
+
+/* A manager's child would get out of all its unit's limits that way. */
+static void test_stranger_is_not_sent_to_a_manager(void **state) {
+        static const char *const groups[] = {
+                "/user.slice/user-65534.slice/user@65534.service/init.scope",
+                TREE_SYSTEM_UNIT "/.control",
+                TREE_POOL "/keeper",
+        };
+        const TreeFixture *fixture = tree_fixture_need(state);
+        _cleanup_(job_record_freep) JobRecord *record = tree_fixture_record(7);
+        _cleanup_close_ int fd = make_frozen_job(fixture);
+
+        for (size_t i = 0; i < ELEMENTSOF(groups); i++) {
+                _cleanup_close_ int parent_fd = tree_fixture_group(fixture, groups[i]);
+                Process parent = process_start(parent_fd, TREE_OTHER);
+                pid_t stranger;
+
+                assert_int_equal(setpgid(parent.pid, parent.pid), 0);
+                stranger = process_fork(&parent);
+                assert_int_equal(cgroup_freeze(fd, true), 0);
+                assert_int_equal(cgroup_attach(fd, stranger), 0);
+                assert_int_equal(move_complete(&fixture->kernel, fixture->pool, fd, record), 0);
+                assert_string_equal(tree_fixture_where(fixture, stranger), TREE_QUARANTINE);
+                process_end(&parent);
+        }
+}
+
+/* Another unit than the leader's, or no leader any more: it says nothing. */
+static void test_stranger_whose_parent_says_nothing(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        _cleanup_(job_record_freep) JobRecord *record = tree_fixture_record(7);
+        _cleanup_close_ int fd = make_frozen_job(fixture), unit_fd = tree_fixture_group(fixture, TREE_SYSTEM_UNIT);
+        Process leader, parent;
+        pid_t stranger;
+
+        leader = process_start(fixture->source_fd, TREE_OTHER);
+        parent = process_start(unit_fd, TREE_OTHER);
+        assert_int_equal(setpgid(leader.pid, leader.pid), 0);
+        assert_int_equal(setpgid(parent.pid, leader.pid), 0);
+        stranger = process_fork(&parent);
+        assert_int_equal(cgroup_attach(fd, stranger), 0);
+        assert_int_equal(move_complete(&fixture->kernel, fixture->pool, fd, record), 0);
+        assert_string_equal(tree_fixture_where(fixture, stranger), TREE_QUARANTINE);
+
+        process_end(&leader);
+        stranger = process_fork(&parent);
+        assert_int_equal(cgroup_freeze(fd, true), 0);
+        assert_int_equal(cgroup_attach(fd, stranger), 0);
+        assert_int_equal(move_complete(&fixture->kernel, fixture->pool, fd, record), 0);
+        assert_string_equal(tree_fixture_where(fixture, stranger), TREE_QUARANTINE);
+
+        process_end(&parent);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, tree_fixture_setup, tree_fixture_teardown)
+
+static int run_all(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_changed_user_on_the_way),
+                TEST(test_stranger_on_the_way),
+                TEST(test_owners_own_stranger_on_the_way),
+                TEST(test_fork_on_the_way),
+                TEST(test_completed_without_the_stranger),
+                TEST(test_stranger_back_to_his_parent),
+                TEST(test_stranger_is_not_sent_to_a_manager),
+                TEST(test_stranger_whose_parent_says_nothing),
+        };
+
+        return cmocka_run_group_tests_name("move-stranger", tests, NULL, NULL);
+}
+
+int main(void) {
+        return tree_fixture_run(run_all);
+}
