@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -14,7 +16,7 @@
 
 #define DEADLINE (30 * USEC_PER_SEC)  /* for a message to arrive whole */
 #define MESSAGES_PER_TURN 16          /* then others have theirs */
-#define UNREAD_ANSWERS_MAX 64
+#define UNREAD_ANSWERS_MAX 1          /* a list of results may have a megabyte */
 
 /* What is readable now will be taken in by sd-bus. An upper bound: bytes that are left for the next message are counted again,
  * which a peer only feels if it sends a quarter of a megabyte ahead. */
@@ -26,6 +28,36 @@ static bool takes_too_much(Connection *connection) {
         return connection->n_received > CGMOVE_MESSAGE_MAX;
 }
 
+/* Where the next descriptor would go. */
+static int next_fd(const Connection *connection) {
+        int fd;
+
+        fd = fcntl(sd_bus_get_fd(connection->bus), F_DUPFD_CLOEXEC, 3);
+        closep(&fd);
+        return fd < 0 ? INT_MAX : fd;
+}
+
+/* sd-bus takes in any number of descriptors with the bytes of a message, and does not tell how many. Each fills the lowest gap, so
+ * that the gaps that closed since BEFORE are at least as many; more only if others hold some in between, which can
+ * do no harm to a peer that sends descriptors and message in one piece. */
+static bool takes_too_many_fds(Connection *connection, int before) {
+        int after = next_fd(connection);
+
+        if (after <= before)
+                return false;
+        if (connection->n_received == 0)
+                connection->n_received = 1; /* it came since the count of bytes */
+        connection->n_fds += (unsigned) (after - before);
+        return connection->n_fds > CGMOVE_PROCESSES_MAX;
+}
+
+static bool has_unread_answers(const Connection *connection) {
+        uint64_t n_unread = 0;
+
+        (void) sd_bus_get_n_queued_write(connection->bus, &n_unread);
+        return n_unread > UNREAD_ANSWERS_MAX;
+}
+
 static void drop(Connection *connection, const char *why) {
         log_connection_refused(connection->caller.uid, connection->caller.pid, why);
         listener_drop(connection->listener, connection);
@@ -35,16 +67,24 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
         Connection *connection = userdata;
 
         connection->n_received = 0;
+        connection->n_fds = 0;
+        connection->is_whole = true;
         return 0;
 }
 
 static int process(Connection *connection) {
-        int r = 1;
+        int before, r = 1;
 
-        for (unsigned i = 0; i < MESSAGES_PER_TURN && r > 0 && sd_bus_is_open(connection->bus); i++) {
+        for (unsigned i = 0; i < MESSAGES_PER_TURN && r > 0 && sd_bus_is_open(connection->bus) > 0; i++) {
                 if (takes_too_much(connection))
                         return -EMSGSIZE;
+                before = next_fd(connection);
+                connection->is_whole = false;
                 r = sd_bus_process(connection->bus, NULL);
+                if (!connection->is_whole && takes_too_many_fds(connection, before))
+                        return -EMFILE;
+                if (has_unread_answers(connection))
+                        break;
         }
         return r;
 }
@@ -55,7 +95,9 @@ static void serve(Connection *connection) {
         r = process(connection);
         if (r == -EMSGSIZE)
                 drop(connection, "its message is too large");
-        else if (r < 0 || !sd_bus_is_open(connection->bus))
+        else if (r == -EMFILE && connection->n_fds > CGMOVE_PROCESSES_MAX)
+                drop(connection, "its message has too many descriptors");
+        else if (r < 0 || sd_bus_is_open(connection->bus) <= 0)
                 listener_drop(connection->listener, connection);
         else if (connection->n_received == 0)
                 (void) sd_event_source_set_enabled(connection->deadline, SD_EVENT_OFF);
@@ -83,11 +125,9 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
 /* Before each turn of the loop: a peer with unread answers is not listened to. */
 static int on_prepare(sd_event_source *source, void *userdata) {
         Connection *connection = userdata;
-        uint64_t n_unread = 0;
         int events;
 
-        (void) sd_bus_get_n_queued_write(connection->bus, &n_unread);
-        events = n_unread > UNREAD_ANSWERS_MAX ? EPOLLOUT : sd_bus_get_events(connection->bus);
+        events = has_unread_answers(connection) ? EPOLLOUT : sd_bus_get_events(connection->bus);
         if (events < 0)
                 return 0; /* closed; on_io() sees the hang-up */
         return sd_event_source_set_io_events(source, (uint32_t) events);
@@ -182,16 +222,43 @@ Connection *connection_free(Connection *connection) {
         return NULL;
 }
 
+/* What is needed of CALL to answer it later, without what came along: descriptors above all, of which there may be any number. */
+static int copy_head(sd_bus_message *call, sd_bus_message **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *head = NULL;
+        uint64_t cookie;
+        int r;
+
+        r = sd_bus_message_get_cookie(call, &cookie);
+        if (r >= 0)
+                r = sd_bus_message_new_method_call(sd_bus_message_get_bus(call), &head, NULL, sd_bus_message_get_path(call),
+                                                   sd_bus_message_get_interface(call), sd_bus_message_get_member(call));
+        if (r >= 0)
+                r = sd_bus_message_set_expect_reply(head, sd_bus_message_get_expect_reply(call));
+        if (r >= 0)
+                r = sd_bus_message_seal(head, cookie, 0);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(head);
+        return 0;
+}
+
 int pending_begin(Pending *pending, Connection *connection, sd_bus_message *call, void (*abandon)(Pending *pending)) {
+        sd_bus_message *head;
         int r;
 
         r = listener_user_begin(connection->user);
         if (r < 0)
                 return r;
+        r = copy_head(call, &head);
+        if (r < 0) {
+                listener_user_end(connection->user);
+                return r;
+        }
 
         *pending = (Pending) {
                 .connection = connection,
-                .call = sd_bus_message_ref(call),
+                .call = head,
                 .abandon = abandon,
         };
         LIST_INSERT_HEAD(&connection->pending, pending, of_connection);

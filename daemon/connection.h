@@ -26,7 +26,7 @@ typedef struct Pending Pending;
 struct Pending {
         LIST_ENTRY(Pending) of_connection;
         Connection *connection;
-        sd_bus_message *call; /* a reference */
+        sd_bus_message *call; /* its head: good to be answered, not to be read */
         void (*abandon)(Pending *pending);
 };
 
@@ -49,6 +49,8 @@ struct Connection {
         sd_event_source *begin;    /* once: what came with the authentication is in sd-bus already */
         sd_event_source *deadline; /* for a first, or a begun, message */
         uint64_t n_received;       /* bytes since the last whole message */
+        unsigned n_fds;            /* descriptors since then, at most */
+        bool is_whole;             /* a message was taken from the bus */
         JobCall job_call;
 };
 
