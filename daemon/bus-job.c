@@ -112,7 +112,7 @@ static void on_given_up(Job *job, unsigned left, void *userdata) {
         }
 }
 
-static int wait_begin(JobCall *job_call, sd_bus_message *message, bool stopping, sd_bus_error *ret_error) {
+static int wait_begin(JobCall *job_call, sd_bus_message *message, bool stopping, WaitCall **ret, sd_bus_error *ret_error) {
         WaitCall *call;
         int r;
 
@@ -131,18 +131,20 @@ static int wait_begin(JobCall *job_call, sd_bus_message *message, bool stopping,
         }
 
         job_waiter_add(&call->waiter, job_call->view.job, on_ended);
+        *ret = call;
         return 1;
 }
 
 static int method_wait(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
         JobCall *call = userdata;
+        WaitCall *wait;
         int r;
 
         r = refuse_options(message, ret_error);
         if (r < 0)
                 return r;
         if (call->view.job)
-                return wait_begin(call, message, false, ret_error);
+                return wait_begin(call, message, false, &wait, ret_error);
 
         reply_job(message, &call->view);
         return 1;
@@ -151,19 +153,24 @@ static int method_wait(sd_bus_message *message, void *userdata, sd_bus_error *re
 static int method_stop(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
         JobCall *call = userdata;
         JobReach reach = call->connection->caller.uid == 0 ? JOB_REACH_EVERYONE : JOB_REACH_OWNER;
+        WaitCall *wait;
         int r;
 
         r = refuse_options(message, ret_error);
         if (r >= 0)
                 r = need_live(&call->view, ret_error);
         if (r >= 0)
-                r = wait_begin(call, message, true, ret_error);
+                r = wait_begin(call, message, true, &wait, ret_error);
         if (r < 0)
                 return r;
 
         r = job_stop_begin(call->view.job, reach, SIGTERM, CGMOVE_RESULT_STOPPED, on_given_up, NULL);
         log_job_signalled(call->view.record, call->connection->caller.uid, SIGTERM);
-        return r < 0 && r != -ENOENT && r != -ENODEV ? r : 1;
+        if (r >= 0 || r == -ENOENT || r == -ENODEV)
+                return 1;
+
+        wait_call_free(wait); /* it is answered now */
+        return r;
 }
 
 static int method_kill(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
