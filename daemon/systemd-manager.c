@@ -221,6 +221,10 @@ static int manager_connect(SystemdManager *manager) {
         if (r < 0)
                 return r;
         TAKE_FD(fd);
+        /* no answer has any, and a user may have put anything in his manager's place */
+        r = sd_bus_negotiate_fds(bus, 0);
+        if (r < 0)
+                return r;
         r = sd_bus_start(bus);
         if (r < 0)
                 return r;
