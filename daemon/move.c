@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 
 #define ROUNDS_MAX 64     /* passes over a group until nobody is left to be sent away */
 #define ANCESTORS_MAX 64 /* generations of forks that may happen while processes freeze */
+#define DYING_TICK 2       /* ms */
+#define DYING_TICKS_MAX 10 /* for those that were killed; else moves that fail would leave groups behind, one each */
 
 static int set_limit(const Pool *pool, int fd, const char *controller, const char *attribute, uint64_t value,
                      uint64_t unset) {
@@ -167,13 +170,30 @@ typedef struct Sweep {
         pid_t killed;
 } Sweep;
 
+/* Its source does not take it back: it was stopped with all that was in it; or the group is the user's own, and he has removed or
+ * changed it, which is not to get him a place outside of all jobs. What he could kill himself ends as the unit has. */
+static int end_or_quarantine(const Move *move, pid_t pid) {
+        _cleanup_close_ int pidfd = -1;
+        ProcStatus status;
+        int r;
+
+        pidfd = pidfd_open_process(pid);
+        if (pidfd < 0)
+                return pidfd;
+        r = proc_get_status(move->kernel->proc_fd, pid, &status);
+        if (r < 0)
+                return r;
+
+        return status.uid[0] == move->record->uid ? pidfd_kill(pidfd, SIGKILL) : repair_quarantine(move->pool, pid);
+}
+
 static void send_back(const Move *move, const Target *target, pid_t pid) {
         int r = -ENOENT;
 
         if (target->cgroup_fd >= 0)
                 r = cgroup_attach(target->cgroup_fd, pid);
         if (r < 0 && r != -ESRCH)
-                r = repair_quarantine(move->pool, pid);
+                r = end_or_quarantine(move, pid);
         if (r < 0 && r != -ESRCH)
                 log_failure(move->record, "Process %d cannot be sent back to %s: %s", (int) pid, target->cgroup,
                             strerror(-r));
@@ -217,12 +237,38 @@ static void undo(const Move *move, int fd, const char *name) {
         sweep_group(move, fd, SWEEP_OTHERS);
 
         r = cgroup_remove(pool_fd(move->pool), name);
+        for (unsigned i = 0; i < DYING_TICKS_MAX && r == -EBUSY; i++) {
+                (void) poll(NULL, 0, DYING_TICK);
+                r = cgroup_remove(pool_fd(move->pool), name);
+        }
         if (r < 0) {
                 /* Somebody is dying there still: the group must not look like a job, nor hold anybody in ice. It is
                  * removed when the daemon starts next or the pool stops. */
                 (void) cgroup_remove_record(fd);
                 (void) cgroup_freeze(fd, false);
         }
+}
+
+static bool is_above(int fd, uint64_t max) {
+        uint64_t current;
+
+        return max != LIMIT_NONE && cgroup_read_u64(fd, "pids.current", &current) >= 0 && current > max;
+}
+
+/* A migration is never refused for pids.max, and threads may have been made since they were counted. In ice nobody makes more. */
+static int check_tasks(const Move *move, int fd, MoveFailure *ret_failure) {
+        uint64_t n_counted = 0, pool_max = LIMIT_NONE;
+
+        for (size_t i = 0; i < move->n_targets; i++)
+                n_counted += move->targets[i].n_threads;
+        if (!pool_has_controller(move->pool, "pids") || !is_above(fd, n_counted))
+                return 0;
+
+        (void) cgroup_read_u64(pool_fd(move->pool), "pids.max", &pool_max);
+        if (!is_above(fd, move->record->limits.tasks_max) && !is_above(pool_fd(move->pool), pool_max))
+                return 0;
+        *ret_failure = MOVE_GROWN;
+        return -EAGAIN;
 }
 
 int move_into_job(const Move *move, MoveFailure *ret_failure, size_t *ret_index) {
@@ -240,6 +286,8 @@ int move_into_job(const Move *move, MoveFailure *ret_failure, size_t *ret_index)
 
         for (i = 0; i < move->n_targets && r >= 0; i++)
                 r = attach_target(move, fd, &move->targets[i], ret_failure);
+        if (r >= 0)
+                r = check_tasks(move, fd, ret_failure);
         if (r >= 0)
                 r = cgroup_freeze(fd, false);
         if (r < 0) {

@@ -28,10 +28,12 @@ typedef enum MoveFailure {
         MOVE_FAILED,  /* the error says it */
         MOVE_CHANGED, /* a target was not what had been decided on any more; it is back in its own source */
         MOVE_GONE,    /* a target had ended */
+        MOVE_GROWN,   /* the targets have more tasks than were counted, and more than the job or the pool may have */
 } MoveFailure;
 
 /* Makes the group of record->id below the pool with its record and limits, moves all targets there, and thaws it. All or nothing: on
- * failure every target that lives is back in its own source and the group is gone.
+ * failure every target that lives is back in its own source and the group is gone. (Where the source does not take it
+ * back, being removed meanwhile, it is ended.)
  * Returns 0; a negative errno, with *ret_failure and *ret_index of the target concerned. */
 int move_into_job(const Move *move, MoveFailure *ret_failure, size_t *ret_index);
 

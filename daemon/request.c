@@ -271,6 +271,10 @@ static int move_error(Request *request, int r, MoveFailure failure, size_t index
                                          "Process %d changed its user or its cgroup while it was being moved; nothing "
                                          "was moved, try again.",
                                          pid);
+        case MOVE_GROWN:
+                return sd_bus_error_set(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                        "The processes made threads while they were being moved, and have more tasks now "
+                                        "than the job or your pool may have (tasks-max); nothing was moved.");
         case MOVE_FAILED:
                 break;
         }

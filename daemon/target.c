@@ -39,6 +39,8 @@ static int read_place(const Kernel *kernel, Target *target) {
         }
         if (r < 0)
                 return r;
+        if (strcmp(target->cgroup, "/") == 0) /* kernel threads; it has no such attributes */
+                return 0;
 
         return cgroup_is_frozen(target->cgroup_fd, &target->frozen);
 }
