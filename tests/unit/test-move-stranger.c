@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "daemon/cgroup.h"
+#include "lib/pidfd.h"
 #include "lib/values.h"
 #include "tests/unit/move-fixture.h"
 
@@ -183,6 +184,34 @@ static void test_fork_on_the_way(void **state) {
 
 /* --- a move that was cut off -------------------------------------------------------------------------------------------- */
 
+/* Its source was removed while it was in ice: no quarantine for what is the owner's own. */
+static void test_source_removed_on_the_way(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process process, dead;
+        Attempt attempt;
+        int gone_fd;
+
+        gone_fd = tree_fixture_group(fixture, TREE_SOURCE "/gone");
+        assert_int_equal(cgroup_remove(fixture->source_fd, "gone"), 0);
+
+        attempt_init(&attempt, fixture);
+        process = process_start(fixture->source_fd, TREE_OWNER);
+        dead = process_start(fixture->source_fd, TREE_OWNER);
+        attempt_add(&attempt, process.pid);
+        attempt_add(&attempt, dead.pid);
+        process_end(&dead);
+        (void) close(attempt.targets[0].cgroup_fd);
+        attempt.targets[0].cgroup_fd = gone_fd;
+
+        assert_int_equal(attempt_run(&attempt), -ESRCH);
+        assert_false(pidfd_is_alive(attempt.targets[0].pidfd));
+        assert_false(tree_fixture_exists(fixture, TREE_QUARANTINE));
+        assert_false(tree_fixture_exists(fixture, TREE_JOB));
+
+        attempt_done(&attempt);
+        process_end(&process);
+}
+
 static int make_frozen_job(const TreeFixture *fixture) {
         int fd = tree_fixture_group(fixture, TREE_JOB);
 
@@ -291,6 +320,7 @@ static int run_all(void) {
                 TEST(test_stranger_on_the_way),
                 TEST(test_owners_own_stranger_on_the_way),
                 TEST(test_fork_on_the_way),
+                TEST(test_source_removed_on_the_way),
                 TEST(test_completed_without_the_stranger),
                 TEST(test_stranger_back_to_his_parent),
                 TEST(test_stranger_is_not_sent_to_a_manager),
