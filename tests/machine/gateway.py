@@ -3,7 +3,7 @@
 """A stand-in for the gateway of an AI agent: a server that runs shell commands as its children.
 
   gateway.py serve [--port N] [--drain]
-  gateway.py call [--port N] [--wait stdio|descriptors] COMMAND
+  gateway.py call [--port N] [--wait stdio|descriptors] [--by FILE] COMMAND
 
 The server listens on the loopback and runs each COMMAND with /bin/sh, its standard output and error on a pipe, and with
 one more pipe that it inherits as a mark of its lineage. It answers when the command has exited and, as the caller wishes, its
@@ -14,7 +14,7 @@ On SIGTERM it ends at once, unless --drain has it wait for running commands firs
 manager and its KillMode=.
 
 The protocol: a line "stdio" or "descriptors", then the command up to the end of the stream; the answer is a line with the
-exit status, then the output.
+exit status and the PID of the gateway, then the output.
 """
 import os
 import select
@@ -69,7 +69,7 @@ class Gateway:
             mode, _, command = read_all(connection.fileno()).decode().partition("\n")
             status, output = run_command(command, mode)
             try:
-                connection.sendall(b"%d\n" % status + output)
+                connection.sendall(b"%d %d\n" % (status, os.getpid()) + output)
             except OSError:
                 pass  # the caller has gone
         with self.changed:
@@ -119,8 +119,9 @@ def notify(text):
             sock.sendto(text.encode(), "\0" + path[1:] if path.startswith("@") else path)
 
 
-def call(port, mode, command):
-    """Prints the output of the command and returns its status; 111 without a full answer."""
+def call(port, mode, command, by):
+    """Prints the output of the command and returns its status; 111 without a full answer. The file BY gets the PID of the
+    gateway that has answered."""
     try:
         with socket.create_connection(("127.0.0.1", port)) as sock:
             sock.sendall((mode + "\n" + command).encode())
@@ -129,10 +130,13 @@ def call(port, mode, command):
     except OSError as error:
         print("gateway: %s" % error, file=sys.stderr)
         return 111
-    status, newline, output = answer.partition(b"\n")
+    head, newline, output = answer.partition(b"\n")
     if not newline:
         print("gateway: no answer", file=sys.stderr)
         return 111
+    status, pid = head.split()
+    with open(by, "wb") as file:
+        file.write(pid + b"\n")
     sys.stdout.buffer.write(output)
     sys.stdout.flush()
     return abs(int(status))
@@ -152,10 +156,11 @@ def main():
     verb = args.pop(0) if args else ""
     port = int(take_option(args, "--port", PORT))
     mode = take_option(args, "--wait", "stdio")
+    by = take_option(args, "--by", os.devnull)
     if verb == "serve":
         Gateway(port, "--drain" in args).serve()
     elif verb == "call" and len(args) == 1:
-        return call(port, mode, args[0])
+        return call(port, mode, args[0], by)
     else:
         print(__doc__, file=sys.stderr)
         return 2

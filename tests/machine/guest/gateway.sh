@@ -34,11 +34,11 @@ gateway_remove() {
 
 # gateway_call COMMAND: waits for its standard streams only; gateway_call_strict: for every descriptor.
 gateway_call() {
-        as alice python3 "$GATEWAY_PY" call --wait stdio "$1"
+        as alice python3 "$GATEWAY_PY" call --wait stdio --by /home/alice/answered "$1"
 }
 
 gateway_call_strict() {
-        as alice python3 "$GATEWAY_PY" call --wait descriptors "$1"
+        as alice python3 "$GATEWAY_PY" call --wait descriptors --by /home/alice/answered "$1"
 }
 
 gateway_pid() {
@@ -51,11 +51,7 @@ gateway_is_new() {
         pid=$(gateway_pid) && [[ $pid -gt 0 && $pid -ne $1 ]] && gateway_call true
 }
 
-# When its present main process began, in microseconds of the clock since boot.
-gateway_started() {
-        user_systemctl alice show --value -p ExecMainStartTimestampMonotonic "$GATEWAY"
-}
-
-monotonic_now() {
-        awk '{ printf "%d\n", $1 * 1000000 }' /proc/uptime
+# The process that has given the last answer.
+gateway_answered_by() {
+        cat /home/alice/answered
 }
