@@ -16,6 +16,8 @@
 #include "lib/text.h"
 #include "lib/values.h"
 
+#define SECTIONS_MAX 16 /* of the policy, that the processes of one move may fall under */
+
 struct Request {
         Pending pending;
         LIST_ENTRY(Request) parked;
@@ -25,6 +27,7 @@ struct Request {
         Targets targets;
         uint64_t read_at; /* the loop's iteration in which they were read: nothing is waited for within one */
         uid_t owner;
+        size_t n_rated; /* sections whose rate has been asked */
         MainProcessQuery *query;
         PoolWait *wait;
         Pool *pool; /* held */
@@ -104,13 +107,34 @@ static uint64_t limit_min(uint64_t a, uint64_t b, uint64_t unset) {
 /* Processes from different sources may fall under different sections: the job gets the strictest of each limit. */
 typedef struct Terms {
         const PolicySection *section; /* of the first target; NULL for root */
+        const PolicySection *sections[SECTIONS_MAX]; /* each once, in the order of the targets */
+        size_t n_sections;
         Limits limits;
         uint32_t max_jobs;
 } Terms;
 
-static void terms_add(Terms *terms, const PolicySection *section) {
+static int terms_add_section(Terms *terms, const PolicySection *section, sd_bus_error *ret_error) {
+        for (size_t i = 0; i < terms->n_sections; i++)
+                if (terms->sections[i] == section)
+                        return 0;
+
+        if (terms->n_sections == SECTIONS_MAX)
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                         "These processes fall under more than %d sections of the policy; move them in "
+                                         "several calls.",
+                                         SECTIONS_MAX);
+        terms->sections[terms->n_sections++] = section;
+        return 0;
+}
+
+static int terms_add(Terms *terms, const PolicySection *section, sd_bus_error *ret_error) {
+        int r;
+
         if (!section)
-                return;
+                return 0;
+        r = terms_add_section(terms, section, ret_error);
+        if (r < 0)
+                return r;
         if (!terms->section)
                 terms->section = section;
 
@@ -119,11 +143,12 @@ static void terms_add(Terms *terms, const PolicySection *section) {
         terms->limits.cpu_weight = limit_min(terms->limits.cpu_weight, section->limits.cpu_weight, 0);
         terms->limits.runtime_max = limit_min(terms->limits.runtime_max, section->limits.runtime_max, LIMIT_NONE);
         terms->max_jobs = section->max_jobs < terms->max_jobs ? section->max_jobs : terms->max_jobs;
+        return 0;
 }
 
 static int decide_all(Request *request, Terms *ret, sd_bus_error *ret_error) {
         Terms terms = { .limits = { LIMIT_NONE, LIMIT_NONE, 0, LIMIT_NONE }, .max_jobs = UINT32_MAX };
-        const PolicySection *section;
+        const PolicySection *section = NULL;
         int r;
 
         for (size_t i = 0; i < request->targets.n; i++) {
@@ -134,9 +159,10 @@ static int decide_all(Request *request, Terms *ret, sd_bus_error *ret_error) {
                                                  "Processes of different users (%u and %u) cannot be one job.",
                                                  request->owner, target->status.uid[0]);
                 r = decide_target(request->daemon, request_caller(request), target, &section, ret_error);
+                if (r >= 0)
+                        r = terms_add(&terms, section, ret_error);
                 if (r < 0)
                         return r;
-                terms_add(&terms, section);
         }
 
         *ret = terms;
@@ -179,8 +205,6 @@ static int check_rate(Request *request, const PolicySection *section, sd_bus_err
         uint64_t now, wait;
         int r;
 
-        if (!section)
-                return 0;
         r = sd_event_now(request->daemon->event, CLOCK_BOOTTIME, &now);
         if (r < 0)
                 return r;
@@ -192,6 +216,16 @@ static int check_rate(Request *request, const PolicySection *section, sd_bus_err
                                  "Policy section \"%s\" allows %u moves in %" PRIu64 " s; the next one in %" PRIu64 " s.",
                                  section->name, section->rate_count, section->rate_per / USEC_PER_SEC,
                                  wait / USEC_PER_SEC + 1);
+}
+
+/* Every section is asked, lest one's rate be got round by a first process from another's. Descendants are known later than the others, and
+ * may bring sections of their own: those that were asked are not asked again. */
+static int check_rates(Request *request, const Terms *terms, sd_bus_error *ret_error) {
+        int r = 0;
+
+        for (; request->n_rated < terms->n_sections && r >= 0; request->n_rated++)
+                r = check_rate(request, terms->sections[request->n_rated], ret_error);
+        return r;
 }
 
 static int check_limits(Request *request, const Terms *terms, sd_bus_error *ret_error) {
@@ -370,6 +404,8 @@ static void request_commit(Request *request) {
         if (r >= 0)
                 r = check_limits(request, &terms, &error);
         if (r >= 0)
+                r = check_rates(request, &terms, &error);
+        if (r >= 0)
                 r = do_move(request, &terms, &record, &error);
         if (r < 0) {
                 request_fail(request, r, &error);
@@ -463,7 +499,7 @@ static void on_main_processes(int error, const char *message, void *userdata) {
         if (r >= 0)
                 r = decide_all(request, &terms, &bus_error);
         if (r >= 0)
-                r = check_rate(request, terms.section, &bus_error);
+                r = check_rates(request, &terms, &bus_error);
         if (r >= 0)
                 r = pool_set_ensure(request->daemon->pools, request->owner, on_pool, request, &request->wait);
         if (r < 0)
