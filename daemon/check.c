@@ -8,6 +8,7 @@
 #include "daemon/daemon.h"
 #include "daemon/main-process.h"
 #include "daemon/request.h"
+#include "lib/pidfd.h"
 #include "lib/proc.h"
 #include "lib/protocol.h"
 
@@ -41,6 +42,10 @@ static int append_target(sd_bus_message *reply, const Connection *connection, co
                 return r;
         if (connection->caller.uid == 0 || proc_status_is_of(&target->status, connection->caller.uid))
                 (void) proc_get_cmdline(daemon->kernel.proc_fd, target->pid, CGMOVE_COMMAND_MAX, &command);
+        if (!pidfd_is_alive(target->pidfd)) { /* then it may have been another's */
+                free(command);
+                command = NULL;
+        }
 
         return sd_bus_message_append(reply, "a{sv}", 7, "Pid", "u", (uint32_t) target->pid, "Command", "s",
                                      command ? command : "", "Source", "s", source, "Section", "s",
@@ -74,6 +79,18 @@ static void on_main_processes(int error, const char *message, void *userdata) {
         check_free(check);
 }
 
+/* The decision refuses these before it comes to that: whose they are cannot make us look through the system, nor ask its managers. */
+static bool pass_over_others(const Caller *caller, Targets *targets) {
+        bool any = false;
+
+        for (size_t i = 0; i < targets->n && caller->uid != 0; i++)
+                if (!proc_status_is_of(&targets->items[i].status, caller->uid)) {
+                        targets->items[i].unit_process = NO;
+                        any = true;
+                }
+        return any;
+}
+
 static int read_arguments(sd_bus_message *message, Connection *connection, Check *check, sd_bus_error *ret_error) {
         const Kernel *kernel = &connection->daemon->kernel;
         _cleanup_(move_options_done) MoveOptions options = {};
@@ -84,8 +101,10 @@ static int read_arguments(sd_bus_message *message, Connection *connection, Check
                 r = move_options_read(message, &options, ret_error);
         if (r >= 0)
                 r = request_add_caller(connection, &options, &check->targets, ret_error);
-        if (r >= 0 && options.tree)
+        if (r >= 0 && !pass_over_others(&connection->caller, &check->targets) && options.tree)
                 r = targets_add_descendants(kernel, &check->targets);
+        if (r >= 0)
+                (void) pass_over_others(&connection->caller, &check->targets);
         return r;
 }
 
