@@ -156,6 +156,20 @@ static bool scan_covers(const TreeScan *scan, const char *path) {
         return false;
 }
 
+/* Below a group that we froze, not by its own switch. */
+static bool is_frozen_by_scan(const TreeScan *scan, const Target *target) {
+        uint64_t freeze;
+
+        for (size_t i = 0; i < scan->n_groups; i++) {
+                const char *path = frozen_group_path(scan->groups[i]);
+                size_t n = strlen(path);
+
+                if (strncmp(target->cgroup, path, n) == 0 && target->cgroup[n] == '/')
+                        return cgroup_read_u64(target->cgroup_fd, "cgroup.freeze", &freeze) >= 0 && freeze == 0;
+        }
+        return false;
+}
+
 /* Freezes the cgroups of the targets that have come since the last time. */
 static int freeze_new(TreeScan *scan) {
         int r;
@@ -171,6 +185,8 @@ static int freeze_new(TreeScan *scan) {
                         continue;
                 }
 
+                if (target->frozen && is_frozen_by_scan(scan, target))
+                        target->frozen = false;
                 r = scan->may(target, scan->userdata);
                 if (r != 0)
                         return r;
