@@ -27,9 +27,9 @@ struct Listener {
         sd_event_source *io;
         sd_event_source *retry;
         sd_event_source *reaper;
-        LIST_HEAD(, Connection) connections;
-        LIST_HEAD(, Connection) dropped;
-        LIST_HEAD(, ListenerUser) users;
+        LIST_HEAD(ConnectionList, Connection) connections;
+        struct ConnectionList dropped;
+        LIST_HEAD(ListenerUserList, ListenerUser) users;
         unsigned n_connections;
 };
 
@@ -79,7 +79,8 @@ static int admit(Listener *listener, int fd, Caller *caller) {
                 closep(&fd);
                 return -ENOMEM;
         }
-        if (listener->n_connections >= CGMOVE_CONNECTIONS_MAX ||
+        /* root gets in however many users, or however many ids of one in his namespaces, hold all there are */
+        if ((listener->n_connections >= CGMOVE_CONNECTIONS_MAX && caller->uid != 0) ||
             user->n_connections >= CGMOVE_CONNECTIONS_PER_USER_MAX) {
                 log_connection_refused(caller->uid, caller->pid, "too many connections are open");
                 put_user(user);
