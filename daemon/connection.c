@@ -244,7 +244,7 @@ static int copy_head(sd_bus_message *call, sd_bus_message **ret) {
 }
 
 int pending_begin(Pending *pending, Connection *connection, sd_bus_message *call, void (*abandon)(Pending *pending)) {
-        sd_bus_message *head;
+        sd_bus_message *head = NULL;
         int r;
 
         r = listener_user_begin(connection->user);

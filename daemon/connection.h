@@ -39,7 +39,7 @@ typedef struct JobCall {
 
 struct Connection {
         LIST_ENTRY(Connection) of_listener;
-        LIST_HEAD(, Pending) pending;
+        LIST_HEAD(PendingList, Pending) pending;
         Daemon *daemon;
         Listener *listener;
         ListenerUser *user;

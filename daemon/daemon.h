@@ -43,7 +43,7 @@ struct Daemon {
         char *policy_problem;    /* why the last load failed; NULL if it did not */
         PolicyLoader *loader;
         sd_event_source *patience; /* runs while a policy is loaded that moves wait for */
-        LIST_HEAD(, Request) parked; /* those moves; see request.c */
+        LIST_HEAD(RequestList, Request) parked; /* those moves; see request.c */
         int state_fd;            /* results */
         int journal_fd;          /* see thaw-journal.h */
         int socket_fd;           /* until the listener has it */

@@ -209,7 +209,18 @@ int job_store_get(JobStore *store, uid_t uid, uint64_t id, JobRecord **ret) {
         return read_result(folder_fd, uid, id, ret);
 }
 
-int job_store_each(JobStore *store, uid_t uid, job_store_each_t each, void *userdata) {
+/* What is damaged is passed over. */
+static int each_result(int folder_fd, uid_t uid, uint64_t id, job_store_each_t each, void *userdata) {
+        _cleanup_(job_record_freep) JobRecord *record = NULL;
+        int r;
+
+        r = read_result(folder_fd, uid, id, &record);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        return each(record, userdata);
+}
+
+static int each_of_user(JobStore *store, uid_t uid, job_store_each_t each, void *userdata) {
         _cleanup_close_ int folder_fd = -1;
         _cleanup_free_ uint64_t *ids = NULL; /* a copy: EACH may put */
         StoreUser *user;
@@ -220,25 +231,34 @@ int job_store_each(JobStore *store, uid_t uid, job_store_each_t each, void *user
         if (folder_fd < 0)
                 return folder_fd == -ENOENT ? 0 : folder_fd;
         r = store_user(store, uid, folder_fd, &user);
-        if (r < 0)
-                return r;
-        r = job_index_copy_ids(&user->index, &ids, &n_ids);
+        if (r >= 0)
+                r = job_index_copy_ids(&user->index, &ids, &n_ids);
         if (r < 0)
                 return r;
 
-        for (size_t i = 0; i < n_ids; i++) {
-                _cleanup_(job_record_freep) JobRecord *record = NULL;
+        for (size_t i = 0; i < n_ids && r == 0; i++)
+                r = each_result(folder_fd, uid, ids[i], each, userdata);
+        return r;
+}
 
-                r = read_result(folder_fd, uid, ids[i], &record);
-                if (r == -ENOMEM)
-                        return r;
-                if (r < 0)
-                        continue;
-                r = each(record, userdata);
-                if (r != 0)
-                        return r;
-        }
-        return 0;
+typedef struct EachUser {
+        JobStore *store;
+        job_store_each_t each;
+        void *userdata;
+} EachUser;
+
+static int each_in_folder(uid_t uid, void *userdata) {
+        const EachUser *all = userdata;
+
+        return each_of_user(all->store, uid, all->each, all->userdata);
+}
+
+int job_store_each(JobStore *store, uid_t uid, job_store_each_t each, void *userdata) {
+        EachUser all = { .store = store, .each = each, .userdata = userdata };
+
+        if (uid != UID_NONE)
+                return each_of_user(store, uid, each, userdata);
+        return store_each_folder(store->dir_fd, each_in_folder, &all);
 }
 
 typedef struct FindJob {

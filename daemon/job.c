@@ -14,12 +14,12 @@
 #include "lib/protocol.h"
 #include "lib/values.h"
 
-typedef struct User {
-        LIST_ENTRY(User) users;
-        LIST_HEAD(, Job) jobs;
+struct JobUser {
+        LIST_ENTRY(JobUser) users;
+        LIST_HEAD(JobList, Job) jobs;
         uid_t uid;
         unsigned n_jobs;
-} User;
+};
 
 struct JobSet {
         sd_event *event;
@@ -31,7 +31,7 @@ struct JobSet {
         sd_event_source *inotify;
         void *by_id;    /* tsearch(3) trees of Job */
         void *by_watch;
-        LIST_HEAD(, User) users; /* as many as there are pools: few */
+        LIST_HEAD(JobUserList, JobUser) users; /* as many as there are pools: few */
         unsigned n_jobs;
 };
 
@@ -79,8 +79,8 @@ void job_waiter_cancel(JobWaiter *waiter) {
         waiter->job = NULL;
 }
 
-static User *find_user(JobSet *set, uid_t uid) {
-        User *user;
+static JobUser *find_user(JobSet *set, uid_t uid) {
+        JobUser *user;
 
         LIST_FOREACH(user, &set->users, users)
                 if (user->uid == uid)
@@ -88,8 +88,8 @@ static User *find_user(JobSet *set, uid_t uid) {
         return NULL;
 }
 
-static User *get_user(JobSet *set, uid_t uid) {
-        User *user = find_user(set, uid);
+static JobUser *get_user(JobSet *set, uid_t uid) {
+        JobUser *user = find_user(set, uid);
 
         if (user)
                 return user;
@@ -104,7 +104,7 @@ static User *get_user(JobSet *set, uid_t uid) {
         return user;
 }
 
-static void put_user(User *user) {
+static void put_user(JobUser *user) {
         if (!LIST_EMPTY(&user->jobs))
                 return;
 
@@ -115,7 +115,7 @@ static void put_user(User *user) {
 /* Takes the job out of all tables; its group is another matter. */
 static void job_unlink(Job *job) {
         JobSet *set = job->set;
-        User *user = find_user(set, job->record->uid);
+        JobUser *user = job->user;
 
         (void) tdelete(job, &set->by_id, compare_id);
         if (job->watch >= 0) {
@@ -335,7 +335,7 @@ static int start_watch(Job *job) {
 }
 
 static int job_link(Job *job) {
-        User *user;
+        JobUser *user;
 
         user = get_user(job->set, job->record->uid);
         if (!user)
@@ -345,6 +345,7 @@ static int job_link(Job *job) {
                 return -ENOMEM;
         }
 
+        job->user = user;
         LIST_INSERT_HEAD(&user->jobs, job, of_user);
         user->n_jobs++;
         job->set->n_jobs++;
@@ -397,12 +398,12 @@ unsigned job_set_count(JobSet *set) {
 }
 
 unsigned job_set_count_of(JobSet *set, uid_t uid) {
-        const User *user = find_user(set, uid);
+        const JobUser *user = find_user(set, uid);
 
         return user ? user->n_jobs : 0;
 }
 
-static int each_of_user(User *user, job_each_t each, void *userdata) {
+static int each_of_user(JobUser *user, job_each_t each, void *userdata) {
         Job *job, *next;
         int r = 0;
 
@@ -414,7 +415,7 @@ static int each_of_user(User *user, job_each_t each, void *userdata) {
 }
 
 int job_set_each(JobSet *set, uid_t uid, job_each_t each, void *userdata) {
-        User *user, *next;
+        JobUser *user, *next;
         int r = 0;
 
         /* EACH may end the last job of a user, which frees him */

@@ -18,14 +18,16 @@
 typedef struct Job Job;
 typedef struct JobSet JobSet;
 typedef struct JobStop JobStop;
+typedef struct JobUser JobUser;
 typedef struct JobWaiter JobWaiter;
 
 #define JOB_GROUP_NAME_MAX 32 /* "job-" and 20 digits */
 
 struct Job {
         LIST_ENTRY(Job) of_user;
-        LIST_HEAD(, JobWaiter) waiters;
+        LIST_HEAD(JobWaiterList, JobWaiter) waiters;
         JobSet *set;
+        JobUser *user; /* whose job it is; of the set */
         Pool *pool; /* held */
         JobRecord *record;
         JobStop *stop; /* ending it is under way; see job-stop.h */

@@ -125,7 +125,8 @@ int main(int argc, char *argv[]) {
         /* first of all: a stop must find its way in at any moment, and nothing else end the jobs */
         (void) sigfillset(&signals);
         (void) sigprocmask(SIG_SETMASK, &signals, NULL);
-        (void) chdir("/");
+        if (chdir("/") < 0)
+                return EXIT_FAILURE;
 
         r = enter_subgroup();
         if (r < 0) {

@@ -113,7 +113,9 @@ static int open_log(Escaped *e) {
                 logfile_prune(e->escape->log_directory, &e->client);
         } else if (e->escape->log)
                 (void) snprintf(path, sizeof(path), "%s", e->escape->log);
-        (void) snprintf(e->report.log, sizeof(e->report.log), "%s", path);
+        /* for display; the daemon takes no longer one */
+        if (memccpy(e->report.log, path, '\0', sizeof(e->report.log)) == NULL)
+                e->report.log[sizeof(e->report.log) - 1] = '\0';
         return 0;
 }
 

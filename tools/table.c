@@ -29,7 +29,7 @@ int table_add(Table *table, const char *const *cells) {
         table->rows = rows;
         rows[table->n_rows] = (Row) { .cells = { NULL } };
         table->n_rows++;
-        for (size_t i = 0; i < table->n_columns; i++) {
+        for (size_t i = 0; i < table->n_columns && cells[i]; i++) {
                 char *cell = display_escape(cells[i], strlen(cells[i]), false);
                 size_t width;
 
