@@ -205,6 +205,7 @@ static void test_freed_before_it_is_ready(void **state) {
         const TreeFixture *fixture = tree_fixture_need(state);
         Process root;
         Scan scan;
+        bool done;
 
         root = process_start(fixture->source_fd, TREE_OWNER);
         scan_init(&scan, fixture);
@@ -213,9 +214,10 @@ static void test_freed_before_it_is_ready(void **state) {
                                        &scan.scan),
                          0);
         assert_true(sd_event_run(fixture->event, 0) >= 0);
+        done = scan.done; /* is possible */
         scan_thaw(&scan);
         assert_true(sd_event_run(fixture->event, 20000) >= 0);
-        assert_false(scan.done);
+        assert_int_equal(scan.done, done);
         assert_true(process_answers(&root));
         scan_done(&scan);
         process_end(&root);

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Jobs from their beginning to their end, and found again; with real processes in a real tree. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/cgroup.h"
+#include "lib/protocol.h"
+#include "lib/values.h"
+#include "tests/unit/job-fixture.h"
+
+/* --- the end ------------------------------------------------------------------------------------------------------------ */
+
+static void test_ends_when_its_group_empties(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        unsigned n_holds = pool_n_jobs(jobs->tree->pool);
+        Process processes[2];
+
+        processes[0] = process_start(jobs->tree->source_fd, TREE_OWNER);
+        processes[1] = process_start(jobs->tree->source_fd, TREE_OWNER);
+        (void) job_fixture_begin(jobs, tree_fixture_record(7), processes, 2);
+        assert_int_equal(jobs->n_added, 1);
+        assert_int_equal(pool_n_jobs(jobs->tree->pool), n_holds + 1);
+        assert_int_equal(job_set_count(jobs->set), 1);
+        assert_int_equal(job_set_count_of(jobs->set, TREE_OWNER), 1);
+        assert_int_equal(job_set_count_of(jobs->set, TREE_OTHER), 0);
+
+        process_end(&processes[0]);
+        assert_true(sd_event_run(jobs->tree->event, 20000) >= 0);
+        assert_non_null(job_set_find(jobs->set, 7));
+        assert_int_equal(jobs->n_ended, 0);
+
+        process_end(&processes[1]);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_ENDED);
+        assert_int_equal(jobs->n_ended, 1);
+        assert_int_equal(job_set_count(jobs->set), 0);
+        assert_int_equal(job_set_count_of(jobs->set, TREE_OWNER), 0);
+        assert_int_equal(pool_n_jobs(jobs->tree->pool), n_holds);
+        assert_false(tree_fixture_exists(jobs->tree, TREE_JOB));
+}
+
+static void test_result_by_status(void **state) {
+        static const struct {
+                int code, sig;
+                const char *result;
+        } table[] = {
+                { 0, 0, CGMOVE_RESULT_DONE },
+                { 3, 0, CGMOVE_RESULT_FAILED },
+                { 0, SIGSEGV, CGMOVE_RESULT_FAILED },
+        };
+        JobFixture *jobs = job_fixture_need(state);
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                _cleanup_(job_record_freep) JobRecord *stored = NULL;
+                Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
+                Job *job = job_fixture_begin(jobs, tree_fixture_record(i + 1), &process, 1);
+
+                assert_int_equal(job_set_status(job, table[i].code, table[i].sig), 0);
+                assert_int_equal(job_set_status(job, 99, 0), -EALREADY);
+                process_end(&process);
+                job_fixture_await_end(jobs, i + 1, table[i].result);
+                assert_int_equal(job_store_get(jobs->store, TREE_OWNER, i + 1, &stored), 0);
+                assert_true(stored->status_known);
+                assert_int_equal(stored->exit_code, table[i].code);
+                assert_int_equal(stored->exit_signal, table[i].sig);
+        }
+}
+
+/* Ended before it was watched: nothing will ever tell. */
+static void test_check(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
+        Job *job = job_fixture_begin(jobs, tree_fixture_record(7), &process, 1);
+
+        job_check(job);
+        assert_int_equal(jobs->n_ended, 0);
+        process_end(&process);
+        while (tree_fixture_populated(jobs->tree, TREE_JOB))
+                (void) usleep(1000);
+        job_check(job);
+        assert_int_equal(jobs->n_ended, 1);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_ENDED);
+}
+
+/* What ended by itself says how; the rest ended with its pool. */
+static void test_pool_stopped(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process processes[3];
+        Job *job[3];
+
+        for (size_t i = 0; i < ELEMENTSOF(job); i++) {
+                processes[i] = process_start(jobs->tree->source_fd, TREE_OWNER);
+                job[i] = job_fixture_begin(jobs, tree_fixture_record(i + 1), &processes[i], 1);
+        }
+        assert_int_equal(job_set_status(job[1], 0, SIGTERM), 0);
+        assert_int_equal(job_set_status(job[2], 0, 0), 0);
+        assert_int_equal(cgroup_remove(pool_fd(jobs->tree->pool), "keeper"), 0);
+        for (size_t i = 0; i < ELEMENTSOF(job); i++)
+                process_end(&processes[i]);
+        job_fixture_await_end(jobs, 1, CGMOVE_RESULT_POOL_STOPPED);
+        job_fixture_await_end(jobs, 2, CGMOVE_RESULT_POOL_STOPPED);
+        job_fixture_await_end(jobs, 3, CGMOVE_RESULT_DONE);
+}
+
+/* As systemd does when the pool's unit is stopped. */
+static void test_group_removed_behind_our_back(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
+
+        (void) job_fixture_begin(jobs, tree_fixture_record(7), &process, 1);
+        /* the kernel keeps events of one file 10 ms apart, and forgets one that it holds back when the group goes */
+        (void) usleep(50000);
+        process_end(&process);
+        while (cgroup_remove(pool_fd(jobs->tree->pool), "job-7") < 0)
+                (void) usleep(1000);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_ENDED);
+}
+
+static void test_add_without_a_group(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        unsigned n_holds = pool_n_jobs(jobs->tree->pool);
+        Job *job = NULL;
+
+        assert_int_equal(job_set_add(jobs->set, jobs->tree->pool, tree_fixture_record(7), &job), -ENOENT);
+        assert_null(job);
+        assert_null(job_set_find(jobs->set, 7));
+        assert_int_equal(job_set_count(jobs->set), 0);
+        assert_int_equal(pool_n_jobs(jobs->tree->pool), n_holds);
+        assert_int_equal(jobs->n_added, 0);
+}
+
+/* --- waiters ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct Waiting {
+        JobWaiter waiter;
+        unsigned n, n_nothing;
+        uint64_t id;
+} Waiting;
+
+static void on_ended(JobWaiter *waiter, const JobRecord *record) {
+        Waiting *waiting = (Waiting *) waiter; /* its first member */
+
+        waiting->n++;
+        if (record)
+                waiting->id = record->id;
+        else
+                waiting->n_nothing++;
+}
+
+static void test_waiters(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
+        Waiting told[2] = {}, cancelled = {}, other = {};
+        Process other_process = process_start(jobs->tree->source_fd, TREE_OWNER);
+        Job *job = job_fixture_begin(jobs, tree_fixture_record(7), &process, 1);
+        Job *other_job = job_fixture_begin(jobs, tree_fixture_record(8), &other_process, 1);
+
+        job_waiter_add(&told[0].waiter, job, on_ended);
+        job_waiter_add(&cancelled.waiter, job, on_ended);
+        job_waiter_add(&told[1].waiter, job, on_ended);
+        job_waiter_add(&other.waiter, other_job, on_ended);
+        job_waiter_cancel(&cancelled.waiter);
+        job_waiter_cancel(&cancelled.waiter);
+        process_end(&process);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_ENDED);
+        for (size_t i = 0; i < ELEMENTSOF(told); i++) {
+                assert_int_equal(told[i].n, 1);
+                assert_int_equal(told[i].id, 7);
+                job_waiter_cancel(&told[i].waiter); /* no harm */
+        }
+        assert_int_equal(cancelled.n, 0);
+        assert_int_equal(other.n, 0);
+
+        jobs->set = job_set_free(jobs->set);
+        assert_int_equal(other.n_nothing, 1);
+        assert_true(process_answers(&other_process));
+        process_end(&other_process);
+}
+
+/* --- found again -------------------------------------------------------------------------------------------------------- */
+
+static void test_found_again(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        unsigned n_holds = pool_n_jobs(jobs->tree->pool);
+        char *before[3];
+        Process processes[3];
+
+        for (size_t i = 0; i < ELEMENTSOF(before); i++) {
+                JobRecord *record = tree_fixture_record(100 + i);
+                Job *job;
+
+                record->limits.tasks_max = 10 + i;
+                record->kind = JOB_RUN;
+                processes[i] = process_start(jobs->tree->source_fd, TREE_OWNER);
+                job = job_fixture_begin(jobs, record, &processes[i], 1);
+                if (i == 1)
+                        assert_int_equal(job_set_status(job, 42, 0), 0); /* is kept, too */
+                assert_int_equal(job_record_encode(job->record, &before[i]), 0);
+        }
+
+        job_fixture_restart(jobs);
+        assert_int_equal(pool_n_jobs(jobs->tree->pool), n_holds);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0); /* they are there already */
+        assert_int_equal(job_set_count(jobs->set), 3);
+        assert_int_equal(pool_n_jobs(jobs->tree->pool), n_holds + 3);
+        for (size_t i = 0; i < ELEMENTSOF(before); i++) {
+                _cleanup_free_ char *after = NULL;
+                const Job *job = job_set_find(jobs->set, 100 + i);
+
+                assert_non_null(job);
+                assert_int_equal(job_record_encode(job->record, &after), 0);
+                assert_string_equal(after, before[i]);
+                free(before[i]);
+                assert_true(process_answers(&processes[i]));
+        }
+
+        /* and watched */
+        for (size_t i = 0; i < ELEMENTSOF(before); i++) {
+                process_end(&processes[i]);
+                job_fixture_await_end(jobs, 100 + i, i == 1 ? CGMOVE_RESULT_FAILED : CGMOVE_RESULT_ENDED);
+        }
+}
+
+static void test_ended_while_nobody_watched(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
+        Job *job = job_fixture_begin(jobs, tree_fixture_record(7), &process, 1);
+
+        assert_int_equal(job_set_status(job, 0, 0), 0);
+        job_fixture_restart(jobs);
+        process_end(&process);
+        while (tree_fixture_populated(jobs->tree, TREE_JOB))
+                (void) usleep(1000);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_DONE);
+        assert_false(tree_fixture_exists(jobs->tree, TREE_JOB));
+}
+
+static int make_group(const JobFixture *jobs, uint64_t id, bool frozen, JobRecord *record) {
+        char name[JOB_GROUP_NAME_MAX];
+        int fd = -1;
+
+        job_group_name(id, name);
+        assert_int_equal(cgroup_create(pool_fd(jobs->tree->pool), name, &fd), 0);
+        if (record) {
+                _cleanup_free_ char *text = NULL;
+
+                assert_int_equal(job_record_encode(record, &text), 0);
+                assert_int_equal(cgroup_set_record(fd, text, strlen(text)), 0);
+                job_record_free(record);
+        }
+        assert_int_equal(cgroup_freeze(fd, frozen), 0);
+        return fd;
+}
+
+/* A crash between the write and the thaw. */
+static void test_frozen_and_populated_is_completed(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        _cleanup_close_ int fd = make_group(jobs, 7, true, tree_fixture_record(7));
+        Process process, stranger;
+        const Job *job;
+
+        process = process_start(jobs->tree->source_fd, TREE_OWNER);
+        stranger = process_start(jobs->tree->source_fd, TREE_OTHER);
+        assert_int_equal(cgroup_attach(fd, process.pid), 0);
+        assert_int_equal(cgroup_attach(fd, stranger.pid), 0);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+
+        job = job_set_find(jobs->set, 7);
+        assert_non_null(job);
+        assert_string_equal(job->record->name, "test");
+        assert_true(process_answers(&process));
+        assert_true(process_answers(&stranger));
+        assert_string_equal(tree_fixture_where(jobs->tree, process.pid), TREE_JOB);
+        assert_string_equal(tree_fixture_where(jobs->tree, stranger.pid), TREE_POOL "/quarantine");
+        process_end(&process);
+        process_end(&stranger);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_ENDED);
+}
+
+/* A crash before the write; and a group that a move has left behind. Neither was ever a job, and has no result. */
+static void test_empty_groups_are_removed(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        _cleanup_close_ int frozen_fd = make_group(jobs, 7, true, tree_fixture_record(7));
+        _cleanup_close_ int without_record_fd = make_group(jobs, 8, false, NULL);
+        JobRecord *record;
+
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        assert_int_equal(job_set_count(jobs->set), 0);
+        assert_int_equal(jobs->n_added, 0);
+        assert_false(tree_fixture_exists(jobs->tree, TREE_POOL "/job-7"));
+        assert_false(tree_fixture_exists(jobs->tree, TREE_POOL "/job-8"));
+        assert_int_equal(job_store_get(jobs->store, TREE_OWNER, 7, &record), -ENOENT);
+}
+
+/* Whoever lives in a job's group can be seen and stopped, whatever its record says. */
+static void test_groups_without_a_good_record(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        _cleanup_close_ int none_fd = make_group(jobs, 7, false, NULL);
+        _cleanup_close_ int others_fd = make_group(jobs, 8, false, tree_fixture_record(9));
+        _cleanup_close_ int broken_fd = make_group(jobs, 10, false, NULL);
+        const int fds[] = { none_fd, others_fd, broken_fd };
+        const uint64_t ids[] = { 7, 8, 10 };
+        Process processes[3];
+
+        assert_int_equal(cgroup_set_record(broken_fd, "{\"version\":", 11), 0);
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                processes[i] = process_start(fds[i], TREE_OWNER);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        assert_int_equal(job_set_count_of(jobs->set, TREE_OWNER), 3);
+        assert_null(job_set_find(jobs->set, 9));
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
+                const Job *job = job_set_find(jobs->set, ids[i]);
+
+                assert_non_null(job);
+                assert_string_equal(job->record->name, "found");
+                assert_int_equal(job->record->uid, TREE_OWNER);
+                assert_true(process_answers(&processes[i]));
+                process_end(&processes[i]);
+                job_fixture_await_end(jobs, ids[i], CGMOVE_RESULT_ENDED);
+        }
+}
+
+static void test_other_groups_are_none_of_ours(void **state) {
+        static const char *const names[] = { "job-007", "job-", "job-x", "job-0", "job-7x", "other" };
+        JobFixture *jobs = job_fixture_need(state);
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                _cleanup_close_ int fd = -1;
+
+                assert_int_equal(cgroup_create(pool_fd(jobs->tree->pool), names[i], &fd), 0);
+        }
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        assert_int_equal(job_set_count(jobs->set), 0);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                char path[256];
+
+                (void) snprintf(path, sizeof(path), TREE_POOL "/%s", names[i]);
+                assert_true(tree_fixture_exists(jobs->tree, path));
+        }
+}
+
+/* Nobody tells when it empties, so it keeps the pool; an empty one does not. */
+static void test_quarantine_keeps_the_pool(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        _cleanup_close_ int fd = tree_fixture_group(jobs->tree, TREE_POOL "/quarantine");
+        unsigned n_holds = pool_n_jobs(jobs->tree->pool);
+        Process stranger;
+
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        assert_int_equal(pool_n_jobs(jobs->tree->pool), n_holds);
+        stranger = process_start(fd, TREE_OTHER);
+        job_fixture_restart(jobs);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        assert_int_equal(pool_n_jobs(jobs->tree->pool), n_holds + 1);
+        assert_int_equal(job_set_count(jobs->set), 0);
+        process_end(&stranger);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, job_fixture_setup, job_fixture_teardown)
+
+static int run_all(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_ends_when_its_group_empties),
+                TEST(test_result_by_status),
+                TEST(test_check),
+                TEST(test_pool_stopped),
+                TEST(test_group_removed_behind_our_back),
+                TEST(test_add_without_a_group),
+                TEST(test_waiters),
+                TEST(test_found_again),
+                TEST(test_ended_while_nobody_watched),
+                TEST(test_frozen_and_populated_is_completed),
+                TEST(test_empty_groups_are_removed),
+                TEST(test_groups_without_a_good_record),
+                TEST(test_other_groups_are_none_of_ours),
+                TEST(test_quarantine_keeps_the_pool),
+        };
+
+        return cmocka_run_group_tests_name("job", tests, NULL, NULL);
+}
+
+int main(void) {
+        return tree_fixture_run(run_all);
+}
