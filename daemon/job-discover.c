@@ -16,23 +16,6 @@
 #include "lib/protocol.h"
 #include "lib/values.h"
 
-/* "job-17", as job_group_name() writes it; false for any other group. */
-static bool parse_group_name(const char *name, uint64_t *ret_id) {
-        char back[JOB_GROUP_NAME_MAX];
-        uint64_t id;
-
-        if (strncmp(name, "job-", 4) != 0)
-                return false;
-
-        id = strtoull(name + 4, NULL, 10);
-        job_group_name(id, back);
-        if (id == 0 || strcmp(name, back) != 0)
-                return false;
-
-        *ret_id = id;
-        return true;
-}
-
 static int read_record(int fd, uint64_t id, uid_t uid, JobRecord **ret) {
         _cleanup_(job_record_freep) JobRecord *record = NULL;
         char text[JOB_RECORD_SIZE_MAX];
@@ -129,7 +112,7 @@ int job_set_discover(JobSet *set, Pool *pool) {
 
         discover_quarantine(pool);
         while ((entry = readdir(dir))) {
-                if (entry->d_type != DT_DIR || !parse_group_name(entry->d_name, &id) || job_set_find(set, id))
+                if (entry->d_type != DT_DIR || !job_group_name_parse(entry->d_name, &id) || job_set_find(set, id))
                         continue;
 
                 r = discover_group(set, pool, entry->d_name, id);

@@ -58,6 +58,22 @@ void job_group_name(uint64_t id, char ret[static JOB_GROUP_NAME_MAX]) {
         (void) snprintf(ret, JOB_GROUP_NAME_MAX, "job-%" PRIu64, id);
 }
 
+bool job_group_name_parse(const char *name, uint64_t *ret_id) {
+        char back[JOB_GROUP_NAME_MAX];
+        uint64_t id;
+
+        if (strncmp(name, "job-", 4) != 0)
+                return false;
+
+        id = strtoull(name + 4, NULL, 10);
+        job_group_name(id, back);
+        if (id == 0 || strcmp(name, back) != 0)
+                return false;
+
+        *ret_id = id;
+        return true;
+}
+
 int job_open(const Job *job, int *ret_fd) {
         char path[JOB_GROUP_NAME_MAX + 1] = "/";
 
@@ -205,13 +221,21 @@ void job_check(Job *job) {
         job_end(job, fd);
 }
 
-static void handle_watch(JobSet *set, int watch) {
-        Job key = { .watch = watch };
+/* Either a job's cgroup.events has changed, or a group of a pool has been removed. */
+static void handle_event(JobSet *set, const struct inotify_event *event) {
+        Job key = { .watch = event->wd }, *job = NULL;
         Job **node;
+        uint64_t id;
 
-        node = tfind(&key, &set->by_watch, compare_watch);
-        if (node)
-                job_check(*node);
+        if (event->mask & IN_DELETE) {
+                if (event->len > 0 && job_group_name_parse(event->name, &id))
+                        job = job_set_find(set, id);
+        } else {
+                node = tfind(&key, &set->by_watch, compare_watch);
+                job = node ? *node : NULL;
+        }
+        if (job)
+                job_check(job);
 }
 
 /* The queue overflowed: whatever it was, look at every job. */
@@ -232,7 +256,7 @@ static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *u
                 if (event->mask & IN_Q_OVERFLOW)
                         (void) job_set_each(set, UID_NONE, check_each, NULL);
                 else
-                        handle_watch(set, event->wd);
+                        handle_event(set, event);
                 p += sizeof(*event) + event->len;
         }
         return 0;
@@ -320,9 +344,16 @@ static int start_runtime(Job *job) {
         return r < 0 ? r : 0;
 }
 
+/* A change of cgroup.events is notified at most every 10 ms (CGROUP_FILE_NOTIFY_MIN_INTV of the kernel), and the notification that
+ * is put off is dropped if the group is removed meanwhile, as systemd does in the stop of a pool. So removals are watched
+ * too, on the pool: adding that watch again does nothing. */
 static int start_watch(Job *job) {
         char name[JOB_GROUP_NAME_MAX], path[64 + JOB_GROUP_NAME_MAX];
         int watch;
+
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", pool_fd(job->pool));
+        if (inotify_add_watch(job->set->inotify_fd, path, IN_DELETE | IN_ONLYDIR) < 0)
+                return -errno;
 
         job_group_name(job->record->id, name);
         (void) snprintf(path, sizeof(path), "/proc/self/fd/%d/%s/cgroup.events", pool_fd(job->pool), name);

@@ -81,6 +81,9 @@ int job_set_discover(JobSet *set, Pool *pool);
 /* The name of a job's group below its pool. */
 void job_group_name(uint64_t id, char ret[static JOB_GROUP_NAME_MAX]);
 
+/* The reverse; false for any other name. */
+bool job_group_name_parse(const char *name, uint64_t *ret_id);
+
 /* Opens its cgroup directory. -ENOENT: it is ending. */
 int job_open(const Job *job, int *ret_fd);
 
