@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "daemon/bus.h"
 #include "daemon/connection.h"
@@ -16,6 +17,7 @@
 
 #define DEADLINE (30 * USEC_PER_SEC)  /* for a message to arrive whole */
 #define MESSAGES_PER_TURN 16          /* then others have theirs */
+#define TURN (USEC_PER_SEC / 1000)    /* or after the message that passes this */
 #define UNREAD_ANSWERS_MAX 1          /* a list of results may have a megabyte */
 
 /* What is readable now will be taken in by sd-bus. An upper bound: bytes that are left for the next message are counted again,
@@ -72,7 +74,15 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
         return 0;
 }
 
+static uint64_t now_monotonic(void) {
+        struct timespec now;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
+}
+
 static int process(Connection *connection) {
+        uint64_t began = now_monotonic();
         int before, r = 1;
 
         for (unsigned i = 0; i < MESSAGES_PER_TURN && r > 0 && sd_bus_is_open(connection->bus) > 0; i++) {
@@ -83,7 +93,7 @@ static int process(Connection *connection) {
                 r = sd_bus_process(connection->bus, NULL);
                 if (!connection->is_whole && takes_too_many_fds(connection, before))
                         return -EMFILE;
-                if (has_unread_answers(connection))
+                if (has_unread_answers(connection) || now_monotonic() - began > TURN)
                         break;
         }
         return r;
@@ -93,6 +103,9 @@ static void serve(Connection *connection) {
         int r;
 
         r = process(connection);
+        /* the turn is over; what sd-bus has read ahead would not wake the loop */
+        if (r > 0 && !has_unread_answers(connection))
+                (void) sd_event_source_set_enabled(connection->begin, SD_EVENT_ONESHOT);
         if (r == -EMSGSIZE)
                 drop(connection, "its message is too large");
         else if (r == -EMFILE && connection->n_fds > CGMOVE_PROCESSES_MAX)
@@ -188,6 +201,7 @@ int connection_new(Daemon *daemon, Listener *listener, ListenerUser *user, int f
         }
 
         *connection = (Connection) { .daemon = daemon, .listener = listener, .user = user, .caller = *caller };
+        connection->n_received = 1; /* a first message is waited for, and not for ever */
         *caller = (Caller) CALLER_INIT;
         LIST_INIT(&connection->pending);
 
