@@ -29,6 +29,7 @@
 #define OWN_GROUP "cgmove-test"
 #define PATIENCE 30000 /* milliseconds after which a test hangs: far more than anything takes */
 #define SILENCE 100
+#define TESTS_MAX 300 /* seconds after which a whole program is ended, so that its group is cleared */
 
 /* --- the namespaces ----------------------------------------------------------------------------------------------------- */
 
@@ -59,6 +60,7 @@ int tree_fixture_run(int (*tests)(void)) {
         pid = fork();
         if (pid == 0) {
                 (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                (void) alarm(TESTS_MAX);
                 (void) prctl(PR_SET_CHILD_SUBREAPER, 1);
                 enter(state);
                 exit(tests());

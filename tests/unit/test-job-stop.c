@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Ending jobs: who is reached by it, and that nobody escapes. */
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "daemon/cgroup.h"
+#include "daemon/job-stop.h"
+#include "lib/protocol.h"
+#include "lib/values.h"
+#include "tests/unit/job-fixture.h"
+
+typedef struct GivenUp {
+        bool done;
+        unsigned left;
+        Job *job;
+} GivenUp;
+
+static void on_given_up(Job *job, unsigned left, void *userdata) {
+        GivenUp *given_up = userdata;
+
+        *given_up = (GivenUp) { .done = true, .left = left, .job = job };
+}
+
+static int end_of(Process *process) {
+        int status;
+
+        assert_int_equal(waitpid(process->pid, &status, 0), process->pid);
+        assert_true(WIFSIGNALED(status));
+        (void) close(process->fd);
+        return WTERMSIG(status);
+}
+
+static Process start_deaf(int fd) {
+        Process process;
+
+        assert_true(signal(SIGTERM, SIG_IGN) != SIG_ERR); /* is inherited */
+        process = process_start(fd, TREE_OWNER);
+        assert_true(signal(SIGTERM, SIG_DFL) != SIG_ERR);
+        return process;
+}
+
+/* One of the owner, one of somebody else (sudo). */
+static Job *begin_mixed(JobFixture *jobs, Process *ret_owners, Process *ret_others) {
+        _cleanup_close_ int fd = -1;
+        Job *job;
+
+        *ret_owners = process_start(jobs->tree->source_fd, TREE_OWNER);
+        job = job_fixture_begin(jobs, tree_fixture_record(7), ret_owners, 1);
+        assert_int_equal(job_open(job, &fd), 0);
+        *ret_others = process_start(fd, TREE_OTHER);
+        return job;
+}
+
+static void test_terminates(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process processes[2];
+        Job *job;
+
+        for (size_t i = 0; i < ELEMENTSOF(processes); i++)
+                processes[i] = process_start(jobs->tree->source_fd, TREE_OWNER);
+        job = job_fixture_begin(jobs, tree_fixture_record(7), processes, 2);
+        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGTERM, CGMOVE_RESULT_STOPPED, NULL, NULL), 0);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_STOPPED);
+        for (size_t i = 0; i < ELEMENTSOF(processes); i++)
+                assert_int_equal(end_of(&processes[i]), SIGTERM);
+}
+
+/* Who does not listen is killed when it is made stricter. */
+static void test_made_stricter(void **state) {
+        static const JobReach reaches[] = { JOB_REACH_OWNER, JOB_REACH_EVERYONE };
+        JobFixture *jobs = job_fixture_need(state);
+
+        for (size_t i = 0; i < ELEMENTSOF(reaches); i++) {
+                Process deaf = start_deaf(jobs->tree->source_fd);
+                Job *job = job_fixture_begin(jobs, tree_fixture_record(i + 1), &deaf, 1);
+
+                assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGTERM, CGMOVE_RESULT_STOPPED, NULL, NULL), 0);
+                assert_true(sd_event_run(jobs->tree->event, 20000) >= 0);
+                assert_true(process_answers(&deaf));
+                assert_int_equal(job_stop_begin(job, reaches[i], SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL), 0);
+                job_fixture_await_end(jobs, i + 1, CGMOVE_RESULT_STOPPED); /* the first word counts */
+                assert_int_equal(end_of(&deaf), SIGKILL);
+        }
+}
+
+static void test_kills_at_once(void **state) {
+        static const JobReach reaches[] = { JOB_REACH_OWNER, JOB_REACH_EVERYONE };
+        JobFixture *jobs = job_fixture_need(state);
+
+        for (size_t i = 0; i < ELEMENTSOF(reaches); i++) {
+                Process process = start_deaf(jobs->tree->source_fd);
+                Job *job = job_fixture_begin(jobs, tree_fixture_record(i + 1), &process, 1);
+
+                assert_int_equal(job_stop_begin(job, reaches[i], SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL), 0);
+                job_fixture_await_end(jobs, i + 1, CGMOVE_RESULT_KILLED);
+                assert_int_equal(end_of(&process), SIGKILL);
+        }
+}
+
+static void test_others_are_left_alone(void **state) {
+        static const int signals[] = { SIGTERM, SIGKILL };
+
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++) {
+                JobFixture *jobs = job_fixture_need(state);
+                GivenUp given_up = {};
+                Process owners, others;
+                Job *job = begin_mixed(jobs, &owners, &others);
+
+                assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, signals[i], CGMOVE_RESULT_STOPPED, on_given_up,
+                                                &given_up),
+                                 0);
+                if (signals[i] == SIGTERM) {
+                        assert_int_equal(end_of(&owners), SIGTERM);
+                        /* do not wait for the time to be up */
+                        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGKILL, CGMOVE_RESULT_STOPPED,
+                                                        on_given_up, &given_up),
+                                         0);
+                }
+                tree_fixture_loop(jobs->tree, &given_up.done);
+                if (signals[i] == SIGKILL)
+                        assert_int_equal(end_of(&owners), SIGKILL);
+                assert_int_equal(given_up.left, 1);
+                assert_ptr_equal(given_up.job, job);
+                assert_null(job->stop);
+                assert_non_null(job_set_find(jobs->set, 7)); /* goes on */
+                assert_true(process_answers(&others));       /* and is not left frozen */
+
+                process_end(&others);
+                job_fixture_await_end(jobs, 7, CGMOVE_RESULT_STOPPED);
+        }
+}
+
+static void test_everyone_is_reached(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process owners, others;
+        Job *job = begin_mixed(jobs, &owners, &others);
+
+        assert_int_equal(job_stop_begin(job, JOB_REACH_EVERYONE, SIGKILL, CGMOVE_RESULT_STOPPED, NULL, NULL), 0);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_STOPPED);
+        assert_int_equal(end_of(&owners), SIGKILL);
+        assert_int_equal(end_of(&others), SIGKILL);
+}
+
+static void test_nobody_of_the_owner(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        GivenUp given_up = {};
+        Process owners, others;
+        Job *job = begin_mixed(jobs, &owners, &others);
+
+        process_end(&owners);
+        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGTERM, CGMOVE_RESULT_STOPPED, on_given_up, &given_up), 0);
+        assert_false(given_up.done); /* never from within */
+        tree_fixture_loop(jobs->tree, &given_up.done);
+        assert_int_equal(given_up.left, 1);
+        assert_true(process_answers(&others));
+        process_end(&others);
+}
+
+/* Real, effective and saved: one that holds root's as well is not simply the owner's. */
+static void test_signal_counts(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        _cleanup_close_ int fd = -1;
+        JobSignalled result = {};
+        Process owners, others, root;
+        Job *job = begin_mixed(jobs, &owners, &others);
+
+        assert_int_equal(job_open(job, &fd), 0);
+        root = process_start(fd, 0);
+        assert_int_equal(job_signal(job, JOB_REACH_OWNER, SIGTERM, &result), 0);
+        assert_int_equal(result.signalled, 1);
+        assert_int_equal(result.left, 2);
+        assert_int_equal(end_of(&owners), SIGTERM);
+        assert_true(process_answers(&others));
+        assert_true(process_answers(&root));
+
+        assert_int_equal(job_signal(job, JOB_REACH_EVERYONE, SIGTERM, &result), 0);
+        assert_int_equal(result.signalled, 2);
+        assert_int_equal(result.left, 0);
+        assert_int_equal(end_of(&others), SIGTERM);
+        assert_int_equal(end_of(&root), SIGTERM);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_ENDED);
+}
+
+/* Always a step ahead of whoever reads a list of processes: it lives on in its child. */
+static void run_away(void) {
+        for (;;)
+                if (fork() > 0)
+                        _exit(0);
+}
+
+static void test_nobody_runs_away(void **state) {
+        static const JobReach reaches[] = { JOB_REACH_OWNER, JOB_REACH_EVERYONE };
+        JobFixture *jobs = job_fixture_need(state);
+
+        for (size_t i = 0; i < ELEMENTSOF(reaches); i++) {
+                Process process = process_start(jobs->tree->source_fd, TREE_OWNER), runner;
+                Job *job = job_fixture_begin(jobs, tree_fixture_record(i + 1), &process, 1);
+                _cleanup_close_ int fd = -1;
+
+                assert_int_equal(job_open(job, &fd), 0);
+                runner = process_start_body(fd, TREE_OWNER, run_away);
+                assert_int_equal(job_stop_begin(job, reaches[i], SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL), 0);
+                job_fixture_await_end(jobs, i + 1, CGMOVE_RESULT_KILLED);
+                process_end(&process);
+                process_end(&runner);
+        }
+}
+
+/* --- the runtime limit -------------------------------------------------------------------------------------------------- */
+
+static void test_runtime(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
+        JobRecord *record = tree_fixture_record(7);
+
+        record->limits.runtime_max = USEC_PER_SEC; /* since 1970 */
+        (void) job_fixture_begin(jobs, record, &process, 1);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_TIMEOUT);
+        assert_int_equal(end_of(&process), SIGTERM);
+}
+
+/* Also of others; and it goes on counting while no daemon runs. */
+static void test_runtime_of_a_job_found_again(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        _cleanup_close_ int fd = -1;
+        JobRecord *record = tree_fixture_record(7);
+        Process owners, others;
+        Job *job;
+
+        record->limits.runtime_max = USEC_PER_SEC;
+        owners = process_start(jobs->tree->source_fd, TREE_OWNER);
+        job = job_fixture_begin(jobs, record, &owners, 1);
+        assert_int_equal(job_open(job, &fd), 0);
+        others = process_start(fd, TREE_OTHER);
+        job_fixture_restart(jobs); /* before the loop has run */
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_TIMEOUT);
+        assert_int_equal(end_of(&owners), SIGTERM);
+        assert_int_equal(end_of(&others), SIGTERM);
+}
+
+static void test_runtime_not_reached(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
+        JobRecord *record = tree_fixture_record(7);
+
+        record->created = (uint64_t) 1 << 62; /* the clock was put back since */
+        record->limits.runtime_max = 3600 * USEC_PER_SEC;
+        (void) job_fixture_begin(jobs, record, &process, 1);
+        for (int i = 0; i < 5; i++)
+                assert_true(sd_event_run(jobs->tree->event, 10000) >= 0);
+        assert_non_null(job_set_find(jobs->set, 7));
+        assert_true(process_answers(&process));
+        process_end(&process);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, job_fixture_setup, job_fixture_teardown)
+
+static int run_all(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_terminates),
+                TEST(test_made_stricter),
+                TEST(test_kills_at_once),
+                TEST(test_others_are_left_alone),
+                TEST(test_everyone_is_reached),
+                TEST(test_nobody_of_the_owner),
+                TEST(test_signal_counts),
+                TEST(test_nobody_runs_away),
+                TEST(test_runtime),
+                TEST(test_runtime_of_a_job_found_again),
+                TEST(test_runtime_not_reached),
+        };
+
+        return cmocka_run_group_tests_name("job-stop", tests, NULL, NULL);
+}
+
+int main(void) {
+        return tree_fixture_run(run_all);
+}
