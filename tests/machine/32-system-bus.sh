@@ -49,13 +49,15 @@ monitor_sees() {
         test -s "$1"
 }
 
+# Until the monitor listens, which nothing tells, signals pass it by.
+signals_are_seen() {
+        gateway_call_strict "cgmove run --wait --name announced -- true"
+        grep -q '"JobNew"' "$TEST_DIR/signals" && grep -q '"JobRemoved".*"done"' "$TEST_DIR/signals"
+}
+
 test_signals() {
-        timeout 60 busctl --system monitor --json=short org.cgmove1 >"$TEST_DIR/signals" 2>&1 &
-        wait_for monitor_sees "$TEST_DIR/signals"
-        job_begin announced
-        job_check_end announced
-        wait_for grep -q '"JobNew"' "$TEST_DIR/signals"
-        wait_for grep -q '"JobRemoved".*"failed"' "$TEST_DIR/signals"
+        timeout 90 busctl --system monitor --json=short org.cgmove1 >"$TEST_DIR/signals" 2>&1 &
+        wait_for signals_are_seen
         kill $! || true
 }
 
