@@ -27,8 +27,8 @@ static void on_ended(const JobRecord *record, void *userdata) {
 static int open_set(JobFixture *fixture) {
         const JobListener listener = { .added = on_added, .ended = on_ended, .userdata = fixture };
 
-        return job_set_new(fixture->tree->event, &fixture->tree->kernel, &fixture->tree->settings, fixture->store, &listener,
-                           &fixture->set);
+        return job_set_new(fixture->tree->event, &fixture->tree->kernel, &fixture->tree->settings,
+                           fixture->store, &listener, &fixture->set);
 }
 
 int job_fixture_setup(void **state) {
@@ -48,7 +48,9 @@ int job_fixture_setup(void **state) {
         *state = fixture;
         fixture->tree = tree;
         strcpy(fixture->folder, "/tmp/cgmove-test-XXXXXX");
-        fixture->folder_fd = mkdtemp(fixture->folder) ? open(fixture->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+        fixture->folder_fd = mkdtemp(fixture->folder)
+                                             ? open(fixture->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                                             : -1;
         if (fixture->folder_fd < 0 || job_store_new(fixture->folder_fd, &fixture->store) < 0)
                 return -1;
         return open_set(fixture);
@@ -97,7 +99,8 @@ Job *job_fixture_begin(JobFixture *fixture, JobRecord *record, const Process *pr
         Job *job;
 
         for (size_t i = 0; i < n; i++)
-                assert_int_equal(target_read(move.kernel, pidfd_open_process(processes[i].pid), &targets[i]), 0);
+                assert_int_equal(target_read(move.kernel, pidfd_open_process(processes[i].pid), &targets[i]),
+                                 0);
         assert_int_equal(move_into_job(&move, &failure, &index), 0);
         for (size_t i = 0; i < n; i++)
                 target_done(&targets[i]);

@@ -10,8 +10,8 @@
 #include "tests/unit/move-fixture.h"
 
 void attempt_init(Attempt *attempt, const TreeFixture *fixture) {
-        *attempt = (Attempt) { .fixture = fixture, .record = tree_fixture_record(7) };
-        attempt->move = (Move) {
+        *attempt = (Attempt){ .fixture = fixture, .record = tree_fixture_record(7) };
+        attempt->move = (Move){
                 .kernel = &fixture->kernel,
                 .pool = fixture->pool,
                 .record = attempt->record,

@@ -27,7 +27,7 @@ typedef struct GivenUp {
 static void on_given_up(Job *job, unsigned left, void *userdata) {
         GivenUp *given_up = userdata;
 
-        *given_up = (GivenUp) { .done = true, .left = left, .job = job };
+        *given_up = (GivenUp){ .done = true, .left = left, .job = job };
 }
 
 static int end_of(Process *process) {
@@ -68,7 +68,8 @@ static void test_terminates(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(processes); i++)
                 processes[i] = process_start(jobs->tree->source_fd, TREE_OWNER);
         job = job_fixture_begin(jobs, tree_fixture_record(7), processes, 2);
-        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGTERM, CGMOVE_RESULT_STOPPED, NULL, NULL), 0);
+        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGTERM, CGMOVE_RESULT_STOPPED, NULL, NULL),
+                         0);
         job_fixture_await_end(jobs, 7, CGMOVE_RESULT_STOPPED);
         for (size_t i = 0; i < ELEMENTSOF(processes); i++)
                 assert_int_equal(end_of(&processes[i]), SIGTERM);
@@ -83,10 +84,13 @@ static void test_made_stricter(void **state) {
                 Process deaf = start_deaf(jobs->tree->source_fd);
                 Job *job = job_fixture_begin(jobs, tree_fixture_record(i + 1), &deaf, 1);
 
-                assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGTERM, CGMOVE_RESULT_STOPPED, NULL, NULL), 0);
+                assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGTERM, CGMOVE_RESULT_STOPPED, NULL,
+                                                NULL),
+                                 0);
                 assert_true(sd_event_run(jobs->tree->event, 20000) >= 0);
                 assert_true(process_answers(&deaf));
-                assert_int_equal(job_stop_begin(job, reaches[i], SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL), 0);
+                assert_int_equal(job_stop_begin(job, reaches[i], SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL),
+                                 0);
                 job_fixture_await_end(jobs, i + 1, CGMOVE_RESULT_STOPPED); /* the first word counts */
                 assert_int_equal(end_of(&deaf), SIGKILL);
         }
@@ -100,7 +104,8 @@ static void test_kills_at_once(void **state) {
                 Process process = start_deaf(jobs->tree->source_fd);
                 Job *job = job_fixture_begin(jobs, tree_fixture_record(i + 1), &process, 1);
 
-                assert_int_equal(job_stop_begin(job, reaches[i], SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL), 0);
+                assert_int_equal(job_stop_begin(job, reaches[i], SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL),
+                                 0);
                 job_fixture_await_end(jobs, i + 1, CGMOVE_RESULT_KILLED);
                 assert_int_equal(end_of(&process), SIGKILL);
         }
@@ -115,8 +120,8 @@ static void test_others_are_left_alone(void **state) {
                 Process owners, others;
                 Job *job = begin_mixed(jobs, &owners, &others);
 
-                assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, signals[i], CGMOVE_RESULT_STOPPED, on_given_up,
-                                                &given_up),
+                assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, signals[i], CGMOVE_RESULT_STOPPED,
+                                                on_given_up, &given_up),
                                  0);
                 if (signals[i] == SIGTERM) {
                         assert_int_equal(end_of(&owners), SIGTERM);
@@ -144,7 +149,8 @@ static void test_everyone_is_reached(void **state) {
         Process owners, others;
         Job *job = begin_mixed(jobs, &owners, &others);
 
-        assert_int_equal(job_stop_begin(job, JOB_REACH_EVERYONE, SIGKILL, CGMOVE_RESULT_STOPPED, NULL, NULL), 0);
+        assert_int_equal(job_stop_begin(job, JOB_REACH_EVERYONE, SIGKILL, CGMOVE_RESULT_STOPPED, NULL, NULL),
+                         0);
         job_fixture_await_end(jobs, 7, CGMOVE_RESULT_STOPPED);
         assert_int_equal(end_of(&owners), SIGKILL);
         assert_int_equal(end_of(&others), SIGKILL);
@@ -157,7 +163,9 @@ static void test_nobody_of_the_owner(void **state) {
         Job *job = begin_mixed(jobs, &owners, &others);
 
         process_end(&owners);
-        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGTERM, CGMOVE_RESULT_STOPPED, on_given_up, &given_up), 0);
+        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGTERM, CGMOVE_RESULT_STOPPED, on_given_up,
+                                        &given_up),
+                         0);
         assert_false(given_up.done); /* never from within */
         tree_fixture_loop(jobs->tree, &given_up.done);
         assert_int_equal(given_up.left, 1);
@@ -208,14 +216,15 @@ static void test_nobody_runs_away(void **state) {
 
                 assert_int_equal(job_open(job, &fd), 0);
                 runner = process_start_body(fd, TREE_OWNER, run_away);
-                assert_int_equal(job_stop_begin(job, reaches[i], SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL), 0);
+                assert_int_equal(job_stop_begin(job, reaches[i], SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL),
+                                 0);
                 job_fixture_await_end(jobs, i + 1, CGMOVE_RESULT_KILLED);
                 process_end(&process);
                 process_end(&runner);
         }
 }
 
-/* --- the runtime limit -------------------------------------------------------------------------------------------------- */
+/* --- the runtime limit --------------------------------------------------------------------------------- */
 
 static void test_runtime(void **state) {
         JobFixture *jobs = job_fixture_need(state);

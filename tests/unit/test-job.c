@@ -17,7 +17,7 @@
 #include "lib/values.h"
 #include "tests/unit/job-fixture.h"
 
-/* --- the end ------------------------------------------------------------------------------------------------------------ */
+/* --- the end ------------------------------------------------------------------------------------------- */
 
 static void test_ends_when_its_group_empties(void **state) {
         JobFixture *jobs = job_fixture_need(state);
@@ -116,7 +116,8 @@ static void test_group_removed_behind_our_back(void **state) {
         Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
 
         (void) job_fixture_begin(jobs, tree_fixture_record(7), &process, 1);
-        /* the kernel keeps events of one file 10 ms apart, and forgets one that it holds back when the group goes */
+        /* the kernel keeps events of one file 10 ms apart, and forgets one that it holds back when the
+         * group goes */
         (void) usleep(50000);
         process_end(&process);
         while (cgroup_remove(pool_fd(jobs->tree->pool), "job-7") < 0)
@@ -137,7 +138,7 @@ static void test_add_without_a_group(void **state) {
         assert_int_equal(jobs->n_added, 0);
 }
 
-/* --- waiters ------------------------------------------------------------------------------------------------------------ */
+/* --- waiters ------------------------------------------------------------------------------------------- */
 
 typedef struct Waiting {
         JobWaiter waiter;
@@ -185,7 +186,7 @@ static void test_waiters(void **state) {
         process_end(&other_process);
 }
 
-/* --- found again -------------------------------------------------------------------------------------------------------- */
+/* --- found again --------------------------------------------------------------------------------------- */
 
 static void test_found_again(void **state) {
         JobFixture *jobs = job_fixture_need(state);
@@ -287,7 +288,8 @@ static void test_frozen_and_populated_is_completed(void **state) {
         job_fixture_await_end(jobs, 7, CGMOVE_RESULT_ENDED);
 }
 
-/* A crash before the write; and a group that a move has left behind. Neither was ever a job, and has no result. */
+/* A crash before the write; and a group that a move has left behind. Neither was ever a job, and has no
+ * result. */
 static void test_empty_groups_are_removed(void **state) {
         JobFixture *jobs = job_fixture_need(state);
         _cleanup_close_ int frozen_fd = make_group(jobs, 7, true, tree_fixture_record(7));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The move through ice when something happens on the way: a target that changes, one who has come by a reused number; and a move
- * that was cut off. */
+/* The move through ice when something happens on the way: a target that changes, one who has come by a
+ * reused number; and a move that was cut off. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,11 +22,11 @@
 #include "lib/values.h"
 #include "tests/unit/move-fixture.h"
 
-/* --- between the write and the look ------------------------------------------------------------------------------------- */
+/* --- between the write and the look -------------------------------------------------------------------- */
 
-/* Holds a move up just after its process has arrived: the status of PID is read from a pipe with a name, which a helper
- * feeds: first with the truth, then, once PID is in the job, with the truth or a lie. Meanwhile it moves COMPANION there too,
- * who then looks like one whose number was another's before. */
+/* Holds a move up just after its process has arrived: the status of PID is read from a pipe with a name,
+ * which a helper feeds: first with the truth, then, once PID is in the job, with the truth or a lie.
+ * Meanwhile it moves COMPANION there too, who then looks like one whose number was another's before. */
 typedef struct Ambush {
         char folder[32], pipe[64], status[64];
         pid_t helper;
@@ -47,18 +47,21 @@ static void help(const TreeFixture *fixture, const Ambush *ambush, pid_t pid, pi
 
         text[n] = '\0';
         line = strstr(text, "\nUid:");
-        if (!line || mount(ambush->pipe, ambush->status, NULL, MS_BIND, NULL) < 0 || kill(getppid(), SIGUSR1) < 0)
+        if (!line || mount(ambush->pipe, ambush->status, NULL, MS_BIND, NULL) < 0 ||
+            kill(getppid(), SIGUSR1) < 0)
                 _exit(1);
 
         write_all(ambush->pipe, text, n);
         while (strcmp(tree_fixture_where(fixture, pid), TREE_JOB) != 0)
                 (void) usleep(1000);
-        if (companion > 0 && (cgroup_open(fixture->kernel.cgroup_fd, TREE_JOB, &job_fd) < 0 || cgroup_attach(job_fd, companion) < 0))
+        if (companion > 0 && (cgroup_open(fixture->kernel.cgroup_fd, TREE_JOB, &job_fd) < 0 ||
+                              cgroup_attach(job_fd, companion) < 0))
                 _exit(1);
 
         /* cut after the line, and put another one before the next */
         if (uid != TREE_OWNER)
-                n = (size_t) (line - text) + (size_t) sprintf(line, "\nUid:\t%u\t%u\t%u\t%u\nGid:\t0\t0\t0\t0\n", uid, uid, uid, uid);
+                n = (size_t) (line - text) +
+                    (size_t) sprintf(line, "\nUid:\t%u\t%u\t%u\t%u\nGid:\t0\t0\t0\t0\n", uid, uid, uid, uid);
         write_all(ambush->pipe, text, n);
         (void) umount2(ambush->status, MNT_DETACH); /* its last word: the rest may be read as it is */
         _exit(0);
@@ -182,7 +185,7 @@ static void test_fork_on_the_way(void **state) {
         process_end(&process);
 }
 
-/* --- a move that was cut off -------------------------------------------------------------------------------------------- */
+/* --- a move that was cut off --------------------------------------------------------------------------- */
 
 /* Its source was removed while it was in ice: no quarantine for what is the owner's own. */
 static void test_source_removed_on_the_way(void **state) {
@@ -245,7 +248,8 @@ static void test_completed_without_the_stranger(void **state) {
 static void test_stranger_back_to_his_parent(void **state) {
         const TreeFixture *fixture = tree_fixture_need(state);
         _cleanup_(job_record_freep) JobRecord *record = tree_fixture_record(7);
-        _cleanup_close_ int fd = make_frozen_job(fixture), unit_fd = tree_fixture_group(fixture, TREE_SYSTEM_UNIT);
+        _cleanup_close_ int fd = make_frozen_job(fixture),
+                            unit_fd = tree_fixture_group(fixture, TREE_SYSTEM_UNIT);
         Process leader;
         pid_t stranger;
 
@@ -289,7 +293,8 @@ static void test_stranger_is_not_sent_to_a_manager(void **state) {
 static void test_stranger_whose_parent_says_nothing(void **state) {
         const TreeFixture *fixture = tree_fixture_need(state);
         _cleanup_(job_record_freep) JobRecord *record = tree_fixture_record(7);
-        _cleanup_close_ int fd = make_frozen_job(fixture), unit_fd = tree_fixture_group(fixture, TREE_SYSTEM_UNIT);
+        _cleanup_close_ int fd = make_frozen_job(fixture),
+                            unit_fd = tree_fixture_group(fixture, TREE_SYSTEM_UNIT);
         Process leader, parent;
         pid_t stranger;
 

@@ -18,7 +18,7 @@
 #include "lib/values.h"
 #include "tests/unit/move-fixture.h"
 
-/* --- what goes well ----------------------------------------------------------------------------------------------------- */
+/* --- what goes well ------------------------------------------------------------------------------------ */
 
 static void test_arrives_thawed_with_record(void **state) {
         const TreeFixture *fixture = tree_fixture_need(state);
@@ -114,7 +114,7 @@ static void test_oom_score_is_never_lowered(void **state) {
         process_end(&lowered);
 }
 
-/* --- all or nothing ----------------------------------------------------------------------------------------------------- */
+/* --- all or nothing ------------------------------------------------------------------------------------ */
 
 static void test_ended_before(void **state) {
         const TreeFixture *fixture = tree_fixture_need(state);
@@ -279,7 +279,8 @@ static void test_forking_target_goes_back_whole(void **state) {
                 assert_int_equal(attempt_run(&attempt), -ESRCH);
                 assert_int_equal(attempt.index, 1);
                 assert_string_equal(tree_fixture_where(fixture, forker.pid), TREE_SOURCE);
-                assert_false(tree_fixture_exists(fixture, TREE_JOB)); /* nobody is there, nobody was killed */
+                assert_false(tree_fixture_exists(fixture,
+                                                 TREE_JOB)); /* nobody is there, nobody was killed */
                 assert_false(tree_fixture_exists(fixture, TREE_QUARANTINE));
                 (void) usleep(100);
         }

@@ -37,7 +37,7 @@ typedef struct Scan {
 } Scan;
 
 static void scan_init(Scan *scan, const TreeFixture *fixture) {
-        *scan = (Scan) { .fixture = fixture, .folder = "/tmp/cgmove-test-XXXXXX", .targets.max = 4096 };
+        *scan = (Scan){ .fixture = fixture, .folder = "/tmp/cgmove-test-XXXXXX", .targets.max = 4096 };
         assert_non_null(mkdtemp(scan->folder));
         scan->journal_fd = open(scan->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_true(scan->journal_fd >= 0);
@@ -62,8 +62,8 @@ static void on_ready(int error, void *userdata) {
 
 static int scan_run(Scan *scan) {
         scan->done = false;
-        assert_int_equal(tree_scan_new(scan->fixture->event, &scan->fixture->kernel, scan->journal_fd, &scan->targets, may,
-                                       on_ready, scan, &scan->scan),
+        assert_int_equal(tree_scan_new(scan->fixture->event, &scan->fixture->kernel, scan->journal_fd,
+                                       &scan->targets, may, on_ready, scan, &scan->scan),
                          0);
         assert_false(scan->done); /* never from within */
         tree_fixture_loop(scan->fixture, &scan->done);
@@ -97,7 +97,7 @@ static bool is_frozen(int fd) {
         return events.frozen;
 }
 
-/* --- standing trees ----------------------------------------------------------------------------------------------------- */
+/* --- standing trees ------------------------------------------------------------------------------------ */
 
 static void test_descendants(void **state) {
         const TreeFixture *fixture = tree_fixture_need(state);
@@ -210,8 +210,8 @@ static void test_freed_before_it_is_ready(void **state) {
         root = process_start(fixture->source_fd, TREE_OWNER);
         scan_init(&scan, fixture);
         scan_add(&scan, root.pid);
-        assert_int_equal(tree_scan_new(fixture->event, &fixture->kernel, scan.journal_fd, &scan.targets, may, on_ready, &scan,
-                                       &scan.scan),
+        assert_int_equal(tree_scan_new(fixture->event, &fixture->kernel, scan.journal_fd, &scan.targets, may,
+                                       on_ready, &scan, &scan.scan),
                          0);
         assert_true(sd_event_run(fixture->event, 0) >= 0);
         done = scan.done; /* is possible */
@@ -223,7 +223,7 @@ static void test_freed_before_it_is_ready(void **state) {
         process_end(&root);
 }
 
-/* --- trees that do not stand still -------------------------------------------------------------------------------------- */
+/* --- trees that do not stand still --------------------------------------------------------------------- */
 
 static void sleep_for_ever(void) {
         for (;;)
@@ -340,7 +340,8 @@ static int count_left(pid_t pid, void *userdata) {
         return 0;
 }
 
-/* Whoever has been orphaned before is nobody's; but once all stand still the family is whole, and so it goes. */
+/* Whoever has been orphaned before is nobody's; but once all stand still the family is whole, and so it
+ * goes. */
 static void check_daemonizer(const TreeFixture *fixture, void (*body)(void)) {
         for (int i = 0; i < 5; i++) {
                 Relatives relatives = { .fixture = fixture };
@@ -361,7 +362,8 @@ static void check_daemonizer(const TreeFixture *fixture, void (*body)(void)) {
 
                 /* for the next one */
                 process_end(&root);
-                for (const char *const *path = (const char *const[]){ TREE_SOURCE, TREE_JOB, NULL }; *path; path++) {
+                for (const char *const *path = (const char *const[]){ TREE_SOURCE, TREE_JOB, NULL }; *path;
+                     path++) {
                         _cleanup_close_ int fd = tree_fixture_group(fixture, *path);
 
                         assert_int_equal(cgroup_kill(fd), 0);
@@ -382,7 +384,7 @@ static void test_setsid(void **state) {
         check_daemonizer(tree_fixture_need(state), setsid_for_ever);
 }
 
-/* --- the journal -------------------------------------------------------------------------------------------------------- */
+/* --- the journal --------------------------------------------------------------------------------------- */
 
 /* A daemon that dies leaves its notes, and the groups frozen. */
 static void test_replay(void **state) {

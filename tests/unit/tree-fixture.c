@@ -31,9 +31,10 @@
 #define SILENCE 100
 #define TESTS_MAX 300 /* seconds after which a whole program is ended, so that its group is cleared */
 
-/* --- the namespaces ----------------------------------------------------------------------------------------------------- */
+/* --- the namespaces ------------------------------------------------------------------------------------ */
 
-/* From here on FIXTURE's group is "/". Where that cannot be had the tests see it by the path of their own group. */
+/* From here on FIXTURE's group is "/". Where that cannot be had the tests see it by the path of their own
+ * group. */
 static void enter(const CgroupFixture *fixture) {
         _cleanup_close_ int own_fd = -1;
 
@@ -79,10 +80,11 @@ static bool is_entered(const Kernel *kernel) {
         bool deleted;
 
         return statfs(ROOT, &fs) >= 0 && fs.f_type == CGROUP2_SUPER_MAGIC &&
-               proc_get_cgroup(kernel->proc_fd, getpid(), &path, &deleted) >= 0 && strcmp(path, "/" OWN_GROUP) == 0;
+               proc_get_cgroup(kernel->proc_fd, getpid(), &path, &deleted) >= 0 &&
+               strcmp(path, "/" OWN_GROUP) == 0;
 }
 
-/* --- the tree ----------------------------------------------------------------------------------------------------------- */
+/* --- the tree ------------------------------------------------------------------------------------------ */
 
 int tree_fixture_group(const TreeFixture *fixture, const char *path) {
         char part[512];
@@ -141,7 +143,8 @@ static int start_pool(TreeFixture *fixture) {
         fixture->settings.pool_idle = LIMIT_NONE;
         r = sd_event_new(&fixture->event);
         if (r >= 0)
-                r = pool_set_new(fixture->event, &fixture->settings, fixture->kernel.cgroup_fd, NULL, &fixture->pools);
+                r = pool_set_new(fixture->event, &fixture->settings, fixture->kernel.cgroup_fd, NULL,
+                                 &fixture->pools);
         if (r >= 0)
                 r = pool_set_ensure(fixture->pools, TREE_OWNER, on_ready, fixture, &wait);
         for (int i = 0; i < 10 && r >= 0 && !fixture->pool; i++)
@@ -242,7 +245,7 @@ JobRecord *tree_fixture_record(uint64_t id) {
         return record;
 }
 
-/* --- processes ---------------------------------------------------------------------------------------------------------- */
+/* --- processes ----------------------------------------------------------------------------------------- */
 
 typedef struct Order {
         enum { ANSWER, FORK, BECOME } what;
@@ -292,7 +295,8 @@ static bool wait_for_answer(const Process *process, int32_t *ret) {
 static int32_t tell(const Process *process, Order order) {
         int32_t answer;
 
-        if (send(process->fd, &order, sizeof(order), MSG_NOSIGNAL) != sizeof(order) || !wait_for_answer(process, &answer))
+        if (send(process->fd, &order, sizeof(order), MSG_NOSIGNAL) != sizeof(order) ||
+            !wait_for_answer(process, &answer))
                 return -EIO;
         return answer;
 }
@@ -308,7 +312,8 @@ Process process_start_body(int fd, uid_t uid, void (*body)(void)) {
         assert_true(process.pid >= 0);
         if (process.pid == 0) {
                 (void) close(sockets[0]);
-                if ((body && setsid() < 0) || cgroup_attach(fd, getpid()) < 0 || setresuid(uid, uid, uid) < 0 ||
+                if ((body && setsid() < 0) || cgroup_attach(fd, getpid()) < 0 ||
+                    setresuid(uid, uid, uid) < 0 ||
                     write(sockets[1], &ready, sizeof(ready)) != sizeof(ready))
                         _exit(1);
                 if (body)
@@ -340,7 +345,8 @@ bool process_is_silent(const Process *process) {
         struct pollfd fd = { .fd = process->fd, .events = POLLIN };
         Order order = { .what = ANSWER };
 
-        return send(process->fd, &order, sizeof(order), MSG_NOSIGNAL) == sizeof(order) && poll(&fd, 1, SILENCE) == 0;
+        return send(process->fd, &order, sizeof(order), MSG_NOSIGNAL) == sizeof(order) &&
+               poll(&fd, 1, SILENCE) == 0;
 }
 
 bool process_becomes(const Process *process, uid_t uid) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A host's whole cgroup tree for tests of what depends on systemd's names: the program runs in a cgroup and a mount namespace of
- * its own, whose root is a fresh group of this host and is mounted at /sys/fs/cgroup, as on a machine that systemd has
- * booted. /proc/PID/cgroup then shows paths such as TREE_SOURCE. The test itself is in a group beside, and is a
- * subreaper, so that nobody gets away. When the program ends, however it does, everybody in that group is killed and it
- * is removed. As an ordinary user, or where such namespaces cannot be had, tests are skipped. */
+/* A host's whole cgroup tree for tests of what depends on systemd's names: the program runs in a cgroup
+ * and a mount namespace of its own, whose root is a fresh group of this host and is mounted at
+ * /sys/fs/cgroup, as on a machine that systemd has booted. /proc/PID/cgroup then shows paths such as
+ * TREE_SOURCE. The test itself is in a group beside, and is a subreaper, so that nobody gets away. When
+ * the program ends, however it does, everybody in that group is killed and it is removed. As an ordinary
+ * user, or where such namespaces cannot be had, tests are skipped. */
 
 #include <stdbool.h>
 #include <systemd/sd-event.h>
@@ -34,8 +35,8 @@ typedef struct TreeFixture {
 /* Calls TESTS, which runs the cmocka tests, in the namespaces, and returns what it returned. */
 int tree_fixture_run(int (*tests)(void));
 
-/* cmocka set-up and tear-down: an empty tree with the source and the pool, nothing left of it afterwards. *state is a TreeFixture, or
- * NULL where the test must be skipped. */
+/* cmocka set-up and tear-down: an empty tree with the source and the pool, nothing left of it afterwards.
+ * *state is a TreeFixture, or NULL where the test must be skipped. */
 int tree_fixture_setup(void **state);
 int tree_fixture_teardown(void **state);
 
@@ -57,7 +58,7 @@ void tree_fixture_loop(const TreeFixture *fixture, const bool *done);
 /* A record as a request makes it, without limits. */
 JobRecord *tree_fixture_record(uint64_t id);
 
-/* --- processes ---------------------------------------------------------------------------------------------------------- */
+/* --- processes ----------------------------------------------------------------------------------------- */
 
 /* A process that does what it is told, and nothing until then. */
 typedef struct Process {
@@ -67,12 +68,14 @@ typedef struct Process {
 
 /* Starts one in the group FD; UID is all of its user ids. */
 Process process_start(int fd, uid_t uid);
-/* The same in a session of its own that runs BODY instead, which never returns; nothing can be told to it. */
+/* The same in a session of its own that runs BODY instead, which never returns; nothing can be told to
+ * it. */
 Process process_start_body(int fd, uid_t uid, void (*body)(void));
 void process_end(Process *process); /* kills and reaps it */
 
 bool process_answers(const Process *process); /* it lives, and is not frozen */
-bool process_is_silent(const Process *process); /* does not answer for a while; it answers once, later, if it is thawed */
+bool process_is_silent(
+                const Process *process); /* does not answer for a while; it answers once, later, if it is thawed */
 bool process_becomes(const Process *process, uid_t uid);
 /* Has it fork one that only waits. */
 pid_t process_fork(const Process *process);

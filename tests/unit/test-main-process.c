@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Whose word is taken on main processes, where no manager answers. With managers it is for tests/machine. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cmocka.h>
+
+#include "daemon/cgroup.h"
+#include "daemon/daemon.h"
+#include "daemon/main-process.h"
+#include "daemon/tree.h"
+#include "lib/pidfd.h"
+#include "tests/unit/tree-fixture.h"
+
+#define INIT_SCOPE TREE_MANAGER "/init.scope"
+#define RUNTIME_DIR "/run/user/1000/systemd"
+
+/* One question about one process. */
+typedef struct Question {
+        const TreeFixture *fixture;
+        Daemon daemon;
+        Targets targets;
+        MainProcessQuery *query;
+        bool done;
+        int error;
+} Question;
+
+static void on_done(int error, const char *message, void *userdata) {
+        Question *question = userdata;
+
+        question->done = true;
+        question->error = error;
+}
+
+static Knowledge ask(Question *question, const TreeFixture *fixture, pid_t pid, TreeKind kind) {
+        Knowledge knowledge;
+
+        *question = (Question){
+                .fixture = fixture,
+                .daemon = { .event = fixture->event, .kernel = fixture->kernel, .settings.tree = kind },
+                .targets.max = 1,
+        };
+        assert_int_equal(targets_add(&fixture->kernel, &question->targets, pidfd_open_process(pid)), 0);
+        assert_int_equal(main_process_query_new(&question->daemon, &question->targets, on_done, question,
+                                                &question->query),
+                         0);
+        tree_fixture_loop(fixture, &question->done);
+        knowledge = question->targets.items[0].unit_process;
+        main_process_query_free(question->query);
+        targets_done(&question->targets);
+        return knowledge;
+}
+
+/* The child of PARENT in the group PATH. */
+static pid_t fork_into(const TreeFixture *fixture, const Process *parent, const char *path) {
+        _cleanup_close_ int fd = tree_fixture_group(fixture, path);
+        pid_t pid = process_fork(parent);
+
+        assert_int_equal(cgroup_attach(fd, pid), 0);
+        return pid;
+}
+
+static Process start_in(const TreeFixture *fixture, const char *path) {
+        _cleanup_close_ int fd = tree_fixture_group(fixture, path);
+
+        return process_start(fd, TREE_OWNER);
+}
+
+/* That a socket is not there proves nothing: it is the user's to remove. */
+static void test_fails_closed(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process manager = start_in(fixture, INIT_SCOPE);
+        pid_t target = fork_into(fixture, &manager, TREE_SOURCE);
+        Question question;
+
+        assert_int_equal(ask(&question, fixture, target, TREE_DIRECT), UNKNOWN);
+        assert_true(question.error < 0);
+        process_end(&manager);
+}
+
+static void test_lets_go_of_a_manager_that_is_gone(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process manager = start_in(fixture, TREE_MANAGER); /* on its way out */
+        pid_t target = fork_into(fixture, &manager, TREE_SOURCE);
+        _cleanup_close_ int fd = -1;
+        Question question;
+
+        assert_int_equal(ask(&question, fixture, target, TREE_SYSTEMD), NO);
+        assert_int_equal(question.error, 0);
+
+        fd = tree_fixture_group(fixture, INIT_SCOPE); /* and empty */
+        assert_int_equal(ask(&question, fixture, target, TREE_SYSTEMD), NO);
+        assert_int_equal(question.error, 0);
+        process_end(&manager);
+}
+
+/* The manager of somebody else says nothing about it. */
+static void test_another_users_manager(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process manager = start_in(fixture, TREE_MANAGER);
+        Process other = start_in(fixture, "/user.slice/user-1001.slice/user@1001.service/init.scope");
+        pid_t target = fork_into(fixture, &manager, TREE_SOURCE);
+        Question question;
+
+        assert_int_equal(ask(&question, fixture, target, TREE_SYSTEMD), NO);
+        assert_int_equal(question.error, 0);
+        process_end(&manager);
+        process_end(&other);
+}
+
+static void test_nobody_is_asked(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process manager = start_in(fixture, INIT_SCOPE), parent = start_in(fixture, TREE_SOURCE);
+        pid_t target = fork_into(fixture, &parent, TREE_SOURCE);
+        pid_t of_session = fork_into(fixture, &manager, "/user.slice/user-1000.slice/session-1.scope");
+        Question question;
+
+        /* the child of one who is no manager, and one in no unit of a manager */
+        assert_int_equal(ask(&question, fixture, target, TREE_SYSTEMD), UNKNOWN);
+        assert_int_equal(question.error, 0);
+        assert_int_equal(ask(&question, fixture, of_session, TREE_SYSTEMD), UNKNOWN);
+        assert_int_equal(question.error, 0);
+        process_end(&manager);
+        process_end(&parent);
+}
+
+static void test_system_unit_without_systemd(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process target = start_in(fixture, TREE_SYSTEM_UNIT);
+        Question question;
+
+        assert_int_equal(ask(&question, fixture, target.pid, TREE_DIRECT), NO);
+        assert_int_equal(question.error, 0);
+        assert_int_equal(ask(&question, fixture, target.pid, TREE_SYSTEMD), UNKNOWN);
+        assert_true(question.error < 0);
+        process_end(&target);
+}
+
+static void listen_at_the_socket(void) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = RUNTIME_DIR "/new" };
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+        if (fd < 0 || bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 || listen(fd, 5) < 0 ||
+            rename(RUNTIME_DIR "/new", RUNTIME_DIR "/private") < 0)
+                _exit(1);
+        for (;;)
+                (void) pause();
+}
+
+static bool wait_for_socket(void) {
+        for (int i = 0; i < 3000; i++) {
+                if (access(RUNTIME_DIR "/private", F_OK) == 0)
+                        return true;
+                (void) usleep(10000);
+        }
+        return false;
+}
+
+/* An answer of anybody who is not in the manager's own group is none, though he be the user. */
+static void test_false_manager(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process manager = start_in(fixture, INIT_SCOPE), liar;
+        pid_t target = fork_into(fixture, &manager, TREE_SOURCE);
+        Question question;
+
+        assert_int_equal(mount("tmpfs", "/run", "tmpfs", 0, NULL), 0); /* of this namespace */
+        assert_int_equal(mkdir("/run/user", 0755), 0);
+        assert_int_equal(mkdir("/run/user/1000", 0755), 0);
+        assert_int_equal(mkdir(RUNTIME_DIR, 0777), 0);
+        assert_int_equal(chown(RUNTIME_DIR, TREE_OWNER, (gid_t) -1), 0);
+        liar = process_start_body(fixture->source_fd, TREE_OWNER, listen_at_the_socket);
+        assert_true(wait_for_socket());
+
+        assert_int_equal(ask(&question, fixture, target, TREE_SYSTEMD), UNKNOWN);
+        assert_int_equal(question.error, -EPERM);
+        process_end(&liar);
+        assert_int_equal(umount2("/run", MNT_DETACH), 0);
+        process_end(&manager);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, tree_fixture_setup, tree_fixture_teardown)
+
+static int run_all(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_fails_closed),
+                TEST(test_lets_go_of_a_manager_that_is_gone),
+                TEST(test_another_users_manager),
+                TEST(test_nobody_is_asked),
+                TEST(test_system_unit_without_systemd),
+                TEST(test_false_manager),
+        };
+
+        return cmocka_run_group_tests_name("main-process", tests, NULL, NULL);
+}
+
+int main(void) {
+        return tree_fixture_run(run_all);
+}
