@@ -200,11 +200,13 @@ void log_failure(const JobRecord *record, const char *format, ...) {
 
 void log_move_done(const Caller *caller, const JobRecord *record, size_t n_processes) {
         LogFields fields = { .record = record, .caller_pid = caller->pid };
+        bool by_policy = record->section[0];
 
         log_event(LOG_KIND_MOVED, record->uid, &fields,
-                  "%s of user %" PRIu32 " from %s became job %" PRIu64 " (%s), as policy \"%s\" allows",
+                  "%s of user %" PRIu32 " from %s became job %" PRIu64 " (%s), as %s%s%s",
                   n_processes == 1 ? "A process" : "Processes", record->uid, record->source, record->id,
-                  record->name[0] ? record->name : "no name", record->section);
+                  record->name[0] ? record->name : "no name", by_policy ? "policy \"" : "",
+                  by_policy ? record->section : "root asked", by_policy ? "\" allows" : "");
 }
 
 void log_move_refused(const Caller *caller, const Target *target, const char *error, const char *message) {
