@@ -74,8 +74,8 @@ Process process_start_body(int fd, uid_t uid, void (*body)(void));
 void process_end(Process *process); /* kills and reaps it */
 
 bool process_answers(const Process *process); /* it lives, and is not frozen */
-bool process_is_silent(
-                const Process *process); /* does not answer for a while; it answers once, later, if it is thawed */
+/* Does not answer for a while; it answers once, later, if it is thawed. */
+bool process_is_silent(const Process *process);
 bool process_becomes(const Process *process, uid_t uid);
 /* Has it fork one that only waits. */
 pid_t process_fork(const Process *process);
