@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include <cmocka.h>
 
@@ -47,17 +45,10 @@ int job_fixture_setup(void **state) {
 
         *state = fixture;
         fixture->tree = tree;
-        strcpy(fixture->folder, "/tmp/cgmove-test-XXXXXX");
-        fixture->folder_fd = mkdtemp(fixture->folder)
-                                             ? open(fixture->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-                                             : -1;
+        fixture->folder_fd = open(fixture->tree->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fixture->folder_fd < 0 || job_store_new(fixture->folder_fd, &fixture->store) < 0)
                 return -1;
         return open_set(fixture);
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        return remove(path);
 }
 
 int job_fixture_teardown(void **state) {
@@ -73,8 +64,6 @@ int job_fixture_teardown(void **state) {
         closep(&fixture->folder_fd);
         tree = fixture->tree;
         r = tree_fixture_teardown(&tree);
-        if (nftw(fixture->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS) < 0)
-                r = -1;
         free(fixture);
         return r;
 }

@@ -8,8 +8,7 @@
 
 typedef struct JobFixture {
         TreeFixture *tree;
-        char folder[32]; /* of results */
-        int folder_fd;
+        int folder_fd; /* of results */
         JobStore *store;
         JobSet *set;
         unsigned n_added, n_ended; /* as its listener was told */

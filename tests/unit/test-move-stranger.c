@@ -28,7 +28,7 @@
  * which a helper feeds: first with the truth, then, once PID is in the job, with the truth or a lie.
  * Meanwhile it moves COMPANION there too, who then looks like one whose number was another's before. */
 typedef struct Ambush {
-        char folder[32], pipe[64], status[64];
+        char pipe[64], status[64];
         pid_t helper;
 } Ambush;
 
@@ -71,9 +71,7 @@ static void ambush_lay(Ambush *ambush, const TreeFixture *fixture, pid_t pid, pi
         sigset_t signals;
         int sig;
 
-        strcpy(ambush->folder, "/tmp/cgmove-test-XXXXXX");
-        assert_non_null(mkdtemp(ambush->folder));
-        (void) snprintf(ambush->pipe, sizeof(ambush->pipe), "%s/status", ambush->folder);
+        (void) snprintf(ambush->pipe, sizeof(ambush->pipe), "%s/status", fixture->folder);
         (void) snprintf(ambush->status, sizeof(ambush->status), "/proc/%d/status", (int) pid);
         assert_int_equal(mkfifo(ambush->pipe, 0600), 0);
 
@@ -94,8 +92,6 @@ static void ambush_clear(Ambush *ambush) {
         int status;
 
         assert_int_equal(waitpid(ambush->helper, &status, 0), ambush->helper);
-        (void) unlink(ambush->pipe);
-        (void) rmdir(ambush->folder);
         assert_int_equal(status, 0);
 }
 

@@ -27,7 +27,6 @@
 /* A scan of the tree of one process, and the journal of what it freezes. */
 typedef struct Scan {
         const TreeFixture *fixture;
-        char folder[32];
         int journal_fd;
         Targets targets;
         TreeScan *scan;
@@ -37,9 +36,8 @@ typedef struct Scan {
 } Scan;
 
 static void scan_init(Scan *scan, const TreeFixture *fixture) {
-        *scan = (Scan){ .fixture = fixture, .folder = "/tmp/cgmove-test-XXXXXX", .targets.max = 4096 };
-        assert_non_null(mkdtemp(scan->folder));
-        scan->journal_fd = open(scan->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        *scan = (Scan){ .fixture = fixture, .targets.max = 4096 };
+        scan->journal_fd = open(fixture->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_true(scan->journal_fd >= 0);
 }
 
@@ -80,7 +78,6 @@ static void scan_done(Scan *scan) {
         scan_thaw(scan);
         targets_done(&scan->targets);
         (void) close(scan->journal_fd);
-        assert_int_equal(rmdir(scan->folder), 0);
 }
 
 static bool scan_has(const Scan *scan, pid_t pid) {

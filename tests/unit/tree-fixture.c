@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <linux/magic.h>
 #include <poll.h>
 #include <sched.h>
@@ -166,7 +167,14 @@ int tree_fixture_setup(void **state) {
 
         *state = fixture;
         fixture->source_fd = tree_fixture_group(fixture, TREE_SOURCE);
+        strcpy(fixture->folder, "/tmp/cgmove-test-XXXXXX");
+        if (!mkdtemp(fixture->folder))
+                return -1;
         return start_pool(fixture);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+        return remove(path);
 }
 
 /* Everything that a test may have left, also one that has failed half-way. */
@@ -208,6 +216,8 @@ int tree_fixture_teardown(void **state) {
         (void) sd_event_unref(fixture->event);
         closep(&fixture->source_fd);
         r = clear_tree(fixture);
+        if (nftw(fixture->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS) < 0)
+                r = -1;
         kernel_done(&fixture->kernel);
         free(fixture);
         return r;

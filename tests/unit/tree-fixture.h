@@ -28,8 +28,9 @@ typedef struct TreeFixture {
         sd_event *event;
         Settings settings; /* TREE_DIRECT */
         PoolSet *pools;
-        Pool *pool;    /* of TREE_OWNER, held */
-        int source_fd; /* TREE_SOURCE */
+        Pool *pool;      /* of TREE_OWNER, held */
+        int source_fd;   /* TREE_SOURCE */
+        char folder[32]; /* for files, gone afterwards */
 } TreeFixture;
 
 /* Calls TESTS, which runs the cmocka tests, in the namespaces, and returns what it returned. */
