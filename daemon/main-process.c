@@ -9,12 +9,21 @@
 #include "daemon/main-process.h"
 #include "lib/proc.h"
 
+#define ANSWERS_MAX 64 /* units that are remembered */
+
+typedef struct Answer {
+        Source source;
+        pid_t main_pid, control_pid;
+} Answer;
+
 struct MainProcessQuery {
         Daemon *daemon;
         Targets *targets;
         size_t next; /* the target whose unit is being asked about */
         SystemdManager *manager; /* of a user, while it is asked */
         SystemdCall *call;
+        Answer *answers; /* of the managers, so that no unit is asked about twice */
+        size_t n_answers;
         main_process_done_t done;
         void *userdata;
 };
@@ -35,21 +44,36 @@ static bool parent_is_manager(const Daemon *daemon, const Target *target) {
         return source.kind == SOURCE_MANAGER;
 }
 
-static bool same_unit(const Target *a, const Target *b) {
-        return a->source.kind == b->source.kind && a->source.owner_uid == b->source.owner_uid &&
-               strcmp(a->source.unit, b->source.unit) == 0;
+static bool same_unit(const Source *a, const Source *b) {
+        return a->kind == b->kind && a->owner_uid == b->owner_uid && strcmp(a->unit, b->unit) == 0;
 }
 
-/* One answer serves every target in the same unit. */
-static void apply(MainProcessQuery *query, pid_t main_pid, pid_t control_pid) {
-        const Target *asked = &query->targets->items[query->next];
+static void apply(Target *target, const Answer *answer) {
+        target->unit_process = target->pid == answer->main_pid || target->pid == answer->control_pid ? YES : NO;
+}
 
-        for (size_t i = query->next; i < query->targets->n; i++) {
-                Target *target = &query->targets->items[i];
+static bool apply_known(const MainProcessQuery *query, Target *target) {
+        for (size_t i = 0; i < query->n_answers; i++)
+                if (same_unit(&query->answers[i].source, &target->source)) {
+                        apply(target, &query->answers[i]);
+                        return true;
+                }
+        return false;
+}
 
-                if (same_unit(target, asked))
-                        target->unit_process = target->pid == main_pid || target->pid == control_pid ? YES : NO;
-        }
+static void take_answer(MainProcessQuery *query, pid_t main_pid, pid_t control_pid) {
+        Target *target = &query->targets->items[query->next];
+        Answer answer = { .source = target->source, .main_pid = main_pid, .control_pid = control_pid };
+        Answer *answers;
+
+        apply(target, &answer);
+        if (query->n_answers == ANSWERS_MAX)
+                return; /* then it is asked again */
+        answers = reallocarray(query->answers, query->n_answers + 1, sizeof(*answers));
+        if (!answers)
+                return;
+        answers[query->n_answers++] = answer;
+        query->answers = answers;
 }
 
 /* A manager that is gone has no main processes, and what it has left behind may be moved. That its socket is not there proves nothing:
@@ -84,7 +108,7 @@ static void on_pids(int error, const char *message, pid_t main_pid, pid_t contro
                 return;
         }
 
-        apply(query, error < 0 ? 0 : main_pid, error < 0 ? 0 : control_pid);
+        take_answer(query, error < 0 ? 0 : main_pid, error < 0 ? 0 : control_pid);
         query_go_on(query);
 }
 
@@ -106,11 +130,12 @@ static int ask(MainProcessQuery *query, const Target *target) {
 
 static void query_go_on(MainProcessQuery *query) {
         for (; query->next < query->targets->n; query->next++) {
-                const Target *target = &query->targets->items[query->next];
+                Target *target = &query->targets->items[query->next];
                 int r;
 
                 if (target->unit_process != UNKNOWN ||
-                    !target_needs_manager(target, parent_is_manager(query->daemon, target)))
+                    !target_needs_manager(target, parent_is_manager(query->daemon, target)) ||
+                    apply_known(query, target))
                         continue;
 
                 r = ask(query, target);
@@ -121,7 +146,7 @@ static void query_go_on(MainProcessQuery *query) {
                         query->done(r, NULL, query->userdata);
                         return;
                 }
-                apply(query, 0, 0);
+                take_answer(query, 0, 0);
         }
 
         query->done(0, NULL, query->userdata);
@@ -141,12 +166,17 @@ int main_process_query_new(Daemon *daemon, Targets *targets, main_process_done_t
         return 0;
 }
 
+void main_process_query_resume(MainProcessQuery *query) {
+        query_go_on(query);
+}
+
 MainProcessQuery *main_process_query_free(MainProcessQuery *query) {
         if (!query)
                 return NULL;
 
         systemd_call_free(query->call);
         systemd_manager_free(query->manager);
+        free(query->answers);
         free(query);
         return NULL;
 }

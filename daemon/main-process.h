@@ -15,4 +15,7 @@ typedef void (*main_process_done_t)(int error, const char *message, void *userda
 /* *ret_query is set before DONE is called. */
 int main_process_query_new(Daemon *daemon, Targets *targets, main_process_done_t done, void *userdata,
                            MainProcessQuery **ret_query);
+/* After DONE without an error: looks at the targets that have been added since, and calls DONE again, perhaps from within. */
+void main_process_query_resume(MainProcessQuery *query);
+
 MainProcessQuery *main_process_query_free(MainProcessQuery *query);

@@ -7,33 +7,12 @@
 #include "daemon/cgroup.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
-#include "daemon/main-process.h"
 #include "daemon/move.h"
-#include "daemon/request.h"
+#include "daemon/request-private.h"
 #include "daemon/sandbox.h"
 #include "lib/proc.h"
 #include "lib/protocol.h"
-#include "lib/text.h"
 #include "lib/values.h"
-
-#define SECTIONS_MAX 16 /* of the policy, that the processes of one move may fall under */
-
-struct Request {
-        Pending pending;
-        LIST_ENTRY(Request) parked;
-        bool is_parked;
-        Daemon *daemon;
-        MoveOptions options;
-        Targets targets;
-        uint64_t read_at; /* the loop's iteration in which they were read: nothing is waited for within one */
-        uid_t owner;
-        size_t n_rated; /* sections whose rate has been asked */
-        MainProcessQuery *query;
-        PoolWait *wait;
-        Pool *pool; /* held */
-        TreeScan *scan;
-        sd_bus_error refusal; /* by may_join(), until it can be answered */
-};
 
 static void request_unpark(Request *request) {
         if (!request->is_parked)
@@ -61,7 +40,7 @@ static void request_abandon(Pending *pending) {
         request_free((Request *) pending);
 }
 
-static const Caller *request_caller(const Request *request) {
+const Caller *request_caller(const Request *request) {
         return &request->pending.connection->caller;
 }
 
@@ -78,170 +57,6 @@ static void request_fail(Request *request, int r, const sd_bus_error *error) {
         log_move_refused(request_caller(request), target, error->name, error->message);
         (void) sd_bus_reply_method_error(call, error);
         request_free(request);
-}
-
-/* --- the decision ----------------------------------------------------------------------------------------------------- */
-
-/* The refusal of TARGET as an error, or 0. */
-static int decide_target(const Daemon *daemon, const Caller *caller, const Target *target,
-                         const PolicySection **ret_section, sd_bus_error *ret_error) {
-        _cleanup_(decision_done) Decision decision = {};
-        int r;
-
-        r = decide(daemon->policy, caller, target, &decision);
-        if (r < 0)
-                return r;
-        if (decision.error)
-                return sd_bus_error_set(ret_error, decision.error, decision.message);
-
-        *ret_section = decision.section;
-        return 0;
-}
-
-static uint64_t limit_min(uint64_t a, uint64_t b, uint64_t unset) {
-        if (a == unset || b == unset)
-                return a == unset ? b : a;
-        return a < b ? a : b;
-}
-
-/* Processes from different sources may fall under different sections: the job gets the strictest of each limit. */
-typedef struct Terms {
-        const PolicySection *section; /* of the first target; NULL for root */
-        const PolicySection *sections[SECTIONS_MAX]; /* each once, in the order of the targets */
-        size_t n_sections;
-        Limits limits;
-        uint32_t max_jobs;
-} Terms;
-
-static int terms_add_section(Terms *terms, const PolicySection *section, sd_bus_error *ret_error) {
-        for (size_t i = 0; i < terms->n_sections; i++)
-                if (terms->sections[i] == section)
-                        return 0;
-
-        if (terms->n_sections == SECTIONS_MAX)
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                         "These processes fall under more than %d sections of the policy; move them in "
-                                         "several calls.",
-                                         SECTIONS_MAX);
-        terms->sections[terms->n_sections++] = section;
-        return 0;
-}
-
-static int terms_add(Terms *terms, const PolicySection *section, sd_bus_error *ret_error) {
-        int r;
-
-        if (!section)
-                return 0;
-        r = terms_add_section(terms, section, ret_error);
-        if (r < 0)
-                return r;
-        if (!terms->section)
-                terms->section = section;
-
-        terms->limits.tasks_max = limit_min(terms->limits.tasks_max, section->limits.tasks_max, LIMIT_NONE);
-        terms->limits.memory_max = limit_min(terms->limits.memory_max, section->limits.memory_max, LIMIT_NONE);
-        terms->limits.cpu_weight = limit_min(terms->limits.cpu_weight, section->limits.cpu_weight, 0);
-        terms->limits.runtime_max = limit_min(terms->limits.runtime_max, section->limits.runtime_max, LIMIT_NONE);
-        terms->max_jobs = section->max_jobs < terms->max_jobs ? section->max_jobs : terms->max_jobs;
-        return 0;
-}
-
-static int decide_all(Request *request, Terms *ret, sd_bus_error *ret_error) {
-        Terms terms = { .limits = { LIMIT_NONE, LIMIT_NONE, 0, LIMIT_NONE }, .max_jobs = UINT32_MAX };
-        const PolicySection *section = NULL;
-        int r;
-
-        for (size_t i = 0; i < request->targets.n; i++) {
-                const Target *target = &request->targets.items[i];
-
-                if (target->status.uid[0] != request->owner)
-                        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NOT_YOURS,
-                                                 "Processes of different users (%u and %u) cannot be one job.",
-                                                 request->owner, target->status.uid[0]);
-                r = decide_target(request->daemon, request_caller(request), target, &section, ret_error);
-                if (r >= 0)
-                        r = terms_add(&terms, section, ret_error);
-                if (r < 0)
-                        return r;
-        }
-
-        *ret = terms;
-        return 0;
-}
-
-/* --- limits ------------------------------------------------------------------------------------------------------------ */
-
-static int check_tasks(Request *request, const Terms *terms, sd_bus_error *ret_error) {
-        uint64_t n_tasks = 0, current, max;
-
-        /* the kernel does not refuse a migration for pids.max */
-        for (size_t i = 0; i < request->targets.n; i++)
-                n_tasks += request->targets.items[i].n_threads;
-
-        if (terms->limits.tasks_max != LIMIT_NONE && n_tasks > terms->limits.tasks_max)
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                         "These processes have %" PRIu64 " tasks, and policy section \"%s\" allows "
-                                         "a job %" PRIu64 " (tasks-max).",
-                                         n_tasks, terms->section->name, terms->limits.tasks_max);
-        if (cgroup_read_u64(pool_fd(request->pool), "pids.current", &current) >= 0 &&
-            cgroup_read_u64(pool_fd(request->pool), "pids.max", &max) >= 0 && max != LIMIT_NONE &&
-            current + n_tasks > max)
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                         "Your jobs have %" PRIu64 " tasks, and %" PRIu64 " more would pass the %" PRIu64
-                                         " that your pool may have (pool { tasks-max }).",
-                                         current, n_tasks, max);
-        return 0;
-}
-
-static uint64_t rate_key(uid_t uid, const char *section) {
-        uint32_t hash = 2166136261U; /* FNV-1a: a clash only lets two sections share a bucket */
-
-        for (; *section; section++)
-                hash = (hash ^ (uint8_t) *section) * 16777619U;
-        return (uint64_t) uid << 32 | hash;
-}
-
-static int check_rate(Request *request, const PolicySection *section, sd_bus_error *ret_error) {
-        uint64_t now, wait;
-        int r;
-
-        r = sd_event_now(request->daemon->event, CLOCK_BOOTTIME, &now);
-        if (r < 0)
-                return r;
-        if (rate_take(request->daemon->rates, rate_key(request->owner, section->name), section->rate_count,
-                      section->rate_per, now, &wait))
-                return 0;
-
-        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_RATE_LIMITED,
-                                 "Policy section \"%s\" allows %u moves in %" PRIu64 " s; the next one in %" PRIu64 " s.",
-                                 section->name, section->rate_count, section->rate_per / USEC_PER_SEC,
-                                 wait / USEC_PER_SEC + 1);
-}
-
-/* Every section is asked, lest one's rate be got round by a first process from another's. Descendants are known later than the others, and
- * may bring sections of their own: those that were asked are not asked again. */
-static int check_rates(Request *request, const Terms *terms, sd_bus_error *ret_error) {
-        int r = 0;
-
-        for (; request->n_rated < terms->n_sections && r >= 0; request->n_rated++)
-                r = check_rate(request, terms->sections[request->n_rated], ret_error);
-        return r;
-}
-
-static int check_limits(Request *request, const Terms *terms, sd_bus_error *ret_error) {
-        Daemon *daemon = request->daemon;
-        unsigned n_jobs = job_set_count_of(daemon->jobs, request->owner);
-
-        if (n_jobs >= terms->max_jobs)
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                         "You have %u jobs, which is the most that policy section \"%s\" allows "
-                                         "(max-jobs); stop one with \"cgmove stop\".",
-                                         n_jobs, terms->section->name);
-        if (job_set_count(daemon->jobs) >= daemon->settings.max_jobs)
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                         "This host has %u jobs, which is the most that cgmove.conf allows (max-jobs).",
-                                         job_set_count(daemon->jobs));
-        return check_tasks(request, terms, ret_error);
 }
 
 /* --- the move ---------------------------------------------------------------------------------------------------------- */
@@ -400,11 +215,11 @@ static void request_commit(Request *request) {
 
         r = refresh_facts(request);
         if (r >= 0)
-                r = decide_all(request, &terms, &error);
+                r = request_decide(request, &terms, &error);
         if (r >= 0)
-                r = check_limits(request, &terms, &error);
+                r = request_check_limits(request, &terms, &error);
         if (r >= 0)
-                r = check_rates(request, &terms, &error);
+                r = request_check_rates(request, &terms, &error);
         if (r >= 0)
                 r = do_move(request, &terms, &record, &error);
         if (r < 0) {
@@ -430,7 +245,7 @@ static int may_join(const Target *target, void *userdata) {
                                       "Process %d of the tree is another user's (%u); nothing was moved.",
                                       (int) target->pid, target->status.uid[0]);
         else
-                r = decide_target(request->daemon, request_caller(request), target, &section, &request->refusal);
+                r = request_decide_target(request, target, &section, &request->refusal);
         return r;
 }
 
@@ -448,7 +263,7 @@ static void on_tree(int error, void *userdata) {
         if (error < 0)
                 request_fail(request, error, &request->refusal);
         else
-                request_commit(request);
+                main_process_query_resume(request->query); /* descendants may be main processes too */
 }
 
 static void on_pool(int error, const char *message, Pool *pool, void *userdata) {
@@ -485,6 +300,7 @@ static void on_pool(int error, const char *message, Pool *pool, void *userdata) 
 
 /* --- the beginning ------------------------------------------------------------------------------------------------------ */
 
+/* Once for the processes that were named, and with a tree once more for their descendants. */
 static void on_main_processes(int error, const char *message, void *userdata) {
         _cleanup_(sd_bus_error_free) sd_bus_error bus_error = SD_BUS_ERROR_NULL;
         Request *request = userdata;
@@ -496,10 +312,14 @@ static void on_main_processes(int error, const char *message, void *userdata) {
                                       "It cannot be told whether this is a unit's main process, since the unit's manager "
                                       "does not answer (%s); try again.",
                                       message ? message : strerror(-error));
+        if (r >= 0 && request->scan) {
+                request_commit(request);
+                return;
+        }
         if (r >= 0)
-                r = decide_all(request, &terms, &bus_error);
+                r = request_decide(request, &terms, &bus_error);
         if (r >= 0)
-                r = check_rates(request, &terms, &bus_error);
+                r = request_check_rates(request, &terms, &bus_error);
         if (r >= 0)
                 r = pool_set_ensure(request->daemon->pools, request->owner, on_pool, request, &request->wait);
         if (r < 0)
@@ -511,7 +331,7 @@ static int request_start(Request *request, sd_bus_error *ret_error) {
         int r;
 
         /* cheap refusals first: nobody is asked, and no pool is started, for what is refused anyway */
-        r = decide_all(request, &terms, ret_error);
+        r = request_decide(request, &terms, ret_error);
         if (r < 0)
                 return r;
 
