@@ -33,7 +33,7 @@ static int refuse_options(sd_bus_message *call, sd_bus_error *ret_error) {
 }
 
 static int need_live(const JobView *view, sd_bus_error *ret_error) {
-        if (view->job)
+        if (!view->record->result)
                 return 0;
 
         return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NO_SUCH_JOB, "Job %" PRIu64 " has ended already.",
@@ -65,6 +65,8 @@ static void reply_stop(sd_bus_message *call, bool ended, unsigned left) {
 
         if (ended)
                 text = strdup("");
+        else if (left == 0)
+                text = strdup("Processes of the job do not end on SIGKILL: they wait in the kernel, as for a dead disk.");
         else if (asprintf(&text, "%u processes of other users are left in the job; root can stop it.", left) < 0)
                 text = NULL;
         r = sd_bus_reply_method_return(call, "a{sv}", 3, "Ended", "b", (int) ended, "Left", "u", left, "Message", "s",
@@ -143,7 +145,7 @@ static int method_wait(sd_bus_message *message, void *userdata, sd_bus_error *re
         r = refuse_options(message, ret_error);
         if (r < 0)
                 return r;
-        if (call->view.job)
+        if (!call->view.record->result)
                 return wait_begin(call, message, false, &wait, ret_error);
 
         reply_job(message, &call->view);

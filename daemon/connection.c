@@ -74,15 +74,15 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
         return 0;
 }
 
-static uint64_t now_monotonic(void) {
+static uint64_t now_usec(clockid_t clock) {
         struct timespec now;
 
-        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        (void) clock_gettime(clock, &now);
         return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
 }
 
 static int process(Connection *connection) {
-        uint64_t began = now_monotonic();
+        uint64_t began = now_usec(CLOCK_MONOTONIC);
         int before, r = 1;
 
         for (unsigned i = 0; i < MESSAGES_PER_TURN && r > 0 && sd_bus_is_open(connection->bus) > 0; i++) {
@@ -93,16 +93,18 @@ static int process(Connection *connection) {
                 r = sd_bus_process(connection->bus, NULL);
                 if (!connection->is_whole && takes_too_many_fds(connection, before))
                         return -EMFILE;
-                if (has_unread_answers(connection) || now_monotonic() - began > TURN)
+                if (has_unread_answers(connection) || now_usec(CLOCK_MONOTONIC) - began > TURN)
                         break;
         }
         return r;
 }
 
 static void serve(Connection *connection) {
+        uint64_t began = now_usec(CLOCK_THREAD_CPUTIME_ID); /* what others do to the machine is not the peer's fault */
         int r;
 
         r = process(connection);
+        listener_user_charge(connection->user, now_usec(CLOCK_THREAD_CPUTIME_ID) - began, now_usec(CLOCK_MONOTONIC));
         /* the turn is over; what sd-bus has read ahead would not wake the loop */
         if (r > 0 && !has_unread_answers(connection))
                 (void) sd_event_source_set_enabled(connection->begin, SD_EVENT_ONESHOT);
@@ -126,7 +128,11 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 }
 
 static int on_begin(sd_event_source *source, void *userdata) {
-        serve(userdata);
+        Connection *connection = userdata;
+
+        connection->begins_later = listener_user_is_paused(connection->listener, connection->user, now_usec(CLOCK_MONOTONIC));
+        if (!connection->begins_later)
+                serve(connection);
         return 0;
 }
 
@@ -135,10 +141,17 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-/* Before each turn of the loop: a peer with unread answers is not listened to. */
+/* Before each turn of the loop: a peer with unread answers is not listened to, nor one whose user has to wait. */
 static int on_prepare(sd_event_source *source, void *userdata) {
         Connection *connection = userdata;
         int events;
+
+        if (listener_user_is_paused(connection->listener, connection->user, now_usec(CLOCK_MONOTONIC)))
+                return sd_event_source_set_io_events(source, 0);
+        if (connection->begins_later) {
+                connection->begins_later = false;
+                (void) sd_event_source_set_enabled(connection->begin, SD_EVENT_ONESHOT);
+        }
 
         events = has_unread_answers(connection) ? EPOLLOUT : sd_bus_get_events(connection->bus);
         if (events < 0)

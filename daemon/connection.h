@@ -47,6 +47,7 @@ struct Connection {
         sd_bus *bus;
         sd_event_source *io;
         sd_event_source *begin;    /* once: what came with the authentication is in sd-bus already */
+        bool begins_later;         /* its user has to wait first */
         sd_event_source *deadline; /* for a first, or a begun, message */
         uint64_t n_received;       /* bytes since the last whole message */
         unsigned n_fds;            /* descriptors since then, at most */

@@ -14,6 +14,8 @@
 #include "lib/protocol.h"
 #include "lib/values.h"
 
+#define KEEP_AGAIN_AFTER (30 * USEC_PER_SEC)
+
 struct JobUser {
         LIST_ENTRY(JobUser) users;
         LIST_HEAD(JobList, Job) jobs;
@@ -146,7 +148,7 @@ static void job_unlink(Job *job) {
 
 static void job_free(Job *job) {
         job->stop = job_stop_free(job->stop);
-        (void) sd_event_source_disable_unref(job->runtime);
+        (void) sd_event_source_disable_unref(job->timer);
         pool_release(job->pool);
         job_record_free(job->record);
         free(job);
@@ -178,28 +180,73 @@ static const char *job_get_result(const Job *job, int fd) {
         return record->exit_code == 0 && record->exit_signal == 0 ? CGMOVE_RESULT_DONE : CGMOVE_RESULT_FAILED;
 }
 
-static void job_end(Job *job, int fd) {
+static int job_save(const Job *job, int fd) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = job_record_encode(job->record, &text);
+        if (r < 0)
+                return r;
+        return cgroup_set_record(fd, text, strlen(text));
+}
+
+/* What it has come to, once: the record on its group says it too, so that whatever becomes of the daemon the next one does not decide anew. */
+static void job_settle(Job *job, int fd) {
         JobSet *set = job->set;
+        JobRecord *record = job->record;
+
+        record->ended = now_realtime();
+        record->result = job_get_result(job, fd);
+        job->stop = job_stop_free(job->stop);
+        if (fd >= 0)
+                (void) job_save(job, fd);
+
+        log_job_ended(record);
+        tell_waiters(job, record);
+        set->listener.ended(record, set->listener.userdata);
+}
+
+static int on_keep_again(sd_event_source *source, uint64_t usec, void *userdata) {
+        job_check(userdata);
+        return 0;
+}
+
+/* A full disk, say: the group with the record stays, and the job in the list of its user, until the result can be kept. */
+static void keep_later(Job *job, int error) {
+        int r;
+
+        if (!job->is_unkept)
+                log_failure(job->record, "The result of job %" PRIu64 " cannot be kept yet: %s", job->record->id,
+                            strerror(-error));
+        job->is_unkept = true;
+        job->timer = sd_event_source_disable_unref(job->timer);
+        r = sd_event_add_time_relative(job->set->event, &job->timer, CLOCK_BOOTTIME, KEEP_AGAIN_AFTER, 0, on_keep_again,
+                                       job);
+        if (r < 0)
+                log_failure(job->record, "The result of job %" PRIu64 " waits for the daemon's next start: %s",
+                            job->record->id, strerror(-r));
+}
+
+static void job_end(Job *job, int fd) {
         JobRecord *record = job->record;
         char name[JOB_GROUP_NAME_MAX];
         int r;
 
-        record->ended = now_realtime();
-        record->result = job_get_result(job, fd);
-        job_unlink(job);
+        if (!record->result)
+                job_settle(job, fd);
 
-        r = job_store_put(set->store, record, set->settings);
-        if (r < 0)
-                log_failure(record, "The result of job %" PRIu64 " cannot be kept: %s", record->id, strerror(-r));
+        r = job_store_put(job->set->store, record, job->set->settings);
+        if (r < 0) {
+                keep_later(job, r);
+                return;
+        }
+
+        job_unlink(job);
         job_group_name(record->id, name);
         r = cgroup_remove(pool_fd(job->pool), name);
         if (r < 0 && r != -ENODEV)
                 log_failure(record, "The empty group of job %" PRIu64 " cannot be removed: %s", record->id,
                             strerror(-r));
-
-        log_job_ended(record);
-        tell_waiters(job, record);
-        set->listener.ended(record, set->listener.userdata);
         job_free(job);
 }
 
@@ -340,7 +387,7 @@ static int start_runtime(Job *job) {
         now = now_realtime();
         age = now > job->record->created ? now - job->record->created : 0;
         left = left > age ? left - age : 0;
-        r = sd_event_add_time_relative(job->set->event, &job->runtime, CLOCK_BOOTTIME, left, 0, on_runtime, job);
+        r = sd_event_add_time_relative(job->set->event, &job->timer, CLOCK_BOOTTIME, left, 0, on_runtime, job);
         return r < 0 ? r : 0;
 }
 
@@ -456,16 +503,6 @@ int job_set_each(JobSet *set, uid_t uid, job_each_t each, void *userdata) {
                         r = each_of_user(user, each, userdata);
         }
         return r;
-}
-
-static int job_save(const Job *job, int fd) {
-        _cleanup_free_ char *text = NULL;
-        int r;
-
-        r = job_record_encode(job->record, &text);
-        if (r < 0)
-                return r;
-        return cgroup_set_record(fd, text, strlen(text));
 }
 
 int job_set_status(Job *job, int exit_code, int exit_signal) {

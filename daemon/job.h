@@ -31,7 +31,8 @@ struct Job {
         Pool *pool; /* held */
         JobRecord *record;
         JobStop *stop; /* ending it is under way; see job-stop.h */
-        sd_event_source *runtime;
+        sd_event_source *timer; /* its runtime limit; once it has ended, the next try to keep its result */
+        bool is_unkept;         /* it has ended, and its result could not be written */
         const char *result; /* what it is to end as, whatever its status: a CGMOVE_RESULT_*; NULL: by its status */
         int watch;          /* inotify, on cgroup.events */
 };

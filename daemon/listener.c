@@ -13,12 +13,15 @@
 
 #define ACCEPT_PER_TURN 16
 #define RETRY_AFTER USEC_PER_SEC /* when descriptors have run out */
+#define COSTLY (5 * USEC_PER_SEC / 1000) /* a turn that nobody else should have to wait for twice */
+#define PAUSE_FACTOR 4                   /* so nobody has more than a fifth of the loop by costly turns */
 
 struct ListenerUser {
         LIST_ENTRY(ListenerUser) users;
         uid_t uid;
         unsigned n_connections;
         unsigned n_pending;
+        uint64_t paused_until; /* CLOCK_MONOTONIC, microseconds */
 };
 
 struct Listener {
@@ -26,6 +29,7 @@ struct Listener {
         int fd;
         sd_event_source *io;
         sd_event_source *retry;
+        sd_event_source *wake; /* when the next user has waited enough */
         sd_event_source *reaper;
         LIST_HEAD(ConnectionList, Connection) connections;
         struct ConnectionList dropped;
@@ -67,6 +71,30 @@ int listener_user_begin(ListenerUser *user) {
 
 void listener_user_end(ListenerUser *user) {
         user->n_pending--;
+}
+
+void listener_user_charge(ListenerUser *user, uint64_t elapsed, uint64_t now) {
+        if (elapsed > COSTLY)
+                user->paused_until = now + PAUSE_FACTOR * elapsed;
+}
+
+bool listener_user_is_paused(Listener *listener, const ListenerUser *user, uint64_t now) {
+        uint64_t at;
+
+        if (now >= user->paused_until)
+                return false;
+
+        if (sd_event_source_get_enabled(listener->wake, NULL) == 0 ||
+            (sd_event_source_get_time(listener->wake, &at) >= 0 && at > user->paused_until)) {
+                (void) sd_event_source_set_time(listener->wake, user->paused_until);
+                (void) sd_event_source_set_enabled(listener->wake, SD_EVENT_ONESHOT);
+        }
+        return true;
+}
+
+/* Nothing but another turn of the loop, in which connections prepare themselves. */
+static int on_wake(sd_event_source *source, uint64_t usec, void *userdata) {
+        return 0;
 }
 
 static int admit(Listener *listener, int fd, Caller *caller) {
@@ -195,6 +223,10 @@ int listener_new(Daemon *daemon, int fd, Listener **ret) {
         if (r >= 0)
                 r = sd_event_source_set_enabled(listener->retry, SD_EVENT_OFF);
         if (r >= 0)
+                r = sd_event_add_time(daemon->event, &listener->wake, CLOCK_MONOTONIC, UINT64_MAX, 1, on_wake, listener);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(listener->wake, SD_EVENT_OFF);
+        if (r >= 0)
                 r = sd_event_add_defer(daemon->event, &listener->reaper, on_reap, listener);
         if (r >= 0)
                 r = sd_event_source_set_priority(listener->reaper, SD_EVENT_PRIORITY_IMPORTANT);
@@ -216,6 +248,7 @@ Listener *listener_free(Listener *listener) {
         while ((connection = LIST_FIRST(&listener->dropped)))
                 release(listener, connection);
         (void) sd_event_source_disable_unref(listener->reaper);
+        (void) sd_event_source_disable_unref(listener->wake);
         (void) sd_event_source_disable_unref(listener->retry);
         (void) sd_event_source_disable_unref(listener->io);
         closep(&listener->fd);

@@ -180,11 +180,12 @@ static void test_follow(void **state) {
         for (unsigned round = 0; round < 100; round++) {
                 write_lines(&log, round * 300, (round + 1) * 300);
                 for (unsigned i = 0; i < round % 5; i++) {
-                        n = caplog_read(fd, MAX, &position, buffer, sizeof(buffer), &left_out);
+                        n = caplog_read(fd, MAX, &position, buffer, sizeof(buffer) - 1, &left_out);
                         assert_true(n >= 0);
                         total_left_out += left_out;
                         if (n == 0)
                                 break;
+                        buffer[n] = '\0';
                         if (left_out > 0)
                                 next = (unsigned) (position - (uint64_t) n) / 10;
                         total += (uint64_t) n;
