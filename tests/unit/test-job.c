@@ -3,6 +3,8 @@
 /* Jobs from their beginning to their end, and found again; with real processes in a real tree. */
 
 #include <errno.h>
+#include <stdio.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -116,9 +118,7 @@ static void test_group_removed_behind_our_back(void **state) {
         Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
 
         (void) job_fixture_begin(jobs, tree_fixture_record(7), &process, 1);
-        /* the kernel keeps events of one file 10 ms apart, and forgets one that it holds back when the
-         * group goes */
-        (void) usleep(50000);
+        /* at once: the kernel keeps events of one file 10 ms apart, and forgets one that it holds back when the group goes */
         process_end(&process);
         while (cgroup_remove(pool_fd(jobs->tree->pool), "job-7") < 0)
                 (void) usleep(1000);
@@ -304,6 +304,39 @@ static void test_empty_groups_are_removed(void **state) {
         assert_int_equal(job_store_get(jobs->store, TREE_OWNER, 7, &record), -ENOENT);
 }
 
+/* A result that can't be written (its folder is none here; a full disk) keeps its job in the list, and its record where the next
+ * daemon finds it. */
+static void test_result_that_cannot_be_kept(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
+        Job *job = job_fixture_begin(jobs, tree_fixture_record(7), &process, 1);
+        _cleanup_(job_record_freep) JobRecord *stored = NULL;
+        char folder[16];
+        int fd;
+
+        (void) snprintf(folder, sizeof(folder), "%d", TREE_OWNER);
+        fd = openat(jobs->folder_fd, folder, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        (void) close(fd);
+
+        assert_int_equal(job_set_status(job, 3, 0), 0);
+        process_end(&process);
+        while (jobs->n_ended == 0)
+                assert_true(sd_event_run(jobs->tree->event, 20000000) > 0);
+        job = job_set_find(jobs->set, 7);
+        assert_non_null(job);
+        assert_string_equal(job->record->result, CGMOVE_RESULT_FAILED);
+
+        job_fixture_restart(jobs);
+        assert_int_equal(unlinkat(jobs->folder_fd, folder, 0), 0);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        assert_null(job_set_find(jobs->set, 7));
+        assert_int_equal(job_store_get(jobs->store, TREE_OWNER, 7, &stored), 0);
+        assert_string_equal(stored->result, CGMOVE_RESULT_FAILED);
+        assert_int_equal(stored->exit_code, 3);
+        assert_false(tree_fixture_exists(jobs->tree, TREE_JOB));
+}
+
 /* Whoever lives in a job's group can be seen and stopped, whatever its record says. */
 static void test_groups_without_a_good_record(void **state) {
         JobFixture *jobs = job_fixture_need(state);
@@ -383,6 +416,7 @@ static int run_all(void) {
                 TEST(test_ended_while_nobody_watched),
                 TEST(test_frozen_and_populated_is_completed),
                 TEST(test_empty_groups_are_removed),
+                TEST(test_result_that_cannot_be_kept),
                 TEST(test_groups_without_a_good_record),
                 TEST(test_other_groups_are_none_of_ours),
                 TEST(test_quarantine_keeps_the_pool),
