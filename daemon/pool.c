@@ -241,10 +241,31 @@ bool pool_keeper_is_gone(const Pool *pool) {
         return !pool_is_usable(pool);
 }
 
+static void find_gone(const void *node, VISIT visit, void *closure) {
+        Pool *pool = *(Pool *const *) node, **ret = closure;
+
+        if ((visit == postorder || visit == leaf) && pool->state == POOL_RUNNING && !pool_is_usable(pool))
+                *ret = pool;
+}
+
+/* Pools that an administrator has stopped are noticed when it matters: when their user asks again, and when there is no room left. */
+static void set_forget_gone(PoolSet *set) {
+        Pool *pool;
+
+        do {
+                pool = NULL;
+                twalk_r(set->pools, find_gone, &pool);
+                if (pool)
+                        pool_gone(pool);
+        } while (pool);
+}
+
 static int set_start(PoolSet *set, uid_t uid, Pool **ret) {
         Pool *pool;
         int r;
 
+        if (set->n_pools >= set->settings->max_pools)
+                set_forget_gone(set);
         if (set->n_pools >= set->settings->max_pools)
                 return -EMFILE;
         r = pool_new(set, uid, &pool);
