@@ -9,33 +9,10 @@
 
 #include "daemon/cgroup.h"
 #include "daemon/job-stop.h"
-#include "daemon/job.h"
+#include "daemon/job-private.h"
 #include "daemon/log.h"
 #include "lib/protocol.h"
 #include "lib/values.h"
-
-#define KEEP_AGAIN_AFTER (30 * USEC_PER_SEC)
-
-struct JobUser {
-        LIST_ENTRY(JobUser) users;
-        LIST_HEAD(JobList, Job) jobs;
-        uid_t uid;
-        unsigned n_jobs;
-};
-
-struct JobSet {
-        sd_event *event;
-        const Kernel *kernel;
-        const Settings *settings;
-        JobStore *store;
-        JobListener listener;
-        int inotify_fd;
-        sd_event_source *inotify;
-        void *by_id;    /* tsearch(3) trees of Job */
-        void *by_watch;
-        LIST_HEAD(JobUserList, JobUser) users; /* as many as there are pools: few */
-        unsigned n_jobs;
-};
 
 static int compare_id(const void *a, const void *b) {
         uint64_t x = ((const Job *) a)->record->id, y = ((const Job *) b)->record->id;
@@ -47,13 +24,6 @@ static int compare_watch(const void *a, const void *b) {
         int x = ((const Job *) a)->watch, y = ((const Job *) b)->watch;
 
         return x < y ? -1 : x > y;
-}
-
-static uint64_t now_realtime(void) {
-        struct timespec now;
-
-        (void) clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
 }
 
 void job_group_name(uint64_t id, char ret[static JOB_GROUP_NAME_MAX]) {
@@ -130,8 +100,7 @@ static void put_user(JobUser *user) {
         free(user);
 }
 
-/* Takes the job out of all tables; its group is another matter. */
-static void job_unlink(Job *job) {
+void job_unlink(Job *job) {
         JobSet *set = job->set;
         JobUser *user = job->user;
 
@@ -146,126 +115,12 @@ static void job_unlink(Job *job) {
         put_user(user);
 }
 
-static void job_free(Job *job) {
+void job_free(Job *job) {
         job->stop = job_stop_free(job->stop);
         (void) sd_event_source_disable_unref(job->timer);
         pool_release(job->pool);
         job_record_free(job->record);
         free(job);
-}
-
-static void tell_waiters(Job *job, const JobRecord *record) {
-        JobWaiter *waiter;
-
-        while ((waiter = LIST_FIRST(&job->waiters))) {
-                job_waiter_cancel(waiter);
-                waiter->ended(waiter, record);
-        }
-}
-
-/* FD: its group, -1 if systemd has removed that already. */
-static const char *job_get_result(const Job *job, int fd) {
-        const JobRecord *record = job->record;
-        uint64_t n_oom_kills;
-
-        if (job->result)
-                return job->result;
-        /* a keeper that was killed alone takes no job along: a command that ended by itself says so */
-        if (pool_keeper_is_gone(job->pool) && (!record->status_known || record->exit_signal != 0))
-                return CGMOVE_RESULT_POOL_STOPPED;
-        if (fd >= 0 && cgroup_read_key(fd, "memory.events", "oom_kill", &n_oom_kills) >= 0 && n_oom_kills > 0)
-                return CGMOVE_RESULT_OOM;
-        if (!record->status_known)
-                return CGMOVE_RESULT_ENDED;
-        return record->exit_code == 0 && record->exit_signal == 0 ? CGMOVE_RESULT_DONE : CGMOVE_RESULT_FAILED;
-}
-
-static int job_save(const Job *job, int fd) {
-        _cleanup_free_ char *text = NULL;
-        int r;
-
-        r = job_record_encode(job->record, &text);
-        if (r < 0)
-                return r;
-        return cgroup_set_record(fd, text, strlen(text));
-}
-
-/* What it has come to, once: the record on its group says it too, so that whatever becomes of the daemon the next one does not decide anew. */
-static void job_settle(Job *job, int fd) {
-        JobSet *set = job->set;
-        JobRecord *record = job->record;
-
-        record->ended = now_realtime();
-        record->result = job_get_result(job, fd);
-        job->stop = job_stop_free(job->stop);
-        if (fd >= 0)
-                (void) job_save(job, fd);
-
-        log_job_ended(record);
-        tell_waiters(job, record);
-        set->listener.ended(record, set->listener.userdata);
-}
-
-static int on_keep_again(sd_event_source *source, uint64_t usec, void *userdata) {
-        job_check(userdata);
-        return 0;
-}
-
-/* A full disk, say: the group with the record stays, and the job in the list of its user, until the result can be kept. */
-static void keep_later(Job *job, int error) {
-        int r;
-
-        if (!job->is_unkept)
-                log_failure(job->record, "The result of job %" PRIu64 " cannot be kept yet: %s", job->record->id,
-                            strerror(-error));
-        job->is_unkept = true;
-        job->timer = sd_event_source_disable_unref(job->timer);
-        r = sd_event_add_time_relative(job->set->event, &job->timer, CLOCK_BOOTTIME, KEEP_AGAIN_AFTER, 0, on_keep_again,
-                                       job);
-        if (r < 0)
-                log_failure(job->record, "The result of job %" PRIu64 " waits for the daemon's next start: %s",
-                            job->record->id, strerror(-r));
-}
-
-static void job_end(Job *job, int fd) {
-        JobRecord *record = job->record;
-        char name[JOB_GROUP_NAME_MAX];
-        int r;
-
-        if (!record->result)
-                job_settle(job, fd);
-
-        r = job_store_put(job->set->store, record, job->set->settings);
-        if (r < 0) {
-                keep_later(job, r);
-                return;
-        }
-
-        job_unlink(job);
-        job_group_name(record->id, name);
-        r = cgroup_remove(pool_fd(job->pool), name);
-        if (r < 0 && r != -ENODEV)
-                log_failure(record, "The empty group of job %" PRIu64 " cannot be removed: %s", record->id,
-                            strerror(-r));
-        job_free(job);
-}
-
-void job_check(Job *job) {
-        _cleanup_close_ int fd = -1;
-        CgroupEvents events;
-        int r;
-
-        r = job_open(job, &fd);
-        if (r >= 0)
-                r = cgroup_get_events(fd, "cgroup.events", &events);
-        if (r >= 0 && events.populated)
-                return;
-        if (r < 0 && r != -ENOENT && r != -ENODEV) {
-                log_failure(job->record, "Job %" PRIu64 " cannot be looked at: %s", job->record->id, strerror(-r));
-                return;
-        }
-
-        job_end(job, fd);
 }
 
 /* Either a job's cgroup.events has changed, or a group of a pool has been removed. */
@@ -340,7 +195,7 @@ int job_set_new(sd_event *event, const Kernel *kernel, const Settings *settings,
 
 static int drop_each(Job *job, void *userdata) {
         job_unlink(job);
-        tell_waiters(job, NULL);
+        job_tell_waiters(job, NULL);
         job_free(job);
         return 0;
 }
@@ -384,7 +239,7 @@ static int start_runtime(Job *job) {
         if (left == LIMIT_NONE)
                 return 0;
 
-        now = now_realtime();
+        now = job_now();
         age = now > job->record->created ? now - job->record->created : 0;
         left = left > age ? left - age : 0;
         r = sd_event_add_time_relative(job->set->event, &job->timer, CLOCK_BOOTTIME, left, 0, on_runtime, job);
