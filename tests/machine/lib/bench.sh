@@ -16,7 +16,8 @@ bench_suite() {
         if machine_exec "$name" "$BENCH_DIR/run-bench" "$BENCH_DIR/out" </dev/null 2>&1 | tee -a "$log"; then
                 report_pass "$title" "$(seconds_since "$start")"
         else
-                report_fail "$title" "$(seconds_since "$start")" "$log"
+                # what it says has just been shown
+                report_fail "$title" "$(seconds_since "$start")"
         fi
         bench_keep "$suite" "$name"
         machine_end "$name"
