@@ -30,6 +30,12 @@ static bool takes_too_much(Connection *connection) {
         return connection->n_received > CGMOVE_MESSAGE_MAX;
 }
 
+/* sd-bus makes room for the whole of a message as soon as it has read its header, by one allocation that malloc(3) maps if it is
+ * large (see main.c): what the address space has grown by is what the peer has announced, or, if all came at once, sent. */
+static bool announces_too_much(Connection *connection, uint64_t before) {
+        return kernel_get_address_space(&connection->daemon->kernel) > before + CGMOVE_MESSAGE_MAX;
+}
+
 /* Where the next descriptor would go. */
 static int next_fd(const Connection *connection) {
         int fd;
@@ -71,7 +77,8 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
         connection->n_received = 0;
         connection->n_fds = 0;
         connection->is_whole = true;
-        return 0;
+        connection->is_too_large = announces_too_much(connection, connection->address_space);
+        return connection->is_too_large ? 1 : 0; /* 1: no handler sees it */
 }
 
 static uint64_t now_usec(clockid_t clock) {
@@ -90,7 +97,11 @@ static int process(Connection *connection) {
                         return -EMSGSIZE;
                 before = next_fd(connection);
                 connection->is_whole = false;
+                connection->address_space = kernel_get_address_space(&connection->daemon->kernel);
                 r = sd_bus_process(connection->bus, NULL);
+                if (connection->is_too_large ||
+                    (!connection->is_whole && announces_too_much(connection, connection->address_space)))
+                        return -EMSGSIZE;
                 if (!connection->is_whole && takes_too_many_fds(connection, before))
                         return -EMFILE;
                 if (has_unread_answers(connection) || now_usec(CLOCK_MONOTONIC) - began > TURN)

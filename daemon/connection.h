@@ -51,7 +51,9 @@ struct Connection {
         sd_event_source *deadline; /* for a first, or a begun, message */
         uint64_t n_received;       /* bytes since the last whole message */
         unsigned n_fds;            /* descriptors since then, at most */
+        uint64_t address_space;    /* bytes, before the bus read on */
         bool is_whole;             /* a message was taken from the bus */
+        bool is_too_large;         /* that one */
         JobCall job_call;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +12,8 @@
 #include "daemon/log.h"
 #include "lib/policy-file.h"
 #include "lib/protocol.h"
+
+#define LARGE_BUFFER (128 * 1024)
 
 static int check_policy(void) {
         PolicyProblem problem = {};
@@ -100,6 +103,8 @@ int main(int argc, char **argv) {
                 return EXIT_FAILURE;
         }
 
+        /* large buffers are mapped and unmapped: what one client has sent is not kept for good, and its size is known (connection.c) */
+        (void) mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER);
         log_open(NULL);
         r = daemon_new(&paths, fd, &daemon);
         if (r >= 0)

@@ -76,8 +76,7 @@ test_characters_of_a_name() {
 
 test_size_of_a_message() {
         check_match "$(peer message 200000)" 'InvalidArgument'
-        # what arrives while the last of it is read is not counted: never more than the buffer of a socket
-        check_match "$(peer message 600000)" 'closed|LimitReached|LimitsExceeded'
+        check_match "$(peer message 300000)" 'closed|LimitReached|LimitsExceeded'
         check_match "$(peer message 9000000)" 'closed|LimitReached|LimitsExceeded'
         check_daemon_goes_on
 }
