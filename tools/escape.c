@@ -45,20 +45,22 @@ static void send_report(const EscapeReport *report) {
         (void) !write(REPORT_FD, report, sizeof(*report)); /* a caller that is gone does not stop us */
 }
 
-/* Nothing of the caller stays open: it may wait for the end of all of its descriptors, known to it or
- * not. */
-static int let_go_of_descriptors(int report_fd) {
-        if (report_fd != REPORT_FD && dup3(report_fd, REPORT_FD, O_CLOEXEC) < 0)
+/* Nothing of the caller stays open: it may wait for the end of all of its descriptors, known to it or not. The standard input is the
+ * leash, if there is one: the supervisor waits for its end. */
+static int let_go_of_descriptors(int report_fd, int leash_fd) {
+        int report, input;
+
+        /* out of the way of the numbers that they are to have */
+        report = fcntl(report_fd, F_DUPFD_CLOEXEC, REPORT_FD + 1);
+        input = leash_fd >= 0 ? fcntl(leash_fd, F_DUPFD_CLOEXEC, REPORT_FD + 1) : open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (report < 0 || input < 0 || dup3(report, REPORT_FD, O_CLOEXEC) < 0 || dup2(input, STDIN_FILENO) < 0)
                 return -errno;
-        if (close_range(REPORT_FD + 1, UINT_MAX, 0) < 0)
-                return -errno;
-        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-                (void) close(fd);
-        if (open("/dev/null", O_RDWR) != STDIN_FILENO)
+
+        (void) close(STDOUT_FILENO);
+        (void) close(STDERR_FILENO);
+        if (open("/dev/null", O_RDWR) != STDOUT_FILENO || dup(STDOUT_FILENO) != STDERR_FILENO)
                 return -EIO;
-        if (dup(STDIN_FILENO) != STDOUT_FILENO || dup(STDIN_FILENO) != STDERR_FILENO)
-                return -EIO;
-        return 0;
+        return close_range(REPORT_FD + 1, UINT_MAX, 0) < 0 ? -errno : 0;
 }
 
 static void reset_signals(void) {
@@ -169,12 +171,12 @@ static void become_supervisor(Escaped *e) {
         e->report = failed; /* a second report, which takes the first one back */
 }
 
-_Noreturn static void escaped_main(const Escape *escape, int report_fd) {
+_Noreturn static void escaped_main(const Escape *escape, int report_fd, int leash_fd) {
         Escaped e = { .escape = escape, .log_fd = -1 };
         int r;
 
         reset_signals();
-        r = let_go_of_descriptors(report_fd);
+        r = let_go_of_descriptors(report_fd, leash_fd);
         if (r < 0)
                 (void) failure_errno(&e.report.failure, r, "Cannot close what the caller has open");
         if (r == 0)
@@ -195,7 +197,7 @@ _Noreturn static void escaped_main(const Escape *escape, int report_fd) {
 
 /* A grandchild in a session of its own: no terminal, no process group of the caller's, no parent that
  * waits for it. */
-static int fork_twice(const Escape *escape, int report_fd) {
+static int fork_twice(const Escape *escape, int report_fd, int leash_fd) {
         pid_t child;
         int status;
 
@@ -208,7 +210,7 @@ static int fork_twice(const Escape *escape, int report_fd) {
                 (void) setsid();
                 grandchild = fork();
                 if (grandchild == 0)
-                        escaped_main(escape, report_fd);
+                        escaped_main(escape, report_fd, leash_fd);
                 _exit(grandchild < 0);
         }
         while (waitpid(child, &status, 0) < 0)
@@ -242,12 +244,15 @@ static void read_reports(int fd, Progress *progress, EscapeReport *report) {
 
 int escape_run(const Escape *escape, Progress *progress, EscapeReport *ret) {
         EscapeReport report = { .job = 0 };
-        int ends[2], r;
+        int ends[2], leash[2] = { -1, -1 }, r;
 
-        if (pipe2(ends, O_CLOEXEC) < 0)
+        /* the other end of the leash is never closed: our own end does that */
+        if (pipe2(ends, O_CLOEXEC) < 0 || (escape->wait_for_caller && pipe2(leash, O_CLOEXEC) < 0))
                 return failure_errno(&ret->failure, errno, "Cannot make a pipe");
-        r = fork_twice(escape, ends[1]);
+        r = fork_twice(escape, ends[1], leash[0]);
         (void) close(ends[1]);
+        if (leash[0] >= 0)
+                (void) close(leash[0]);
         if (r >= 0)
                 read_reports(ends[0], progress, &report);
         (void) close(ends[0]);

@@ -17,6 +17,7 @@ typedef struct Escape {
         const char *log_directory; /* or the folder for it, or NULL. Both NULL: no log */
         uint64_t delay;            /* microseconds before the command starts */
         bool keep_environment;
+        bool wait_for_caller;      /* the command starts when this process has ended: whoever called has its answer then */
         char **command;
 } Escape;
 

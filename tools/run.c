@@ -183,6 +183,7 @@ static int prepare(const Arguments *arguments, char log[static PATH_MAX], Escape
                 .name = arguments->name,
                 .delay = arguments->delay,
                 .keep_environment = arguments->keep_environment,
+                .wait_for_caller = !arguments->wait,
                 .command = arguments->command,
         };
         if (!arguments->log) {

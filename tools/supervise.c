@@ -2,7 +2,7 @@
 
 /* cgmove-supervise JOB DELAY LOG-MAX COMMAND [ARGUMENT...]
  *
- * Stays with the command of a job: waits DELAY microseconds, runs it with its output on a pipe, copies
+ * Stays with the command of a job: waits for the end of its standard input (see below), then DELAY microseconds, runs it with its output on a pipe, copies
  * the pipe to the log (the standard output, a regular file that is cut to LOG-MAX bytes as in
  * caplog.h; with LOG-MAX 0 the command gets the standard output itself), and tells the daemon its
  * status through `cgmove finish` as soon as it has ended. Ends when the pipe is closed, which may be
@@ -32,6 +32,7 @@
 
 #define CGMOVE_PROGRAM CGMOVE_BIN_DIR "/cgmove"
 #define PUMP_SIZE (64 * 1024)
+#define CALLER_TIMEOUT 10000 /* milliseconds */
 
 typedef struct Supervisor {
         const char *job;
@@ -48,6 +49,18 @@ static void set_signals(void (*handler)(int)) {
         for (int i = 1; i < NSIG; i++)
                 if (i != SIGCHLD)
                         (void) sigaction(i, &action, NULL); /* fails for KILL, STOP and those of libc */
+}
+
+/* The standard input is a pipe that ends with the caller of `cgmove run`, or at its end already. The command starts when whoever called
+ * can have got its answer; a caller that cannot get rid of its line is not waited for for ever. */
+static int wait_for_caller(void) {
+        struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+        int null;
+
+        while (poll(&input, 1, CALLER_TIMEOUT) < 0 && errno == EINTR)
+                ;
+        null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        return null < 0 || dup2(null, STDIN_FILENO) < 0 || close(null) < 0 ? -errno : 0;
 }
 
 static void sleep_for(uint64_t usec) {
@@ -186,6 +199,8 @@ int main(int argc, char **argv) {
         if (argc < 5 || parse_number(argv[2], &delay) < 0 || parse_number(argv[3], &log_max) < 0)
                 return STATUS_USAGE; /* not called by people */
         s.job = argv[1];
+        if (wait_for_caller() < 0)
+                return STATUS_OWN_FAILURE;
         sleep_for(delay); /* a job that is stopped now just ends */
         s.signal_fd = block_and_watch();
         set_signals(SIG_IGN);
