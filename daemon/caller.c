@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "daemon/caller.h"
@@ -8,13 +9,16 @@
 #define SO_PEERPIDFD 77 /* Linux 6.5; not in the headers of glibc 2.36 */
 #endif
 
+#define GROUPS_USUAL 32
 #define GROUPS_MAX 65536 /* NGROUPS_MAX of the kernel */
 
 static int get_groups(int fd, gid_t primary, Caller *caller) {
-        socklen_t size = 0;
+        gid_t usual[GROUPS_USUAL];
+        socklen_t size = sizeof(usual);
         gid_t *gids;
 
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) < 0 && errno != ERANGE)
+        /* most have few; the kernel says how much room the others need */
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, usual, &size) < 0 && errno != ERANGE)
                 return -errno;
         if (size > GROUPS_MAX * sizeof(gid_t))
                 return -E2BIG;
@@ -24,7 +28,9 @@ static int get_groups(int fd, gid_t primary, Caller *caller) {
                 return -ENOMEM;
 
         gids[0] = primary;
-        if (size > 0 && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids + 1, &size) < 0) {
+        if (size <= sizeof(usual))
+                memcpy(gids + 1, usual, size);
+        else if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids + 1, &size) < 0) {
                 free(gids);
                 return -errno;
         }

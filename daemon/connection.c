@@ -20,14 +20,14 @@
 #define TURN (USEC_PER_SEC / 1000)    /* or after the message that passes this */
 #define UNREAD_ANSWERS_MAX 1          /* a list of results may have a megabyte */
 
-/* What is readable now will be taken in by sd-bus. An upper bound: bytes that are left for the next message are counted again,
+/* What is readable now, and will be taken in by sd-bus. An upper bound: bytes that are left for the next message are counted again,
  * which a peer only feels if it sends a quarter of a megabyte ahead. */
-static bool takes_too_much(Connection *connection) {
+static unsigned count_readable(Connection *connection) {
         int n = 0;
 
         (void) ioctl(sd_bus_get_fd(connection->bus), FIONREAD, &n);
-        connection->n_received += (uint64_t) n;
-        return connection->n_received > CGMOVE_MESSAGE_MAX;
+        connection->n_received += (unsigned) n;
+        return (unsigned) n;
 }
 
 /* sd-bus makes room for the whole of a message as soon as it has read its header, by one allocation that malloc(3) maps if it is
@@ -88,22 +88,32 @@ static uint64_t now_usec(clockid_t clock) {
         return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
 }
 
+/* One step of sd-bus, within bounds. */
+static int step(Connection *connection) {
+        bool reads = count_readable(connection) > 0;
+        int before, r;
+
+        if (connection->n_received > CGMOVE_MESSAGE_MAX)
+                return -EMSGSIZE;
+
+        connection->is_whole = false;
+        connection->address_space = kernel_get_address_space(&connection->daemon->kernel);
+        before = reads ? next_fd(connection) : INT_MAX;
+        r = sd_bus_process(connection->bus, NULL);
+        if (connection->is_too_large ||
+            (!connection->is_whole && announces_too_much(connection, connection->address_space)))
+                return -EMSGSIZE;
+        if (reads && !connection->is_whole && takes_too_many_fds(connection, before))
+                return -EMFILE;
+        return r;
+}
+
 static int process(Connection *connection) {
         uint64_t began = now_usec(CLOCK_MONOTONIC);
-        int before, r = 1;
+        int r = 1;
 
         for (unsigned i = 0; i < MESSAGES_PER_TURN && r > 0 && sd_bus_is_open(connection->bus) > 0; i++) {
-                if (takes_too_much(connection))
-                        return -EMSGSIZE;
-                before = next_fd(connection);
-                connection->is_whole = false;
-                connection->address_space = kernel_get_address_space(&connection->daemon->kernel);
-                r = sd_bus_process(connection->bus, NULL);
-                if (connection->is_too_large ||
-                    (!connection->is_whole && announces_too_much(connection, connection->address_space)))
-                        return -EMSGSIZE;
-                if (!connection->is_whole && takes_too_many_fds(connection, before))
-                        return -EMFILE;
+                r = step(connection);
                 if (has_unread_answers(connection) || now_usec(CLOCK_MONOTONIC) - began > TURN)
                         break;
         }

@@ -13,7 +13,7 @@
 #include "lib/policy-file.h"
 #include "lib/protocol.h"
 
-#define LARGE_BUFFER (128 * 1024)
+#define LARGE_BUFFER (192 * 1024) /* above what is read of a file of /proc at most */
 
 static int check_policy(void) {
         PolicyProblem problem = {};

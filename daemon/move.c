@@ -94,7 +94,7 @@ static int attach_target(const Move *move, int fd, Target *target, MoveFailure *
         ProcStatus status;
         int r;
 
-        r = target_check(move->kernel, target);
+        r = move->fresh ? 0 : target_check(move->kernel, target);
         if (r == 0)
                 r = cgroup_attach(fd, target->pid);
         if (r == -ESRCH || (r >= 0 && !pidfd_is_alive(target->pidfd))) {

@@ -20,6 +20,7 @@ typedef struct Move {
         const JobRecord *record; /* id, owner and limits of the job that is to be */
         Target *targets;
         size_t n_targets;
+        bool fresh;           /* the targets were read since the loop was left last: no need to look before the write */
         bool reset_oom_score; /* put back to 0 what a service has raised, never lower */
 } Move;
 

@@ -131,6 +131,13 @@ static int move_error(Request *request, int r, MoveFailure failure, size_t index
                                  pid, strerror(-r));
 }
 
+/* Whether nothing has been waited for since the targets were read. */
+static bool request_is_fresh(const Request *request) {
+        uint64_t iteration;
+
+        return sd_event_get_iteration(request->daemon->event, &iteration) >= 0 && iteration == request->read_at;
+}
+
 static int do_move(Request *request, const Terms *terms, JobRecord **ret_record, sd_bus_error *ret_error) {
         _cleanup_(job_record_freep) JobRecord *record = NULL;
         Daemon *daemon = request->daemon;
@@ -148,6 +155,7 @@ static int do_move(Request *request, const Terms *terms, JobRecord **ret_record,
                 .record = record,
                 .targets = request->targets.items,
                 .n_targets = request->targets.n,
+                .fresh = request_is_fresh(request),
                 .reset_oom_score = request->options.reset_oom_score,
         };
         r = move_into_job(&move, &failure, &index);
@@ -174,11 +182,8 @@ static void take_up_job(Request *request, JobRecord *record) {
 
 /* Facts that may have changed while something was waited for. The user ids and the cgroup are checked in the move itself. */
 static int refresh_facts(Request *request) {
-        uint64_t iteration;
-        bool fresh;
+        bool fresh = request_is_fresh(request);
         int r;
-
-        fresh = sd_event_get_iteration(request->daemon->event, &iteration) >= 0 && iteration == request->read_at;
 
         for (size_t i = 0; i < request->targets.n; i++) {
                 Target *target = &request->targets.items[i];
