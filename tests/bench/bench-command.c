@@ -19,7 +19,6 @@
 
 #define COMMANDS_MAX 16
 #define ARGUMENTS_MAX 32
-#define SETTLE 20000 /* microseconds between two commands: what one leaves to be cleared away is not the next one's cost */
 
 typedef struct Command {
         char *argv[ARGUMENTS_MAX];
@@ -72,10 +71,8 @@ int main(int argc, char **argv) {
         (void) posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
         (void) posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
         for (int round = 0; round < rounds; round++)
-                for (int i = 0; i < n; i++) {
-                        (void) usleep(SETTLE);
+                for (int i = 0; i < n; i++)
                         run(&commands[i], &actions);
-                }
         for (int i = 0; i < n; i++)
                 samples_print(&commands[i].samples);
         return 0;
