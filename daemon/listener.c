@@ -97,6 +97,37 @@ static int on_wake(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
+/* The longest open one that waits for no answer. */
+static Connection *find_idle(const Listener *listener, const ListenerUser *user) {
+        Connection *connection, *idle = NULL;
+
+        LIST_FOREACH(connection, &listener->connections, of_listener)
+                if (connection->user == user && LIST_EMPTY(&connection->pending))
+                        idle = connection;
+        return idle;
+}
+
+/* When all connections of the host are taken, who has the most gives up an idle one for who has fewer. Root gets in however many there
+ * are. */
+static bool make_room(Listener *listener, const ListenerUser *newcomer) {
+        const ListenerUser *user, *greediest = newcomer;
+        Connection *idle;
+
+        if (listener->n_connections < CGMOVE_CONNECTIONS_MAX || newcomer->uid == 0)
+                return true;
+
+        LIST_FOREACH(user, &listener->users, users)
+                if (user->n_connections > greediest->n_connections)
+                        greediest = user;
+        idle = greediest == newcomer ? NULL : find_idle(listener, greediest);
+        if (!idle)
+                return false;
+
+        log_connection_refused(greediest->uid, idle->caller.pid, "another user needs the room");
+        listener_drop(listener, idle);
+        return true;
+}
+
 static int admit(Listener *listener, int fd, Caller *caller) {
         Connection *connection;
         ListenerUser *user;
@@ -107,9 +138,7 @@ static int admit(Listener *listener, int fd, Caller *caller) {
                 closep(&fd);
                 return -ENOMEM;
         }
-        /* root gets in however many users, or however many ids of one in his namespaces, hold all there are */
-        if ((listener->n_connections >= CGMOVE_CONNECTIONS_MAX && caller->uid != 0) ||
-            user->n_connections >= CGMOVE_CONNECTIONS_PER_USER_MAX) {
+        if (user->n_connections >= CGMOVE_CONNECTIONS_PER_USER_MAX || !make_room(listener, user)) {
                 log_connection_refused(caller->uid, caller->pid, "too many connections are open");
                 put_user(user);
                 closep(&fd);

@@ -45,6 +45,28 @@ time.sleep(1000)"' &
         check_daemon_goes_on
 }
 
+# However many users, or ids of one in his namespaces, hold all connections there are.
+test_connections_of_the_host_leave_room() {
+        python3 -c "
+import os, socket, time
+all = []
+for uid in range(3000, 3010):
+    os.seteuid(uid)
+    for i in range(60):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect('/run/cgmove/private')
+        all.append(s)
+    os.seteuid(0)
+time.sleep(1000)" &
+        wait_for pgrep -f 'range.3000, 3010'
+        sleep 1
+        check_status 0 as bob cgmove list
+        check_status 0 cgmove list
+        pkill -f 'range.3000, 3010'
+        wait || true
+        check_daemon_goes_on
+}
+
 test_requests_of_a_user() {
         local refused
         gateway_start mixed
