@@ -31,7 +31,8 @@ static unsigned count_readable(Connection *connection) {
 }
 
 /* sd-bus makes room for the whole of a message as soon as it has read its header, by one allocation that malloc(3) maps if it is
- * large (see main.c): what the address space has grown by is what the peer has announced, or, if all came at once, sent. */
+ * large (see main.c): what the address space has grown by is what the peer has announced, or, if all came at once, sent. Where it fits into
+ * room that malloc(3) has free anyway nothing grows, and nothing is lost by letting it pass. */
 static bool announces_too_much(Connection *connection, uint64_t before) {
         return kernel_get_address_space(&connection->daemon->kernel) > before + CGMOVE_MESSAGE_MAX;
 }
