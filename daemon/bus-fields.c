@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What clients see of a job: one table for the dictionaries of GetJob() and ListJobs() and for the properties of the job's
- * object. */
+/* What clients see of a job: one table for the dictionaries of GetJob() and ListJobs() and for the
+ * properties of the job's object. */
 
 #include <errno.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The object tree of org.cgmove1(5): /org/cgmove1 and /org/cgmove1/job/N, on the private socket with its methods, on the system
- * bus read-only. */
+/* The object tree of org.cgmove1(5): /org/cgmove1 and /org/cgmove1/job/N, on the private socket with its
+ * methods, on the system bus read-only. */
 
 #include <systemd/sd-bus.h>
 
@@ -30,8 +30,8 @@ int bus_get_job_property(sd_bus *bus, const char *path, const char *interface, c
 #define JOB_PATH_MAX 64
 void bus_job_path(uint64_t id, char ret[static JOB_PATH_MAX]);
 
-/* The job ID if CALLER may know of it: a live one, or a finished one that is read into *ret_finished (freed by the caller). Returns 0 or
- * -ENOENT. */
+/* The job ID if CALLER may know of it: a live one, or a finished one that is read into *ret_finished (freed
+ * by the caller). Returns 0 or -ENOENT. */
 int bus_find_job(Daemon *daemon, const Caller *caller, uint64_t id, JobView *ret, JobRecord **ret_finished);
 
 /* Vtables of bus-manager.c and bus-job.c. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Who is at the other end of a socket, by the kernel's word alone: SO_PEERCRED and SO_PEERGROUPS (unix(7), socket(7)),
- * as they were at connect(2), and SO_PEERPIDFD where the kernel has it (6.5). */
+/* Who is at the other end of a socket, by the kernel's word alone: SO_PEERCRED and SO_PEERGROUPS (unix(7),
+ * socket(7)), as they were at connect(2), and SO_PEERPIDFD where the kernel has it (6.5). */
 
 #include <stddef.h>
 #include <sys/types.h>

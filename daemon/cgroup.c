@@ -16,8 +16,8 @@
 #define RECORD_XATTR "user.cgmove.job"
 #define RECORD_FILE "cgroup.kill"
 
-/* openat2(2) with RESOLVE_BENEATH would say it in one call, but RestrictSUIDSGID= of the unit takes it away. cgroupfs has no
- * symbolic links; what is left to refuse is "..". */
+/* openat2(2) with RESOLVE_BENEATH would say it in one call, but RestrictSUIDSGID= of the unit takes it away.
+ * cgroupfs has no symbolic links; what is left to refuse is "..". */
 static bool stays_below(const char *path) {
         for (const char *p = path; (p = strstr(p, "..")); p += 2)
                 if ((p == path || p[-1] == '/') && (p[2] == '/' || p[2] == '\0'))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* cgroup v2 as files (Documentation/admin-guide/cgroup-v2.rst), always relative to a directory descriptor. All
- * functions return 0 or a negative errno; none follows a symbolic link or leaves the directory. */
+/* cgroup v2 as files (Documentation/admin-guide/cgroup-v2.rst), always relative to a directory descriptor.
+ * All functions return 0 or a negative errno; none follows a symbolic link or leaves the directory. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,8 @@ int cgroup_open(int root_fd, const char *path, int *ret_fd);
 /* Makes the group NAME (one component) below PARENT_FD and opens it. -EEXIST. */
 int cgroup_create(int parent_fd, const char *name, int *ret_fd);
 
-/* Removes the empty group NAME and empty groups below it. -EBUSY if a process is in it; 0 if it is gone already. */
+/* Removes the empty group NAME and empty groups below it. -EBUSY if a process is in it; 0 if it is gone
+ * already. */
 int cgroup_remove(int parent_fd, const char *name);
 
 /* Reads at most SIZE - 1 bytes of the attribute NAME (may be "job-1/cgroup.events") and terminates them. */
@@ -24,8 +25,8 @@ int cgroup_write(int fd, const char *name, const char *value);
 int cgroup_write_u64(int fd, const char *name, uint64_t value); /* LIMIT_NONE: "max" */
 int cgroup_read_u64(int fd, const char *name, uint64_t *ret);   /* "max": LIMIT_NONE */
 
-/* Writes PID to cgroup.procs: the whole thread group migrates. -ESRCH, -ENODEV (the group is being removed), -EINVAL (a kernel
- * thread), -EACCES (the group is its user's and we lack CAP_DAC_OVERRIDE). */
+/* Writes PID to cgroup.procs: the whole thread group migrates. -ESRCH, -ENODEV (the group is being removed),
+ * -EINVAL (a kernel thread), -EACCES (the group is its user's and we lack CAP_DAC_OVERRIDE). */
 int cgroup_attach(int fd, pid_t pid);
 
 int cgroup_freeze(int fd, bool freeze);
@@ -36,7 +37,8 @@ typedef struct CgroupEvents {
 } CgroupEvents;
 int cgroup_get_events(int fd, const char *name, CgroupEvents *ret); /* NAME: "cgroup.events" or "job-1/cgroup.events" */
 
-/* True if the group is frozen, or is being frozen by its own switch: a process moved out of it would be thawed. */
+/* True if the group is frozen, or is being frozen by its own switch: a process moved out of it would be
+ * thawed. */
 int cgroup_is_frozen(int fd, bool *ret);
 
 /* cgroup.kill: SIGKILL to every process in it and below it, forks included. */
@@ -45,17 +47,17 @@ int cgroup_kill(int fd);
 /* Value of KEY in a flat keyed file such as memory.events or cpu.stat. -ENODATA without that key. */
 int cgroup_read_key(int fd, const char *name, const char *key, uint64_t *ret);
 
-/* Calls EACH for every process of the group itself (not below it) until it returns non-zero, which is passed on. A process
- * outside our PID namespace shows as 0 and is passed on as such. */
+/* Calls EACH for every process of the group itself (not below it) until it returns non-zero, which is passed
+ * on. A process outside our PID namespace shows as 0 and is passed on as such. */
 typedef int (*cgroup_each_t)(pid_t pid, void *userdata);
 int cgroup_each_process(int fd, cgroup_each_t each, void *userdata);
 
 /* The record of a job: the extended attribute "user.cgmove.job" of its cgroup.kill.
  *
- * Why there: a "trusted." attribute would need CAP_SYS_ADMIN, which the daemon does without; a "user." one on the
- * directory could be read by everybody. xattr(7) asks for read permission on the inode for "user." attributes, and
- * the kernel makes cgroup.kill writable by root and readable by nobody (mode 0200), so that only root can
- * read or write it. It lives and dies with the group, like any attribute of it. */
+ * Why there: a "trusted." attribute would need CAP_SYS_ADMIN, which the daemon does without; a "user." one
+ * on the directory could be read by everybody. xattr(7) asks for read permission on the inode for "user."
+ * attributes, and the kernel makes cgroup.kill writable by root and readable by nobody (mode 0200), so that
+ * only root can read or write it. It lives and dies with the group, like any attribute of it. */
 int cgroup_set_record(int fd, const char *text, size_t size);
 int cgroup_get_record(int fd, char *buffer, size_t size, size_t *ret_size); /* -ENODATA: none */
 int cgroup_remove_record(int fd);

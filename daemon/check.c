@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Check() of org.cgmove1.Manager: what Move() would say of each process, without touching anything: nothing is frozen, no pool
- * is started, and no limit is counted. */
+/* Check() of org.cgmove1.Manager: what Move() would say of each process, without touching anything: nothing
+ * is frozen, no pool is started, and no limit is counted. */
 
 #include <errno.h>
 
@@ -79,7 +79,8 @@ static void on_main_processes(int error, const char *message, void *userdata) {
         check_free(check);
 }
 
-/* The decision refuses these before it comes to that: whose they are cannot make us look through the system, nor ask its managers. */
+/* The decision refuses these before it comes to that: whose they are cannot make us look through the system,
+ * nor ask its managers. */
 static bool pass_over_others(const Caller *caller, Targets *targets) {
         bool any = false;
 

@@ -20,8 +20,8 @@
 #define TURN (USEC_PER_SEC / 1000)    /* or after the message that passes this */
 #define UNREAD_ANSWERS_MAX 1          /* a list of results may have a megabyte */
 
-/* What is readable now, and will be taken in by sd-bus. An upper bound: bytes that are left for the next message are counted again,
- * which a peer only feels if it sends a quarter of a megabyte ahead. */
+/* What is readable now, and will be taken in by sd-bus. An upper bound: bytes that are left for the next
+ * message are counted again, which a peer only feels if it sends a quarter of a megabyte ahead. */
 static unsigned count_readable(Connection *connection) {
         int n = 0;
 
@@ -30,9 +30,10 @@ static unsigned count_readable(Connection *connection) {
         return (unsigned) n;
 }
 
-/* sd-bus makes room for the whole of a message as soon as it has read its header, by one allocation that malloc(3) maps if it is
- * large (see main.c): what the address space has grown by is what the peer has announced, or, if all came at once, sent. Where it fits into
- * room that malloc(3) has free anyway nothing grows, and nothing is lost by letting it pass. */
+/* sd-bus makes room for the whole of a message as soon as it has read its header, by one allocation that
+ * malloc(3) maps if it is large (see main.c): what the address space has grown by is what the peer has
+ * announced, or, if all came at once, sent. Where it fits into room that malloc(3) has free anyway nothing
+ * grows, and nothing is lost by letting it pass. */
 static bool announces_too_much(Connection *connection, uint64_t before) {
         return kernel_get_address_space(&connection->daemon->kernel) > before + CGMOVE_MESSAGE_MAX;
 }
@@ -46,9 +47,9 @@ static int next_fd(const Connection *connection) {
         return fd < 0 ? INT_MAX : fd;
 }
 
-/* sd-bus takes in any number of descriptors with the bytes of a message, and does not tell how many. Each fills the lowest gap, so
- * that the gaps that closed since BEFORE are at least as many; more only if others hold some in between, which can
- * do no harm to a peer that sends descriptors and message in one piece. */
+/* sd-bus takes in any number of descriptors with the bytes of a message, and does not tell how many. Each
+ * fills the lowest gap, so that the gaps that closed since BEFORE are at least as many; more only if others
+ * hold some in between, which can do no harm to a peer that sends descriptors and message in one piece. */
 static bool takes_too_many_fds(Connection *connection, int before) {
         int after = next_fd(connection);
 
@@ -163,7 +164,8 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-/* Before each turn of the loop: a peer with unread answers is not listened to, nor one whose user has to wait. */
+/* Before each turn of the loop: a peer with unread answers is not listened to, nor one whose user has to
+ * wait. */
 static int on_prepare(sd_event_source *source, void *userdata) {
         Connection *connection = userdata;
         int events;
@@ -271,7 +273,8 @@ Connection *connection_free(Connection *connection) {
         return NULL;
 }
 
-/* What is needed of CALL to answer it later, without what came along: descriptors above all, of which there may be any number. */
+/* What is needed of CALL to answer it later, without what came along: descriptors above all, of which there
+ * may be any number. */
 static int copy_head(sd_bus_message *call, sd_bus_message **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *head = NULL;
         uint64_t cookie;

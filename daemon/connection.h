@@ -3,8 +3,9 @@
 
 /* One client on the private socket: a D-Bus connection without a bus, and who is at its other end.
  *
- * sd-bus has no limits of its own that would do for a hostile peer, so its input and output are driven from here: a peer that
- * sends too much for one message, sends it too slowly, or does not read its answers is disconnected. */
+ * sd-bus has no limits of its own that would do for a hostile peer, so its input and output are driven from
+ * here: a peer that sends too much for one message, sends it too slowly, or does not read its answers is
+ * disconnected. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,8 +22,8 @@ typedef struct Listener Listener;
 typedef struct ListenerUser ListenerUser;
 typedef struct Pending Pending;
 
-/* A call that is answered later. Embedded in whatever works on it; when the connection ends first, ABANDON is told, and must
- * free it. */
+/* A call that is answered later. Embedded in whatever works on it; when the connection ends first, ABANDON
+ * is told, and must free it. */
 struct Pending {
         LIST_ENTRY(Pending) of_connection;
         Connection *connection;

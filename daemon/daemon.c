@@ -70,7 +70,8 @@ static void on_policy(int error, const char *problem, const Settings *settings, 
 
         replace_problem(daemon, problem);
         if (error < 0)
-                /* whatever was in force stays in force; at the first start that is "everything is refused" */
+                /* whatever was in force stays in force; at the first start that is "everything is refused"
+                 */
                 log_event(LOG_KIND_POLICY_INVALID, UID_NONE, NULL, "The policy in force stays in force: %s", problem);
         else {
                 policy_free(daemon->policy);
@@ -240,7 +241,8 @@ static int set_up_parts(Daemon *daemon) {
         return r;
 }
 
-/* Only the settings count here, and they decide where the tree is; the policy proper is loaded by the loop. */
+/* Only the settings count here, and they decide where the tree is; the policy proper is loaded by the loop.
+ */
 static void load_settings(Daemon *daemon) {
         PolicyProblem problem = {};
         Policy *policy = NULL;

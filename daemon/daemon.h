@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The daemon's state and loop. Data goes one way: socket (listener, connection), facts (caller, target, sandbox), verdict
- * (decision), move (request, move), verify (move), record (job, job-store, log). */
+/* The daemon's state and loop. Data goes one way: socket (listener, connection), facts (caller, target,
+ * sandbox), verdict (decision), move (request, move), verify (move), record (job, job-store, log). */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,7 +24,8 @@
 
 typedef struct Request Request;
 
-/* Where things are; the installed program passes what it was configured with, and takes no other word for it. */
+/* Where things are; the installed program passes what it was configured with, and takes no other word for
+ * it. */
 typedef struct DaemonPaths {
         const char *conf_dir;
         const char *state_dir;
@@ -57,14 +58,14 @@ struct Daemon {
         JobView public_view;     /* of the message of the system bus in hand */
 };
 
-/* SOCKET_FD: the listening private socket, taken over. Loads the policy, finds the jobs. Returns 0 or a negative errno, and says in the
- * log what is wrong. */
+/* SOCKET_FD: the listening private socket, taken over. Loads the policy, finds the jobs. Returns 0 or a
+ * negative errno, and says in the log what is wrong. */
 int daemon_new(const DaemonPaths *paths, int socket_fd, Daemon **ret);
 Daemon *daemon_free(Daemon *daemon);
 DEFINE_CLEANUP(Daemon, daemon_free)
 
-/* Whether a policy is being loaded, and not yet for so long (a directory service that hangs) that moves had better be decided by the one
- * in force. */
+/* Whether a policy is being loaded, and not yet for so long (a directory service that hangs) that moves had
+ * better be decided by the one in force. */
 bool daemon_is_loading_policy(const Daemon *daemon);
 
 /* Runs until SIGTERM or SIGINT. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The decision on one process: a pure function, facts in, decision out, in the order of checks that cgmoved(8) states:
- * the process, its source, the policy, its sandbox. */
+/* The decision on one process: a pure function, facts in, decision out, in the order of checks that
+ * cgmoved(8) states: the process, its source, the policy, its sandbox. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,12 +18,13 @@ typedef struct Decision {
         const PolicySection *section; /* the deciding section; NULL for root, whom no policy binds */
 } Decision;
 
-/* Returns 0 and sets *ret, or -ENOMEM. A fact that is UNKNOWN refuses nothing: ask again when it is known. Free with decision_done(). */
+/* Returns 0 and sets *ret, or -ENOMEM. A fact that is UNKNOWN refuses nothing: ask again when it is known.
+ * Free with decision_done(). */
 int decide(const Policy *policy, const Caller *caller, const Target *target, Decision *ret);
 void decision_done(Decision *decision);
 
-/* Whether the target may be the main or control process of its unit, so that its manager must be asked: always for a unit of
- * PID 1 (whose word costs little and is exact), and for a user's unit if its parent is a manager, PARENT_IS_MANAGER: the children
- * of others are main processes only by way of a MAINPID= notification, and moving such a one hurts only its own
- * manager, which is its user's. */
+/* Whether the target may be the main or control process of its unit, so that its manager must be asked:
+ * always for a unit of PID 1 (whose word costs little and is exact), and for a user's unit if its parent is
+ * a manager, PARENT_IS_MANAGER: the children of others are main processes only by way of a MAINPID=
+ * notification, and moving such a one hurts only its own manager, which is its user's. */
 bool target_needs_manager(const Target *target, bool parent_is_manager);

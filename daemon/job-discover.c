@@ -35,8 +35,8 @@ static int read_record(int fd, uint64_t id, uid_t uid, JobRecord **ret) {
         return 0;
 }
 
-/* For processes in a group that says nothing about itself (an unknown record of a later version, say): they are a job all the
- * same, so that they can be seen and stopped. */
+/* For processes in a group that says nothing about itself (an unknown record of a later version, say): they
+ * are a job all the same, so that they can be seen and stopped. */
 static int make_record(uint64_t id, uid_t uid, JobRecord **ret) {
         JobRecord record = {
                 .id = id,

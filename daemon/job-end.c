@@ -56,7 +56,8 @@ int job_save(const Job *job, int fd) {
         return cgroup_set_record(fd, text, strlen(text));
 }
 
-/* What it has come to, once: the record on its group says it too, so that whatever becomes of the daemon the next one does not decide anew. */
+/* What it has come to, once: the record on its group says it too, so that whatever becomes of the daemon the
+ * next one does not decide anew. */
 static void job_settle(Job *job, int fd) {
         JobSet *set = job->set;
         JobRecord *record = job->record;
@@ -77,7 +78,8 @@ static int on_keep_again(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-/* A full disk, say: the group with the record stays, and the job in the list of its user, until the result can be kept. */
+/* A full disk, say: the group with the record stays, and the job in the list of its user, until the result
+ * can be kept. */
 static void keep_later(Job *job, int error) {
         int r;
 

@@ -31,7 +31,8 @@ typedef struct Sweep {
         JobSignalled result;
 } Sweep;
 
-/* The number came from cgroup.procs a moment ago; now that a pidfd is held, see whether it still means a member. */
+/* The number came from cgroup.procs a moment ago; now that a pidfd is held, see whether it still means a
+ * member. */
 static bool is_member(const Sweep *sweep, pid_t pid) {
         _cleanup_free_ char *path = NULL;
         Source source;

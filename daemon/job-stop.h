@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Ending a job: SIGTERM, time to end, then SIGKILL. A job may hold processes of other users (sudo): its owner reaches
- * only his own processes, each by pidfd; runtime limits and root reach all. */
+/* Ending a job: SIGTERM, time to end, then SIGKILL. A job may hold processes of other users (sudo): its
+ * owner reaches only his own processes, each by pidfd; runtime limits and root reach all. */
 
 #include <signal.h>
 #include <stdbool.h>
@@ -26,9 +26,9 @@ typedef struct JobSignalled {
 /* Sends SIG once. Returns 0 or a negative errno. */
 int job_signal(Job *job, JobReach reach, int sig, JobSignalled *ret);
 
-/* Starts to stop JOB, which will end with RESULT (a CGMOVE_RESULT_*). FIRST_SIGNAL is SIGTERM, or SIGKILL to skip the wait. If
- * that is under way already it is only made stricter. GIVEN_UP, if not NULL, is called when all that may be done
- * is done and processes of others remain; the job goes on then. */
+/* Starts to stop JOB, which will end with RESULT (a CGMOVE_RESULT_*). FIRST_SIGNAL is SIGTERM, or SIGKILL to
+ * skip the wait. If that is under way already it is only made stricter. GIVEN_UP, if not NULL, is called
+ * when all that may be done is done and processes of others remain; the job goes on then. */
 typedef void (*job_stop_given_up_t)(Job *job, unsigned left, void *userdata);
 int job_stop_begin(Job *job, JobReach reach, int first_signal, const char *result, job_stop_given_up_t given_up,
                    void *userdata);

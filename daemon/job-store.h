@@ -28,8 +28,8 @@ int job_store_put(JobStore *store, const JobRecord *record, const Settings *sett
 /* Returns 0; -ENOENT; -EBADMSG for a damaged file; -EPROTONOSUPPORT for one of a later version. */
 int job_store_get(JobStore *store, uid_t uid, uint64_t id, JobRecord **ret);
 
-/* Calls EACH for every result of UID (of everybody, user by user, for UID_NONE), oldest first (ids ascend), until it returns non-zero, which is passed
- * on. Damaged files are skipped. */
+/* Calls EACH for every result of UID (of everybody, user by user, for UID_NONE), oldest first (ids ascend),
+ * until it returns non-zero, which is passed on. Damaged files are skipped. */
 typedef int (*job_store_each_t)(const JobRecord *record, void *userdata);
 int job_store_each(JobStore *store, uid_t uid, job_store_each_t each, void *userdata);
 

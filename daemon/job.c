@@ -246,9 +246,9 @@ static int start_runtime(Job *job) {
         return r < 0 ? r : 0;
 }
 
-/* A change of cgroup.events is notified at most every 10 ms (CGROUP_FILE_NOTIFY_MIN_INTV of the kernel), and the notification that
- * is put off is dropped if the group is removed meanwhile, as systemd does in the stop of a pool. So removals are watched
- * too, on the pool: adding that watch again does nothing. */
+/* A change of cgroup.events is notified at most every 10 ms (CGROUP_FILE_NOTIFY_MIN_INTV of the kernel), and
+ * the notification that is put off is dropped if the group is removed meanwhile, as systemd does in the stop
+ * of a pool. So removals are watched too, on the pool: adding that watch again does nothing. */
 static int start_watch(Job *job) {
         char name[JOB_GROUP_NAME_MAX], path[64 + JOB_GROUP_NAME_MAX];
         int watch;

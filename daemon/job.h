@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Live jobs: the cgroups job-N below the pools. A job begins when a move is thawed (or when it is found again at
- * daemon start) and ends when its cgroup has no process left; then its result goes to the store and it is gone. */
+/* Live jobs: the cgroups job-N below the pools. A job begins when a move is thawed (or when it is found
+ * again at daemon start) and ends when its cgroup has no process left; then its result goes to the store and
+ * it is gone. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,8 +38,8 @@ struct Job {
         int watch;          /* inotify, on cgroup.events */
 };
 
-/* Told once when the job has ended, or when the set is freed (RECORD is NULL then). Whoever embeds it removes it from the list with
- * job_waiter_cancel() if he goes first. */
+/* Told once when the job has ended, or when the set is freed (RECORD is NULL then). Whoever embeds it
+ * removes it from the list with job_waiter_cancel() if he goes first. */
 struct JobWaiter {
         LIST_ENTRY(JobWaiter) of_job;
         void (*ended)(JobWaiter *waiter, const JobRecord *record);
@@ -64,19 +65,21 @@ DEFINE_CLEANUP(JobSet, job_set_free)
 sd_event *job_set_event(JobSet *set);
 const Kernel *job_set_kernel(JobSet *set);
 
-/* Takes over RECORD (also on failure): a job whose group exists in POOL. Watches it and starts its runtime limit. */
+/* Takes over RECORD (also on failure): a job whose group exists in POOL. Watches it and starts its runtime
+ * limit. */
 int job_set_add(JobSet *set, Pool *pool, JobRecord *record, Job **ret);
 
 Job *job_set_find(JobSet *set, uint64_t id);
 unsigned job_set_count(JobSet *set);
 unsigned job_set_count_of(JobSet *set, uid_t uid);
 
-/* Calls EACH for the live jobs of UID, or of everybody for UID_NONE, until it returns non-zero, which is passed on. */
+/* Calls EACH for the live jobs of UID, or of everybody for UID_NONE, until it returns non-zero, which is
+ * passed on. */
 typedef int (*job_each_t)(Job *job, void *userdata);
 int job_set_each(JobSet *set, uid_t uid, job_each_t each, void *userdata);
 
-/* At daemon start: takes over the groups of POOL. Jobs that ended meanwhile get their result; a move that was cut off half-way
- * is completed (its group is frozen and populated) or undone (nobody had arrived). */
+/* At daemon start: takes over the groups of POOL. Jobs that ended meanwhile get their result; a move that
+ * was cut off half-way is completed (its group is frozen and populated) or undone (nobody had arrived). */
 int job_set_discover(JobSet *set, Pool *pool);
 
 /* The name of a job's group below its pool. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The kernel's two file systems that facts come from and moves go to, as trusted directories: a test puts a false
- * /proc and a false cgroup tree in their place. */
+/* The kernel's two file systems that facts come from and moves go to, as trusted directories: a test puts a
+ * false /proc and a false cgroup tree in their place. */
 
 #include <stdint.h>
 

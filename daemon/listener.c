@@ -107,8 +107,8 @@ static Connection *find_idle(const Listener *listener, const ListenerUser *user)
         return idle;
 }
 
-/* When all connections of the host are taken, who has the most gives up an idle one for who has fewer. Root gets in however many there
- * are. */
+/* When all connections of the host are taken, who has the most gives up an idle one for who has fewer. Root
+ * gets in however many there are. */
 static bool make_room(Listener *listener, const ListenerUser *newcomer) {
         const ListenerUser *user, *greediest = newcomer;
         Connection *idle;

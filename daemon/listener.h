@@ -13,8 +13,8 @@ DEFINE_CLEANUP(Listener, listener_free)
 /* Closes and frees CONNECTION once the loop is back at its top: it may be in use by the caller's callers. */
 void listener_drop(Listener *listener, Connection *connection);
 
-/* Time is shared: who has made the loop busy for long with one turn is not listened to, on any of his connections, for four times as
- * long. ELAPSED (of our processor time) and NOW (CLOCK_MONOTONIC) are
+/* Time is shared: who has made the loop busy for long with one turn is not listened to, on any of his
+ * connections, for four times as long. ELAPSED (of our processor time) and NOW (CLOCK_MONOTONIC) are
  * microseconds. */
 void listener_user_charge(ListenerUser *user, uint64_t elapsed, uint64_t now);
 

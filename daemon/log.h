@@ -29,18 +29,18 @@
 #include "lib/job-record.h"
 
 typedef enum LogKind {
-        LOG_KIND_STARTED,        /* daemon-started: the daemon serves requests */
-        LOG_KIND_POLICY_LOADED,  /* policy-loaded: a policy was read and is in force */
-        LOG_KIND_POLICY_INVALID, /* policy-invalid: a policy was read and refused; the old one stays */
-        LOG_KIND_MOVED,          /* move-done: processes became a job */
-        LOG_KIND_REFUSED,        /* move-refused: a request was refused, with the reason */
-        LOG_KIND_ENDED,          /* job-ended: a job's last process is gone */
-        LOG_KIND_STOPPED,        /* job-stopped: a job was signalled or stopped on request */
-        LOG_KIND_POOL_STARTED,   /* pool-started: a user's pool runs */
-        LOG_KIND_POOL_STOPPED,   /* pool-stopped: a user's pool is gone, idle or stopped by hand */
-        LOG_KIND_REUSE_REPAIRED, /* pid-reuse-repaired: a stranger came into a job by PID reuse; he is out */
-        LOG_KIND_QUARANTINED,    /* quarantine: a stranger whose own place is unknown is in it */
-        LOG_KIND_LIMIT_REACHED,  /* limit-reached: jobs, tasks, pools or rate */
+        LOG_KIND_STARTED,            /* daemon-started: the daemon serves requests */
+        LOG_KIND_POLICY_LOADED,      /* policy-loaded: a policy was read and is in force */
+        LOG_KIND_POLICY_INVALID,     /* policy-invalid: a policy was refused; the earlier one stays */
+        LOG_KIND_MOVED,              /* move-done: processes became a job */
+        LOG_KIND_REFUSED,            /* move-refused: a request was refused, with the reason */
+        LOG_KIND_ENDED,              /* job-ended: a job's last process is gone */
+        LOG_KIND_STOPPED,            /* job-stopped: a job was signalled or stopped */
+        LOG_KIND_POOL_STARTED,       /* pool-started: a user's pool runs */
+        LOG_KIND_POOL_STOPPED,       /* pool-stopped: a user's pool is gone, idle or stopped by hand */
+        LOG_KIND_REUSE_REPAIRED,     /* pid-reuse-repaired: a stranger in a job, by a reused PID, is out */
+        LOG_KIND_QUARANTINED,        /* quarantine: he is there, since his own place is unknown */
+        LOG_KIND_LIMIT_REACHED,      /* limit-reached: jobs, tasks, pools or rate */
         LOG_KIND_CONNECTION_REFUSED, /* connection-refused: a client was turned away or dropped */
         LOG_KIND_FAILURE,            /* internal-failure: something that should work did not */
         LOG_KIND_HIDDEN,             /* lines-hidden: many of one user, which are only counted */

@@ -76,8 +76,9 @@ static void take_answer(MainProcessQuery *query, pid_t main_pid, pid_t control_p
         query->answers = answers;
 }
 
-/* A manager that is gone has no main processes, and what it has left behind may be moved. That its socket is not there proves nothing:
- * it lies in the user's own folder. Its processes do, and only a manager is put into that group. */
+/* A manager that is gone has no main processes, and what it has left behind may be moved. That its socket is
+ * not there proves nothing: it lies in the user's own folder. Its processes do, and only a manager is put
+ * into that group. */
 static bool manager_is_gone(const Daemon *daemon, const Target *target) {
         CgroupEvents events = {};
         char path[256];

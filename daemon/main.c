@@ -69,7 +69,8 @@ static int parse_arguments(int argc, char **argv) {
         return 0;
 }
 
-/* The socket comes from cgmoved.socket, so that it outlives the daemon and requests wait for the next one. */
+/* The socket comes from cgmoved.socket, so that it outlives the daemon and requests wait for the next one.
+ */
 static int get_socket(int *ret_fd) {
         int n;
 
@@ -103,7 +104,8 @@ int main(int argc, char **argv) {
                 return EXIT_FAILURE;
         }
 
-        /* large buffers are mapped and unmapped: what one client has sent is not kept for good, and its size is known (connection.c) */
+        /* large buffers are mapped and unmapped: what one client has sent is not kept for good, and its size
+         * is known (connection.c) */
         (void) mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER);
         log_open(NULL);
         r = daemon_new(&paths, fd, &daemon);

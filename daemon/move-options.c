@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a client hands over with a move: every value is checked here, and nothing of it ever becomes part of a path that the
- * daemon opens. */
+/* What a client hands over with a move: every value is checked here, and nothing of it ever becomes part of
+ * a path that the daemon opens. */
 
 #include <errno.h>
 #include <fcntl.h>

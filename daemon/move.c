@@ -67,8 +67,8 @@ static int make_group(const Move *move, const char *name, int *ret_fd) {
         return 0;
 }
 
-/* The directory of /proc stays the process's own: it is opened while the process is known to live, and reads ESRCH once it
- * does not. */
+/* The directory of /proc stays the process's own: it is opened while the process is known to live, and reads
+ * ESRCH once it does not. */
 static int reset_oom_score(const Move *move, const Target *target) {
         _cleanup_close_ int dir = -1, file = -1;
         char text[32];
@@ -123,7 +123,8 @@ static const Target *find_target(const Move *move, pid_t pid) {
         return NULL;
 }
 
-/* The target that PID is or was forked by, generations back; NULL for one who has come by a reused number. */
+/* The target that PID is or was forked by, generations back; NULL for one who has come by a reused number.
+ */
 static const Target *find_ancestor(const Move *move, pid_t pid) {
         const Target *target = NULL;
         ProcStat stat;
@@ -170,8 +171,9 @@ typedef struct Sweep {
         pid_t killed;
 } Sweep;
 
-/* Its source does not take it back: it was stopped with all that was in it; or the group is the user's own, and he has removed or
- * changed it, which is not to get him a place outside of all jobs. What he could kill himself ends as the unit has. */
+/* Its source does not take it back: it was stopped with all that was in it; or the group is the user's own,
+ * and he has removed or changed it, which is not to get him a place outside of all jobs. What he could kill
+ * himself ends as the unit has. */
 static int end_or_quarantine(const Move *move, pid_t pid) {
         _cleanup_close_ int pidfd = -1;
         ProcStatus status;
@@ -232,7 +234,8 @@ static void undo(const Move *move, int fd, const char *name) {
         sweep_group(move, fd, SWEEP_FORKS);
         sweep_group(move, fd, SWEEP_TARGETS);
 
-        /* who was in the middle of a fork when he arrived stops only behind it: such a child may have come since */
+        /* who was in the middle of a fork when he arrived stops only behind it: such a child may have come
+         * since */
         sweep_group(move, fd, SWEEP_FORKS);
         sweep_group(move, fd, SWEEP_OTHERS);
 
@@ -242,8 +245,8 @@ static void undo(const Move *move, int fd, const char *name) {
                 r = cgroup_remove(pool_fd(move->pool), name);
         }
         if (r < 0) {
-                /* Somebody is dying there still: the group must not look like a job, nor hold anybody in ice. It is
-                 * removed when the daemon starts next or the pool stops. */
+                /* Somebody is dying there still: the group must not look like a job, nor hold anybody in
+                 * ice. It is removed when the daemon starts next or the pool stops. */
                 (void) cgroup_remove_record(fd);
                 (void) cgroup_freeze(fd, false);
         }
@@ -255,7 +258,8 @@ static bool is_above(int fd, uint64_t max) {
         return max != LIMIT_NONE && cgroup_read_u64(fd, "pids.current", &current) >= 0 && current > max;
 }
 
-/* A migration is never refused for pids.max, and threads may have been made since they were counted. In ice nobody makes more. */
+/* A migration is never refused for pids.max, and threads may have been made since they were counted. In ice
+ * nobody makes more. */
 static int check_tasks(const Move *move, int fd, MoveFailure *ret_failure) {
         uint64_t n_counted = 0, pool_max = LIMIT_NONE;
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The move through ice: processes are written into a fresh cgroup that is frozen, looked at again, and only then
- * thawed; so that whoever arrives there has not run an instruction when it turns out that he is not who was meant.
+/* The move through ice: processes are written into a fresh cgroup that is frozen, looked at again, and only
+ * then thawed; so that whoever arrives there has not run an instruction when it turns out that he is not who
+ * was meant.
  *
- * A pidfd does not reserve its number, and cgroup.procs takes numbers: before Linux 6.18 the write waits for a lock
- * before it looks the number up, and the process may be gone and its number another's by then. Whether the pidfd's
- * process still lived after the write tells whom the number meant. */
+ * A pidfd does not reserve its number, and cgroup.procs takes numbers: before Linux 6.18 the write waits for
+ * a lock before it looks the number up, and the process may be gone and its number another's by then.
+ * Whether the pidfd's process still lived after the write tells whom the number meant. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,16 +33,17 @@ typedef enum MoveFailure {
         MOVE_GROWN,   /* the targets have more tasks than were counted, and more than the job or the pool may have */
 } MoveFailure;
 
-/* Makes the group of record->id below the pool with its record and limits, moves all targets there, and thaws it. All or nothing: on
- * failure every target that lives is back in its own source and the group is gone. (Where the source does not take it
- * back, being removed meanwhile, it is ended.)
- * Returns 0; a negative errno, with *ret_failure and *ret_index of the target concerned. */
+/* Makes the group of record->id below the pool with its record and limits, moves all targets there, and
+ * thaws it. All or nothing: on failure every target that lives is back in its own source and the group is
+ * gone. (Where the source does not take it back, being removed meanwhile, it is ended.) Returns 0; a
+ * negative errno, with *ret_failure and *ret_index of the target concerned. */
 int move_into_job(const Move *move, MoveFailure *ret_failure, size_t *ret_index);
 
-/* Sets what the record's limits ask for on the group FD of POOL; a controller that is not there is passed over (the
- * job's "LimitsMissing" says so). Returns 0 or a negative errno. */
+/* Sets what the record's limits ask for on the group FD of POOL; a controller that is not there is passed
+ * over (the job's "LimitsMissing" says so). Returns 0 or a negative errno. */
 int move_set_limits(const Pool *pool, int fd, const Limits *limits);
 
-/* Completes a move that a crash cut off: the group FD of RECORD is frozen and populated. The processes that were meant are not
- * known any more, but whose they must be is; others go to where repair.h finds. Then it thaws the group. */
+/* Completes a move that a crash cut off: the group FD of RECORD is frozen and populated. The processes that
+ * were meant are not known any more, but whose they must be is; others go to where repair.h finds. Then it
+ * thaws the group. */
 int move_complete(const Kernel *kernel, Pool *pool, int fd, const JobRecord *record);

@@ -54,8 +54,8 @@ static uint32_t take_id(UserMatchKind kind, const char *name, void *userdata) {
         return *(*next)++;
 }
 
-/* A directory service may hang for ever: the child is killed then. SIGCHLD is ignored (see daemon_new()), so that the kernel
- * reaps it whenever it ends, and nobody waits. */
+/* A directory service may hang for ever: the child is killed then. SIGCHLD is ignored (see daemon_new()), so
+ * that the kernel reaps it whenever it ends, and nobody waits. */
 static void reset(PolicyLoader *loader) {
         loader->io = sd_event_source_disable_unref(loader->io);
         loader->timer = sd_event_source_disable_unref(loader->timer);

@@ -248,7 +248,8 @@ static void find_gone(const void *node, VISIT visit, void *closure) {
                 *ret = pool;
 }
 
-/* Pools that an administrator has stopped are noticed when it matters: when their user asks again, and when there is no room left. */
+/* Pools that an administrator has stopped are noticed when it matters: when their user asks again, and when
+ * there is no room left. */
 static void set_forget_gone(PoolSet *set) {
         Pool *pool;
 

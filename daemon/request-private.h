@@ -26,7 +26,8 @@ struct Request {
         sd_bus_error refusal; /* by may_join(), until it can be answered */
 };
 
-/* Processes from different sources may fall under different sections: the job gets the strictest of each limit. */
+/* Processes from different sources may fall under different sections: the job gets the strictest of each
+ * limit. */
 typedef struct Terms {
         const PolicySection *section; /* of the first target; NULL for root */
         const PolicySection *sections[SECTIONS_MAX]; /* each once, in the order of the targets */
@@ -39,8 +40,8 @@ const Caller *request_caller(const Request *request);
 
 /* All return 0, or what to answer with as sd_bus_error_*() gives it. */
 
-/* Decides over every target as far as its facts are known, and adds up the terms. They are good until the policy is loaded anew:
- * not beyond the return to the loop. */
+/* Decides over every target as far as its facts are known, and adds up the terms. They are good until the
+ * policy is loaded anew: not beyond the return to the loop. */
 int request_decide(Request *request, Terms *ret, sd_bus_error *ret_error);
 
 /* The refusal of TARGET as an error, or 0 and the deciding section. */

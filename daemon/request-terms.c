@@ -136,8 +136,9 @@ static int check_rate(Request *request, const PolicySection *section, sd_bus_err
                                  wait / USEC_PER_SEC + 1);
 }
 
-/* Every section is asked, lest one's rate be got round by a first process from another's. Descendants are known later than the others, and
- * may bring sections of their own: those that were asked are not asked again. */
+/* Every section is asked, lest one's rate be got round by a first process from another's. Descendants are
+ * known later than the others, and may bring sections of their own: those that were asked are not asked
+ * again. */
 int request_check_rates(Request *request, const Terms *terms, sd_bus_error *ret_error) {
         int r = 0;
 

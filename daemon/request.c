@@ -166,7 +166,8 @@ static int do_move(Request *request, const Terms *terms, JobRecord **ret_record,
         return 0;
 }
 
-/* From here on it is a job: should it not be possible to watch it now, it is found again at the next start. Takes over RECORD. */
+/* From here on it is a job: should it not be possible to watch it now, it is found again at the next start.
+ * Takes over RECORD. */
 static void take_up_job(Request *request, JobRecord *record) {
         uint64_t id = record->id;
         Job *job;
@@ -180,7 +181,8 @@ static void take_up_job(Request *request, JobRecord *record) {
                 job_check(job); /* it may have ended before it was watched */
 }
 
-/* Facts that may have changed while something was waited for. The user ids and the cgroup are checked in the move itself. */
+/* Facts that may have changed while something was waited for. The user ids and the cgroup are checked in the
+ * move itself. */
 static int refresh_facts(Request *request) {
         bool fresh = request_is_fresh(request);
         int r;

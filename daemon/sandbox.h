@@ -22,8 +22,8 @@
  * none. */
 int sandbox_compare(int source_fd, int destination_fd, const char **ret_what);
 
-/* Whether this system can have such programs at all. In a container whose system call filter forbids bpf(2), PID 1 is under the same
- * filter and cannot attach any to a unit (the host's own are effective everywhere in the container alike): then there is nothing to
- * compare, and sandbox_compare() must not be asked. Elsewhere a refusal of bpf(2) is one of ours alone, and no excuse.
- * PROC_FD: /proc; CGROUP_FD: any cgroup. */
+/* Whether this system can have such programs at all. In a container whose system call filter forbids bpf(2),
+ * PID 1 is under the same filter and cannot attach any to a unit (the host's own are effective everywhere in
+ * the container alike): then there is nothing to compare, and sandbox_compare() must not be asked. Elsewhere
+ * a refusal of bpf(2) is one of ours alone, and no excuse. PROC_FD: /proc; CGROUP_FD: any cgroup. */
 bool sandbox_is_possible(int proc_fd, int cgroup_fd);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* org.cgmove1 on the system bus: introspection, properties and signals, read-only. Nothing depends on it: it comes and goes with the
- * bus daemon. */
+/* org.cgmove1 on the system bus: introspection, properties and signals, read-only. Nothing depends on it: it
+ * comes and goes with the bus daemon. */
 
 #include "lib/cleanup.h"
 #include "lib/job-record.h"

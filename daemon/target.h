@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A process that is to be moved, and the facts about it. A pidfd is held over everything that is decided about it. */
+/* A process that is to be moved, and the facts about it. A pidfd is held over everything that is decided
+ * about it. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,7 +37,8 @@ typedef struct Target {
  * Returns 0; -EBADF if it is no pidfd; -ESRCH if the process has ended or can't be seen from here. */
 int target_read(const Kernel *kernel, int pidfd, Target *ret);
 
-/* Reads them again. Returns 0, or 1 if what was decided on is not so any more: user ids or cgroup differ; -ESRCH. */
+/* Reads them again. Returns 0, or 1 if what was decided on is not so any more: user ids or cgroup differ;
+ * -ESRCH. */
 int target_check(const Kernel *kernel, Target *target);
 
 void target_done(Target *target);

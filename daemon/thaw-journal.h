@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Foreign cgroups that the daemon has frozen for a moment (see tree.h). Each is noted in a file of its own under DIR
- * (/run/cgmove/frozen) before it is frozen, so that whatever becomes of the daemon the next one thaws it. */
+/* Foreign cgroups that the daemon has frozen for a moment (see tree.h). Each is noted in a file of its own
+ * under DIR (/run/cgmove/frozen) before it is frozen, so that whatever becomes of the daemon the next one
+ * thaws it. */
 
 #include "lib/cleanup.h"
 

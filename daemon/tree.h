@@ -3,9 +3,10 @@
 
 /* All descendants of some processes, none left behind.
  *
- * A process that forks and exits while it is looked for leaves a child whose parent is a subreaper, and nothing tells
- * any more whose child it was. So the cgroups that members of the tree are in are frozen (for milliseconds) before it is
- * looked at, and again where a member turns up in another one, until nothing new is found. */
+ * A process that forks and exits while it is looked for leaves a child whose parent is a subreaper, and
+ * nothing tells any more whose child it was. So the cgroups that members of the tree are in are frozen (for
+ * milliseconds) before it is looked at, and again where a member turns up in another one, until nothing new
+ * is found. */
 
 #include <stddef.h>
 #include <systemd/sd-event.h>
@@ -28,11 +29,11 @@ int targets_add(const Kernel *kernel, Targets *targets, int pidfd);
 /* Adds every descendant that is there now. Returns how many were added, or a negative errno. */
 int targets_add_descendants(const Kernel *kernel, Targets *targets);
 
-/* Whether a process may be moved as far as is known; a tree of which one may not be moved is given up before its cgroup
- * is frozen. Returns 0 or a negative errno, which is passed on. */
+/* Whether a process may be moved as far as is known; a tree of which one may not be moved is given up before
+ * its cgroup is frozen. Returns 0 or a negative errno, which is passed on. */
 typedef int (*tree_may_t)(const Target *target, void *userdata);
-/* ERROR: 0, TARGETS is complete and everything in it is frozen until the scan is freed; -EBUSY: something would not freeze;
- * -E2BIG; what MAY returned, or another negative errno. */
+/* ERROR: 0, TARGETS is complete and everything in it is frozen until the scan is freed; -EBUSY: something
+ * would not freeze; -E2BIG; what MAY returned, or another negative errno. */
 typedef void (*tree_ready_t)(int error, void *userdata);
 
 typedef struct TreeScan TreeScan;

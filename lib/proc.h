@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Facts about a process from /proc, under a root descriptor so that a test can put a false one there. proc(5).
- * Each function reads a bounded amount and returns -ESRCH if the process is gone, -EBADMSG if the text is not of the
- * documented form. The caller holds a pidfd and checks with pidfd_is_alive() after reading that the PID still meant
- * the same process. */
+/* Facts about a process from /proc, under a root descriptor so that a test can put a false one there.
+ * proc(5). Each function reads a bounded amount and returns -ESRCH if the process is gone, -EBADMSG if the
+ * text is not of the documented form. The caller holds a pidfd and checks with pidfd_is_alive() after
+ * reading that the PID still meant the same process. */
 
 #include <stdbool.h>
 #include <stdint.h>

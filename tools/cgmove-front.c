@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The command users call. It does `cgmove exec -- COMMAND` itself, being small on purpose (see move-self.h), and hands everything
- * else to cgmove-client, which has the libraries for it. */
+/* The command users call. It does `cgmove exec -- COMMAND` itself, being small on purpose (see move-self.h),
+ * and hands everything else to cgmove-client, which has the libraries for it. */
 
 #include <errno.h>
 #include <stdio.h>

@@ -45,8 +45,8 @@ static void send_report(const EscapeReport *report) {
         (void) !write(REPORT_FD, report, sizeof(*report)); /* a caller that is gone does not stop us */
 }
 
-/* Nothing of the caller stays open: it may wait for the end of all of its descriptors, known to it or not. The standard input is the
- * leash, if there is one: the supervisor waits for its end. */
+/* Nothing of the caller stays open: it may wait for the end of all of its descriptors, known to it or not.
+ * The standard input is the leash, if there is one: the supervisor waits for its end. */
 static int let_go_of_descriptors(int report_fd, int leash_fd) {
         int report, input;
 

@@ -62,7 +62,8 @@ static int connect_daemon(int *ret_fd) {
         return 0;
 }
 
-/* Being frozen for a moment, as we are while we are moved, interrupts a receive that has a timeout (signal(7)). */
+/* Being frozen for a moment, as we are while we are moved, interrupts a receive that has a timeout
+ * (signal(7)). */
 static int receive_some(int fd, void *buffer, size_t size) {
         ssize_t n;
 
@@ -90,8 +91,9 @@ static uint32_t get_u32(const uint8_t *p) {
         return (uint32_t) p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16 | (uint32_t) p[3] << 24;
 }
 
-/* The size of the whole message, as its header says it; 0 for one that is too large or not ours (sd-bus answers in the byte order
- * of the machine, which on a big-endian one is not that of the call: then `exec` goes the long way). */
+/* The size of the whole message, as its header says it; 0 for one that is too large or not ours (sd-bus
+ * answers in the byte order of the machine, which on a big-endian one is not that of the call: then `exec`
+ * goes the long way). */
 static size_t get_size(const uint8_t *answer) {
         uint32_t body = get_u32(answer + 4), fields = get_u32(answer + 12);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The one call that `cgmove exec` makes: Move([], {kind: exec, self: true}). Whatever loads libsystemd with what it is linked with costs more
- * than the whole move, and `exec` stands in the place of the command itself; so this call, which is the same bytes every time, is a
- * constant. A unit test holds it against what sd-bus makes of the same call. Everything else uses sd-bus. */
+/* The one call that `cgmove exec` makes: Move([], {kind: exec, self: true}). Whatever loads libsystemd with
+ * what it is linked with costs more than the whole move, and `exec` stands in the place of the command
+ * itself; so this call, which is the same bytes every time, is a constant. A unit test holds it against what
+ * sd-bus makes of the same call. Everything else uses sd-bus. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -13,9 +14,10 @@
 extern const uint8_t move_self_call[];
 extern const size_t move_self_call_size;
 
-/* Moves the calling process. Returns 0; 1 if it was refused, with the daemon's sentence in REASON; a negative errno if the daemon
- * cannot be reached or does not answer. */
+/* Moves the calling process. Returns 0; 1 if it was refused, with the daemon's sentence in REASON; a
+ * negative errno if the daemon cannot be reached or does not answer. */
 int move_self_quickly(char reason[static MOVE_SELF_REASON_MAX]);
 
-/* Reads an answer of SIZE bytes: 0 for a method return, 1 for an error, with its sentence; -EBADMSG. Pure. */
+/* Reads an answer of SIZE bytes: 0 for a method return, 1 for an error, with its sentence; -EBADMSG. Pure.
+ */
 int move_self_parse(const uint8_t *answer, size_t size, char reason[static MOVE_SELF_REASON_MAX]);

@@ -292,7 +292,8 @@ static int write_rule(Rule *rule, const Policy *policy, char **ret_path, Failure
 /* --- reload
  * ------------------------------------------------------------------------------------------------------ */
 
-/* Runs systemctl, QUIET without its words on the standard error. Returns its exit status, or a negative errno. */
+/* Runs systemctl, QUIET without its words on the standard error. Returns its exit status, or a negative
+ * errno. */
 static int run_systemctl(char *const argv[], bool quiet) {
         posix_spawn_file_actions_t actions;
         int status, r;

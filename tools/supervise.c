@@ -2,16 +2,15 @@
 
 /* cgmove-supervise JOB DELAY LOG-MAX COMMAND [ARGUMENT...]
  *
- * Stays with the command of a job: waits for the end of its standard input (see below), then DELAY microseconds, runs it with its output on a pipe, copies
- * the pipe to the log (the standard output, a regular file that is cut to LOG-MAX bytes as in
- * caplog.h; with LOG-MAX 0 the command gets the standard output itself), and tells the daemon its
- * status through `cgmove finish` as soon as it has ended. Ends when the pipe is closed, which may be
- * later: the command may have left children behind that go on writing. Nothing but libc, since one of
- * it stays in memory for each job.
+ * Stays with the command of a job: waits for the end of its standard input (see below), then DELAY
+ * microseconds, runs it with its output on a pipe, copies the pipe to the log (the standard output, a
+ * regular file that is cut to LOG-MAX bytes as in caplog.h; with LOG-MAX 0 the command gets the standard
+ * output itself), and tells the daemon its status through `cgmove finish` as soon as it has ended. Ends when
+ * the pipe is closed, which may be later: the command may have left children behind that go on writing.
+ * Nothing but libc, since one of it stays in memory for each job.
  *
- * All signals are ignored while the command runs, so that a `cgmove stop`, which reaches every process
- * of the job, leaves its status to be told; the command itself starts with the default for each of
- * them. */
+ * All signals are ignored while the command runs, so that a `cgmove stop`, which reaches every process of
+ * the job, leaves its status to be told; the command itself starts with the default for each of them. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,8 +50,9 @@ static void set_signals(void (*handler)(int)) {
                         (void) sigaction(i, &action, NULL); /* fails for KILL, STOP and those of libc */
 }
 
-/* The standard input is a pipe that ends with the caller of `cgmove run`, or at its end already. The command starts when whoever called
- * can have got its answer; a caller that cannot get rid of its line is not waited for for ever. */
+/* The standard input is a pipe that ends with the caller of `cgmove run`, or at its end already. The command
+ * starts when whoever called can have got its answer; a caller that cannot get rid of its line is not waited
+ * for for ever. */
 static int wait_for_caller(void) {
         struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
         int null;

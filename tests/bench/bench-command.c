@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Runs whole commands in turn, so that whatever else the machine does hits them alike, and prints what each took:
+/* Runs whole commands in turn, so that whatever else the machine does hits them alike, and prints what each
+ * took:
  *
  *     bench-command ROUNDS NAME=COMMAND...
  *

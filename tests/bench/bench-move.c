@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a move with its job costs over an open connection, against a raw write to cgroup.procs, on the same process one after the
- * other:
+/* What a move with its job costs over an open connection, against a raw write to cgroup.procs, on the same
+ * process one after the other:
  *
  *     bench-move ROUNDS KEEP NAME
  *
- * makes ROUNDS processes and times both on each; then, with KEEP > 0, makes KEEP more jobs and keeps them until its standard input
- * ends. It must run in a delegated unit of its user (systemd-run --user -p Delegate=yes), where raw moves between subgroups are
- * allowed. */
+ * makes ROUNDS processes and times both on each; then, with KEEP > 0, makes KEEP more jobs and keeps them
+ * until its standard input ends. It must run in a delegated unit of its user (systemd-run --user -p
+ * Delegate=yes), where raw moves between subgroups are allowed. */
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Times of one thing done many times, and what is told of them: median and quartiles, because a noisy machine makes means
- * meaningless. */
+/* Times of one thing done many times, and what is told of them: median and quartiles, because a noisy
+ * machine makes means meaningless. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A cgroup of one's own for tests that need a real tree: below the cgroup v2 mount of this host, gone afterwards. As an ordinary
- * user, or without such a mount, the test is skipped. */
+/* A cgroup of one's own for tests that need a real tree: below the cgroup v2 mount of this host, gone
+ * afterwards. As an ordinary user, or without such a mount, the test is skipped. */
 
 typedef struct CgroupFixture {
         int fd;           /* of the group */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Each check of the decision, with a case in which it refuses; the order of the checks by cases that fail two of them. */
+/* Each check of the decision, with a case in which it refuses; the order of the checks by cases that fail
+ * two of them. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -190,7 +191,8 @@ static void test_sandbox(void **state) {
         expect(NULL, ALICE, &lenient, &target);
 }
 
-/* What is checked first is what the answer says: nobody learns of a policy by asking about others' processes. */
+/* What is checked first is what the answer says: nobody learns of a policy by asking about others'
+ * processes. */
 static void test_order(void **state) {
         PolicySection refuse = make_section(false, false);
         Target target = good_target();

@@ -118,7 +118,8 @@ static void test_group_removed_behind_our_back(void **state) {
         Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
 
         (void) job_fixture_begin(jobs, tree_fixture_record(7), &process, 1);
-        /* at once: the kernel keeps events of one file 10 ms apart, and forgets one that it holds back when the group goes */
+        /* at once: the kernel keeps events of one file 10 ms apart, and forgets one that it holds back when
+         * the group goes */
         process_end(&process);
         while (cgroup_remove(pool_fd(jobs->tree->pool), "job-7") < 0)
                 (void) usleep(1000);
@@ -304,8 +305,8 @@ static void test_empty_groups_are_removed(void **state) {
         assert_int_equal(job_store_get(jobs->store, TREE_OWNER, 7, &record), -ENOENT);
 }
 
-/* A result that can't be written (its folder is none here; a full disk) keeps its job in the list, and its record where the next
- * daemon finds it. */
+/* A result that can't be written (its folder is none here; a full disk) keeps its job in the list, and its
+ * record where the next daemon finds it. */
 static void test_result_that_cannot_be_kept(void **state) {
         JobFixture *jobs = job_fixture_need(state);
         Process process = process_start(jobs->tree->source_fd, TREE_OWNER);

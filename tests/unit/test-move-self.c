@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The constant call of `cgmove exec` against what sd-bus makes of the same call, and its answers, the false ones too. */
+/* The constant call of `cgmove exec` against what sd-bus makes of the same call, and its answers, the false
+ * ones too. */
 
 #include <errno.h>
 #include <setjmp.h>
