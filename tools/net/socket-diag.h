@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* TCP sockets of this network namespace, IPv4 and IPv6, as the kernel's socket diagnosis tells them:
+ * sock_diag(7), linux/inet_diag.h. Needs no privilege. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Sets of states, see enum in netinet/tcp.h. */
+#define TCP_STATE(state) (UINT32_C(1) << (state))
+
+typedef struct TcpSocket {
+        int family;              /* AF_INET or AF_INET6 */
+        uint8_t state;           /* TCP_LISTEN, TCP_TIME_WAIT, ... */
+        bool v6only;             /* an IPv6 socket that leaves the port free for IPv4 */
+        uint16_t port;           /* local, host byte order */
+        uint16_t peer_port;      /* 0 while listening */
+        struct in6_addr address; /* local; IPv4 as a mapped address */
+        uint32_t uid;            /* of who made it; 0 in TCP_TIME_WAIT, where it means nothing */
+        uint64_t inode;          /* as in /proc/PID/fd; 0: no process has it any more */
+        uint64_t cgroup;         /* inode number of the cgroup it was made in; 0: not known (kernel before 5.7) */
+} TcpSocket;
+
+typedef struct TcpSocketList {
+        TcpSocket *items;
+        size_t n;
+} TcpSocketList;
+
+void tcp_socket_list_done(TcpSocketList *list);
+
+/* The sockets in one of STATES, with local port PORT or with any (0). A dump that the kernel says was
+ * interrupted (NLM_F_DUMP_INTR) is thrown away and made again, a bounded number of times. Returns 0; -EAGAIN
+ * if it was interrupted each time; -ENOMEM; what socket(2) and recvmsg(2) return; -EBADMSG for what is no
+ * answer to the question; -E2BIG for more sockets than TCP_SOCKETS_MAX. */
+#define TCP_SOCKETS_MAX (1024 * 1024)
+int socket_diag_get(uint32_t states, uint16_t port, TcpSocketList *ret);
