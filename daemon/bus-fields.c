@@ -102,6 +102,14 @@ static int append_log(sd_bus_message *m, const JobView *v) {
         return append_string(m, v->record->log);
 }
 
+static int append_unit(sd_bus_message *m, const JobView *v) {
+        return append_string(m, v->record->unit);
+}
+
+static int append_outcome(sd_bus_message *m, const JobView *v) {
+        return append_string(m, v->record->outcome);
+}
+
 static int append_control_group(sd_bus_message *m, const JobView *v) {
         char path[512] = "", name[JOB_GROUP_NAME_MAX];
 
@@ -145,11 +153,17 @@ static const Field record_fields[] = {
         { "Section", "s", append_section },
         { "Command", "s", append_command },
         { "Log", "s", append_log },
+        { "Unit", "s", append_unit },
         { "ControlGroup", "s", append_control_group },
         { "TasksMax", "t", append_tasks_max },
         { "MemoryMax", "t", append_memory_max },
         { "CPUWeight", "t", append_cpu_weight },
         { "RuntimeMax", "t", append_runtime_max },
+};
+
+/* of one job: too much for a list */
+static const Field detail_fields[] = {
+        { "Outcome", "s", append_outcome },
 };
 
 static int append_usage(sd_bus_message *m, const JobView *v, const char *file, const char *key) {
@@ -273,6 +287,8 @@ int bus_append_job(sd_bus_message *message, const JobView *view, JobDetail detai
         r = sd_bus_message_open_container(message, 'a', "{sv}");
         for (size_t i = 0; i < ELEMENTSOF(record_fields) && r >= 0; i++)
                 r = append_field(message, &record_fields[i], view);
+        for (size_t i = 0; i < ELEMENTSOF(detail_fields) && r >= 0 && detail == JOB_USAGE; i++)
+                r = append_field(message, &detail_fields[i], view);
         if (detail == JOB_USAGE && view->job)
                 for (size_t i = 0; i < ELEMENTSOF(usage_fields) && r >= 0; i++)
                         r = append_field(message, &usage_fields[i], view);
@@ -286,5 +302,8 @@ int bus_get_job_property(sd_bus *bus, const char *path, const char *interface, c
         for (size_t i = 0; i < ELEMENTSOF(record_fields); i++)
                 if (strcmp(record_fields[i].name, property) == 0)
                         return record_fields[i].append(reply, view);
+        for (size_t i = 0; i < ELEMENTSOF(detail_fields); i++)
+                if (strcmp(detail_fields[i].name, property) == 0)
+                        return detail_fields[i].append(reply, view);
         return -ENOENT;
 }

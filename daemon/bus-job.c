@@ -264,6 +264,64 @@ static int method_finish(sd_bus_message *message, void *userdata, sd_bus_error *
         return sd_bus_reply_method_return(message, NULL);
 }
 
+/* --- Report -------------------------------------------------------------------------------------------------------- */
+
+static int read_outcome(sd_bus_message *message, const char **ret, sd_bus_error *ret_error) {
+        const char *key, *outcome;
+        int r;
+
+        r = sd_bus_message_enter_container(message, 'a', "{sv}");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(message, 'e', "sv");
+        if (r > 0)
+                r = sd_bus_message_read_basic(message, 's', &key);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return sd_bus_error_set(ret_error, CGMOVE_ERROR_INVALID, "Report needs an outcome.");
+        if (strcmp(key, "outcome") != 0)
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID, "Report has no option \"%s\".", key);
+
+        r = sd_bus_message_read(message, "v", "s", &outcome);
+        if (r >= 0)
+                r = sd_bus_message_exit_container(message);
+        if (r >= 0)
+                r = sd_bus_message_exit_container(message); /* there is but one */
+        if (r < 0)
+                return r;
+        if (!job_outcome_is_valid(outcome))
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID,
+                                         "An outcome is a JSON object of at most %d bytes, in UTF-8 and without control "
+                                         "characters.",
+                                         CGMOVE_OUTCOME_MAX);
+
+        *ret = outcome;
+        return 0;
+}
+
+static int method_report(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        JobCall *call = userdata;
+        const char *outcome = NULL;
+        int r;
+
+        r = need_live(&call->view, ret_error);
+        if (r >= 0)
+                r = read_outcome(message, &outcome, ret_error);
+        if (r < 0)
+                return r;
+        if (!caller_is_member(call))
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NOT_YOURS,
+                                         "Only a process inside job %" PRIu64 " can tell its outcome.",
+                                         call->view.record->id);
+        if (call->view.record->kind != JOB_RESTART)
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID, "Job %" PRIu64 " is no restart.",
+                                         call->view.record->id);
+
+        r = job_set_outcome(call->view.job, outcome);
+        call->view.record = call->view.job->record;
+        return r < 0 ? r : sd_bus_reply_method_return(message, NULL);
+}
+
 /* --- objects --------------------------------------------------------------------------------------------------------- */
 
 static int parse_path(const char *path, uint64_t *ret_id) {
@@ -410,6 +468,7 @@ int bus_job_public_enumerate(sd_bus *bus, const char *prefix, void *userdata, ch
                 JOB_PROPERTY("StatusKnown", "b", 0), JOB_PROPERTY("ExitCode", "i", 0),                               \
                 JOB_PROPERTY("ExitSignal", "i", 0), JOB_PROPERTY("Source", "s", SD_BUS_VTABLE_PROPERTY_CONST),       \
                 JOB_PROPERTY("Section", "s", SD_BUS_VTABLE_PROPERTY_CONST), JOB_PROPERTY("ControlGroup", "s", 0),    \
+                JOB_PROPERTY("Unit", "s", SD_BUS_VTABLE_PROPERTY_CONST),                                             \
                 JOB_PROPERTY("TasksMax", "t", SD_BUS_VTABLE_PROPERTY_CONST),                                         \
                 JOB_PROPERTY("MemoryMax", "t", SD_BUS_VTABLE_PROPERTY_CONST),                                        \
                 JOB_PROPERTY("CPUWeight", "t", SD_BUS_VTABLE_PROPERTY_CONST),                                        \
@@ -425,9 +484,12 @@ const sd_bus_vtable bus_job_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Finish", SD_BUS_ARGS("a{sv}", status), SD_BUS_NO_RESULT, method_finish,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Report", SD_BUS_ARGS("a{sv}", outcome), SD_BUS_NO_RESULT, method_report,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         JOB_PUBLIC_PROPERTIES,
         JOB_PROPERTY("Command", "s", SD_BUS_VTABLE_PROPERTY_CONST),
         JOB_PROPERTY("Log", "s", SD_BUS_VTABLE_PROPERTY_CONST),
+        JOB_PROPERTY("Outcome", "s", 0),
         SD_BUS_VTABLE_END,
 };
 

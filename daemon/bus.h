@@ -17,7 +17,7 @@ int bus_add_public_objects(sd_bus *bus, Daemon *daemon);
 
 typedef enum JobDetail {
         JOB_PROPERTIES, /* what the record says */
-        JOB_USAGE,      /* and what the kernel says of a live job */
+        JOB_USAGE,      /* and its outcome, and what the kernel says of a live job */
 } JobDetail;
 
 /* Appends one a{sv}. */

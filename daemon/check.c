@@ -8,6 +8,7 @@
 #include "daemon/daemon.h"
 #include "daemon/main-process.h"
 #include "daemon/request.h"
+#include "daemon/restart-decision.h"
 #include "lib/pidfd.h"
 #include "lib/proc.h"
 #include "lib/protocol.h"
@@ -15,12 +16,14 @@
 typedef struct Check {
         Pending pending;
         Targets targets;
+        MoveOptions options;
         MainProcessQuery *query;
 } Check;
 
 static void check_free(Check *check) {
         main_process_query_free(check->query);
         targets_done(&check->targets);
+        move_options_done(&check->options);
         pending_end(&check->pending);
         free(check);
 }
@@ -29,13 +32,38 @@ static void check_abandon(Pending *pending) {
         check_free((Check *) pending);
 }
 
-static int append_target(sd_bus_message *reply, const Connection *connection, const Target *target) {
+static int decide_check(const Check *check, const Target *target, Decision *ret) {
+        const Connection *connection = check->pending.connection;
+        _cleanup_(decision_done) Decision decision = {}, restart = {};
+        const char *unit = check->options.restart;
+        Source service;
+        int r;
+
+        r = decide(connection->daemon->policy, &connection->caller, target, &decision);
+        if (r >= 0 && unit && !decision.error) {
+                r = service_from_string(unit, target->status.uid[0], &service);
+                if (r >= 0)
+                        r = decide_restart(&connection->caller, target, decision.section, &service, &restart);
+        }
+        if (r < 0)
+                return r;
+
+        *ret = restart.error ? restart : decision;
+        if (restart.error)
+                restart = (Decision) {};
+        else
+                decision = (Decision) {};
+        return 0;
+}
+
+static int append_target(sd_bus_message *reply, const Check *check, const Target *target) {
+        const Connection *connection = check->pending.connection;
         _cleanup_(decision_done) Decision decision = {};
         _cleanup_free_ char *command = NULL, *source = NULL;
         const Daemon *daemon = connection->daemon;
         int r;
 
-        r = decide(daemon->policy, &connection->caller, target, &decision);
+        r = decide_check(check, target, &decision);
         if (r >= 0)
                 r = source_to_string(&target->source, &source);
         if (r < 0)
@@ -62,7 +90,7 @@ static int reply_targets(const Check *check) {
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "a{sv}");
         for (size_t i = 0; i < check->targets.n && r >= 0; i++)
-                r = append_target(reply, check->pending.connection, &check->targets.items[i]);
+                r = append_target(reply, check, &check->targets.items[i]);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
@@ -94,15 +122,15 @@ static bool pass_over_others(const Caller *caller, Targets *targets) {
 
 static int read_arguments(sd_bus_message *message, Connection *connection, Check *check, sd_bus_error *ret_error) {
         const Kernel *kernel = &connection->daemon->kernel;
-        _cleanup_(move_options_done) MoveOptions options = {};
+        MoveOptions *options = &check->options;
         int r;
 
         r = request_read_processes(message, kernel, &check->targets, ret_error);
         if (r >= 0)
-                r = move_options_read(message, &options, ret_error);
+                r = move_options_read(message, options, ret_error);
         if (r >= 0)
-                r = request_add_caller(connection, &options, &check->targets, ret_error);
-        if (r >= 0 && !pass_over_others(&connection->caller, &check->targets) && options.tree)
+                r = request_add_caller(connection, options, &check->targets, ret_error);
+        if (r >= 0 && !pass_over_others(&connection->caller, &check->targets) && options->tree)
                 r = targets_add_descendants(kernel, &check->targets);
         if (r >= 0)
                 (void) pass_over_others(&connection->caller, &check->targets);

@@ -17,6 +17,7 @@
 
 #define FROZEN_DIR "frozen"
 #define RATE_KEYS_MAX 4096
+#define RESTART_RATE_KEYS_MAX 16384 /* 64 each for the users of 256 pools */
 #define POLICY_PATIENCE (2 * USEC_PER_SEC)
 
 /* --- the policy -------------------------------------------------------------------------------------------------------- */
@@ -229,6 +230,8 @@ static int set_up_parts(Daemon *daemon) {
         if (r >= 0)
                 r = rate_table_new(RATE_KEYS_MAX, &daemon->rates);
         if (r >= 0)
+                r = rate_table_new(RESTART_RATE_KEYS_MAX, &daemon->restart_rates);
+        if (r >= 0)
                 r = pool_set_new(daemon->event, &daemon->settings, daemon->kernel.cgroup_fd, daemon->system,
                                  &daemon->pools);
         if (r >= 0)
@@ -304,6 +307,7 @@ Daemon *daemon_free(Daemon *daemon) {
         job_set_free(daemon->jobs);
         pool_set_free(daemon->pools);
         rate_table_free(daemon->rates);
+        rate_table_free(daemon->restart_rates);
         job_store_free(daemon->store);
         systemd_manager_free(daemon->system);
         kernel_done(&daemon->kernel);

@@ -53,6 +53,7 @@ struct Daemon {
         JobStore *store;
         JobSet *jobs;
         RateTable *rates;
+        RateTable *restart_rates; /* of restarts, which have one for each unit */
         Listener *listener;
         SystemBus *bus;
         JobView public_view;     /* of the message of the system bus in hand */

@@ -374,3 +374,22 @@ int job_set_status(Job *job, int exit_code, int exit_signal) {
         r = job_open(job, &fd);
         return r < 0 ? r : job_save(job, fd);
 }
+
+int job_set_outcome(Job *job, const char *outcome) {
+        JobRecord copy = *job->record, *record;
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (!job_outcome_is_valid(outcome))
+                return -EINVAL;
+
+        copy.outcome = outcome;
+        r = job_record_new(&copy, &record);
+        if (r < 0)
+                return r;
+        job_record_free(job->record);
+        job->record = record;
+
+        r = job_open(job, &fd);
+        return r < 0 ? r : job_save(job, fd);
+}

@@ -94,5 +94,9 @@ int job_open(const Job *job, int *ret_fd);
 /* The status of its command, as its supervisor reports it; kept on the cgroup. -EALREADY if one is known. */
 int job_set_status(Job *job, int exit_code, int exit_signal);
 
+/* What the job tells of its restart (see job_outcome_is_valid()), in place of what it told before; kept on
+ * the cgroup. -EINVAL if it is not valid, or the job is no restart. */
+int job_set_outcome(Job *job, const char *outcome);
+
 /* Looks whether the job has ended, and ends it then: JOB may be freed. Called when its cgroup changes. */
 void job_check(Job *job);

@@ -39,6 +39,9 @@ static const LogKindInfo log_kinds[] = {
                                           LOG_ID_CONNECTION_REFUSED },
         [LOG_KIND_FAILURE] = { "internal-failure", LOG_ERR, false, LOG_ID_FAILURE },
         [LOG_KIND_HIDDEN] = { "lines-hidden", LOG_WARNING, false, LOG_ID_HIDDEN },
+        [LOG_KIND_RESTART_ASKED] = { "restart-asked", LOG_INFO, false, LOG_ID_RESTART_ASKED },
+        [LOG_KIND_RESTART_JOINED] = { "restart-joined", LOG_INFO, true, LOG_ID_RESTART_JOINED },
+        [LOG_KIND_RESTART_REFUSED] = { "restart-refused", LOG_NOTICE, true, LOG_ID_RESTART_REFUSED },
 };
 
 _Static_assert(ELEMENTSOF(log_kinds) == LOG_KIND_LAST + 1, "every kind has its entry");
@@ -94,6 +97,7 @@ static void add_record(JournalEntry *entry, const JobRecord *record) {
         add_text(entry, "CGMOVE_RESULT", record->result);
         add_text(entry, "CGMOVE_SOURCE", record->source);
         add_text(entry, "CGMOVE_POLICY", record->section);
+        add_text(entry, "CGMOVE_UNIT", record->unit);
 }
 
 static void add_fields(JournalEntry *entry, const LogFields *fields) {
@@ -108,6 +112,7 @@ static void add_fields(JournalEntry *entry, const LogFields *fields) {
                 add_number(entry, "CGMOVE_PID", (uint64_t) fields->pid);
         add_text(entry, "CGMOVE_SOURCE", fields->source);
         add_text(entry, "CGMOVE_POLICY", fields->policy);
+        add_text(entry, "CGMOVE_UNIT", fields->unit);
         if (error && strncmp(error, ERROR_PREFIX, strlen(ERROR_PREFIX)) == 0)
                 error += strlen(ERROR_PREFIX);
         add_text(entry, "CGMOVE_ERROR", error);
@@ -200,19 +205,21 @@ void log_failure(const JobRecord *record, const char *format, ...) {
 
 void log_move_done(const Caller *caller, const JobRecord *record, size_t n_processes) {
         LogFields fields = { .record = record, .caller_pid = caller->pid };
-        bool by_policy = record->section[0];
+        bool by_policy = record->section[0], restarts = record->kind == JOB_RESTART;
 
-        log_event(LOG_KIND_MOVED, record->uid, &fields,
-                  "%s of user %" PRIu32 " from %s became job %" PRIu64 " (%s), as %s%s%s",
+        log_event(restarts ? LOG_KIND_RESTART_ASKED : LOG_KIND_MOVED, record->uid, &fields,
+                  "%s of user %" PRIu32 " from %s became job %" PRIu64 " (%s)%s%s, as %s%s%s",
                   n_processes == 1 ? "A process" : "Processes", record->uid, record->source, record->id,
-                  record->name[0] ? record->name : "no name", by_policy ? "policy \"" : "",
+                  record->name[0] ? record->name : "no name", restarts ? " to restart " : "",
+                  restarts ? record->unit : "", by_policy ? "policy \"" : "",
                   by_policy ? record->section : "root asked", by_policy ? "\" allows" : "");
 }
 
-void log_move_refused(const Caller *caller, const Target *target, const char *error, const char *message) {
+void log_move_refused(const Caller *caller, const Target *target, const char *unit, const char *error,
+                      const char *message) {
         _cleanup_free_ char *source = NULL;
-        LogFields fields = { .caller_pid = caller->pid, .pid = target ? target->pid : 0, .error = error };
-        LogKind kind = LOG_KIND_REFUSED;
+        LogFields fields = { .caller_pid = caller->pid, .pid = target ? target->pid : 0, .unit = unit, .error = error };
+        LogKind kind = unit ? LOG_KIND_RESTART_REFUSED : LOG_KIND_REFUSED;
 
         if (target && source_to_string(&target->source, &source) == 0)
                 fields.source = source;
@@ -220,6 +227,14 @@ void log_move_refused(const Caller *caller, const Target *target, const char *er
                 kind = LOG_KIND_LIMIT_REACHED;
         log_event(kind, caller->uid, &fields, "A request of user %" PRIu32 " was refused: %s", caller->uid,
                   message);
+}
+
+void log_restart_joined(const Caller *caller, const JobRecord *record) {
+        LogFields fields = { .record = record, .caller_pid = caller->pid };
+
+        log_event(LOG_KIND_RESTART_JOINED, record->uid, &fields,
+                  "User %" PRIu32 " asked for a restart of %s, which job %" PRIu64 " is about already", caller->uid,
+                  record->unit, record->id);
 }
 
 void log_job_ended(const JobRecord *record) {

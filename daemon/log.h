@@ -17,6 +17,7 @@
  *   CGMOVE_PID         the process that it is about
  *   CGMOVE_SOURCE      where that was, as a policy names it
  *   CGMOVE_POLICY      the policy section that decided
+ *   CGMOVE_UNIT        what a restart is about, "user:NAME" or "system:NAME"
  *   CGMOVE_ERROR       the name of the error, without "org.cgmove1.Error."
  *   ERRNO              the system's error number */
 
@@ -44,7 +45,10 @@ typedef enum LogKind {
         LOG_KIND_CONNECTION_REFUSED, /* connection-refused: a client was turned away or dropped */
         LOG_KIND_FAILURE,            /* internal-failure: something that should work did not */
         LOG_KIND_HIDDEN,             /* lines-hidden: many of one user, which are only counted */
-        LOG_KIND_LAST = LOG_KIND_HIDDEN,
+        LOG_KIND_RESTART_ASKED,      /* restart-asked: a process became a job that restarts a unit */
+        LOG_KIND_RESTART_JOINED,     /* restart-joined: one who asked was given a restart under way */
+        LOG_KIND_RESTART_REFUSED,    /* restart-refused: a restart was refused, with the reason */
+        LOG_KIND_LAST = LOG_KIND_RESTART_REFUSED,
 } LogKind;
 
 /* clang-format off */
@@ -64,16 +68,20 @@ typedef enum LogKind {
 #define LOG_ID_CONNECTION_REFUSED SD_ID128_MAKE(fe,b8,26,94,6b,b5,4e,d9,9a,fe,73,c5,d5,eb,1e,ed)
 #define LOG_ID_FAILURE            SD_ID128_MAKE(79,df,6d,e4,21,f6,4e,12,b8,62,51,40,b5,14,49,a2)
 #define LOG_ID_HIDDEN             SD_ID128_MAKE(85,aa,a6,2b,4a,15,4d,5c,80,2d,0a,a0,ed,1d,bc,77)
+#define LOG_ID_RESTART_ASKED      SD_ID128_MAKE(8a,04,e1,ed,c9,f2,4c,f2,9f,65,da,53,f6,cf,bb,13)
+#define LOG_ID_RESTART_JOINED     SD_ID128_MAKE(4c,1b,8b,da,e9,38,4b,91,a1,87,f2,3b,5a,33,24,e7)
+#define LOG_ID_RESTART_REFUSED    SD_ID128_MAKE(b0,18,13,5f,7e,40,43,44,89,70,b0,64,a8,0c,42,51)
 /* clang-format on */
 
 /* All optional: NULL, 0. */
 typedef struct LogFields {
-        const JobRecord *record; /* gives job, invocation, name, result, source and policy */
+        const JobRecord *record; /* gives job, invocation, name, result, source, policy and unit */
         uint64_t job;
         pid_t caller_pid;
         pid_t pid;
         const char *source;
         const char *policy;
+        const char *unit;
         const char *error; /* a CGMOVE_ERROR_* name */
         int error_number;  /* positive or negative */
 } LogFields;
@@ -84,8 +92,8 @@ void log_open(const char *path);
 void log_close(void);
 
 /* The kind gives priority and message id. UID: whose job or request it is, UID_NONE if nobody's. What a
- * user can cause at will (REFUSED, STOPPED, LIMIT_REACHED, CONNECTION_REFUSED) is limited for each user, see
- * log-limit.h. */
+ * user can cause at will (REFUSED, STOPPED, LIMIT_REACHED, CONNECTION_REFUSED, RESTART_JOINED and
+ * RESTART_REFUSED) is limited for each user, see log-limit.h. */
 void log_event(LogKind kind, uid_t uid, const LogFields *fields, const char *format, ...)
                 __attribute__((format(printf, 4, 5)));
 
@@ -99,8 +107,13 @@ void log_failure(const JobRecord *record, const char *format, ...) __attribute__
 
 void log_move_done(const Caller *caller, const JobRecord *record, size_t n_processes);
 
-/* ERROR: a CGMOVE_ERROR_* name; the ones about limits are of kind LIMIT_REACHED. TARGET may be NULL. */
-void log_move_refused(const Caller *caller, const Target *target, const char *error, const char *message);
+/* ERROR: a CGMOVE_ERROR_* name; the ones about limits are of kind LIMIT_REACHED. TARGET may be NULL. UNIT: what
+ * was to be restarted; NULL for any other move. */
+void log_move_refused(const Caller *caller, const Target *target, const char *unit, const char *error,
+                      const char *message);
+
+/* CALLER was given RECORD's restart, which was under way. */
+void log_restart_joined(const Caller *caller, const JobRecord *record);
 
 void log_job_ended(const JobRecord *record);
 void log_job_signalled(const JobRecord *record, uid_t caller, int sig);

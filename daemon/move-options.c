@@ -67,6 +67,9 @@ int request_add_caller(const Connection *connection, const MoveOptions *options,
 
         if (targets->n == 0)
                 return sd_bus_error_set(ret_error, CGMOVE_ERROR_INVALID, "This call needs at least one process.");
+        if (options->restart && targets->n > 1)
+                return sd_bus_error_set(ret_error, CGMOVE_ERROR_INVALID,
+                                        "A restart is made by one process, which becomes the job.");
         return 0;
 }
 
@@ -119,6 +122,8 @@ static int read_option(sd_bus_message *message, const char *key, MoveOptions *op
                 return read_string(message, &options->log);
         if (strcmp(key, "log-directory") == 0)
                 return read_string(message, &options->log_directory);
+        if (strcmp(key, "restart") == 0)
+                return read_string(message, &options->restart);
         if (strcmp(key, "kind") == 0)
                 return read_kind(message, &options->kind);
         if (strcmp(key, "self") == 0)
@@ -141,7 +146,23 @@ static int check_path(const char *path, const char *option, sd_bus_error *ret_er
                                  option, CGMOVE_LOG_PATH_MAX - JOB_GROUP_NAME_MAX);
 }
 
-static int check_options(const MoveOptions *options, sd_bus_error *ret_error) {
+static int check_restart(MoveOptions *options, sd_bus_error *ret_error) {
+        Source service;
+
+        if (!options->restart)
+                return options->kind == JOB_RESTART ? invalid(ret_error, "The kind \"restart\" needs the option restart.")
+                                                    : 0;
+        if (service_from_string(options->restart, 0, &service) < 0)
+                return invalid(ret_error, "The option restart is \"user:NAME.service\" or \"system:NAME.service\": one "
+                                          "service by its full name, no template, pattern or path.");
+        if (options->tree)
+                return invalid(ret_error, "The options restart and tree exclude each other.");
+
+        options->kind = JOB_RESTART;
+        return 0;
+}
+
+static int check_options(MoveOptions *options, sd_bus_error *ret_error) {
         int r;
 
         if (options->name && !job_name_is_valid(options->name))
@@ -152,7 +173,9 @@ static int check_options(const MoveOptions *options, sd_bus_error *ret_error) {
         if (options->log && options->log_directory)
                 return invalid(ret_error, "The options log and log-directory exclude each other.");
 
-        r = check_path(options->log, "log", ret_error);
+        r = check_restart(options, ret_error);
+        if (r >= 0)
+                r = check_path(options->log, "log", ret_error);
         return r < 0 ? r : check_path(options->log_directory, "log-directory", ret_error);
 }
 
@@ -187,4 +210,5 @@ void move_options_done(MoveOptions *options) {
         free(options->command);
         free(options->log);
         free(options->log_directory);
+        free(options->restart);
 }

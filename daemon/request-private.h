@@ -44,6 +44,11 @@ const Caller *request_caller(const Request *request);
  * policy is loaded anew: not beyond the return to the loop. */
 int request_decide(Request *request, Terms *ret, sd_bus_error *ret_error);
 
+/* The live job of the request's owner that restarts the same unit already, so that there is no need for
+ * another; NULL if there is none, or if its command has ended or it is being stopped. An error (Busy) if
+ * somebody else restarts that system unit. */
+int request_find_restart(const Request *request, Job **ret, sd_bus_error *ret_error);
+
 /* The refusal of TARGET as an error, or 0 and the deciding section. */
 int request_decide_target(const Request *request, const Target *target, const PolicySection **ret_section,
                           sd_bus_error *ret_error);
@@ -51,5 +56,7 @@ int request_decide_target(const Request *request, const Target *target, const Po
 /* Numbers: jobs of the user and of the host, tasks of the job and of the pool. */
 int request_check_limits(Request *request, const Terms *terms, sd_bus_error *ret_error);
 
-/* Takes one move from the rate of every section; of each once a request, however often this is called. */
+/* Takes one move from the rate of every section; of each once a request, however often this is called. A
+ * restart has a rate of its own for each unit, taken at the very last, since until then it may turn out
+ * that another one is there to be joined. */
 int request_check_rates(Request *request, const Terms *terms, sd_bus_error *ret_error);

@@ -5,8 +5,11 @@
 #include "daemon/cgroup.h"
 #include "daemon/daemon.h"
 #include "daemon/request-private.h"
+#include "daemon/restart-decision.h"
 #include "lib/protocol.h"
 #include "lib/values.h"
+
+#define RESTART_BUCKETS 64 /* of a user in a section; see daemon.c */
 
 /* --- the decision ----------------------------------------------------------------------------------------------------- */
 
@@ -64,6 +67,20 @@ static int terms_add(Terms *terms, const PolicySection *section, sd_bus_error *r
         return 0;
 }
 
+static int decide_on_restart(const Request *request, const PolicySection *section, sd_bus_error *ret_error) {
+        _cleanup_(decision_done) Decision decision = {};
+        const Target *target = &request->targets.items[0];
+        Source service;
+        int r;
+
+        r = service_from_string(request->options.restart, request->owner, &service);
+        if (r >= 0)
+                r = decide_restart(request_caller(request), target, section, &service, &decision);
+        if (r < 0)
+                return r;
+        return decision.error ? sd_bus_error_set(ret_error, decision.error, decision.message) : 0;
+}
+
 int request_decide(Request *request, Terms *ret, sd_bus_error *ret_error) {
         Terms terms = { .limits = { LIMIT_NONE, LIMIT_NONE, 0, LIMIT_NONE }, .max_jobs = UINT32_MAX };
         const PolicySection *section = NULL;
@@ -79,6 +96,8 @@ int request_decide(Request *request, Terms *ret, sd_bus_error *ret_error) {
                 r = request_decide_target(request, target, &section, ret_error);
                 if (r >= 0)
                         r = terms_add(&terms, section, ret_error);
+                if (r >= 0 && request->options.restart)
+                        r = decide_on_restart(request, section, ret_error);
                 if (r < 0)
                         return r;
         }
@@ -111,12 +130,36 @@ static int check_tasks(Request *request, const Terms *terms, sd_bus_error *ret_e
         return 0;
 }
 
-static uint64_t rate_key(uid_t uid, const char *section) {
-        uint32_t hash = 2166136261U; /* FNV-1a: a clash only lets two sections share a bucket */
+static uint32_t hash_text(const char *text) {
+        uint32_t hash = 2166136261U; /* FNV-1a: a clash only lets two sections, or units, share a bucket */
 
-        for (; *section; section++)
-                hash = (hash ^ (uint8_t) *section) * 16777619U;
-        return (uint64_t) uid << 32 | hash;
+        for (; *text; text++)
+                hash = (hash ^ (uint8_t) *text) * 16777619U;
+        return hash;
+}
+
+static uint64_t rate_key(uid_t uid, const char *section) {
+        return (uint64_t) uid << 32 | hash_text(section);
+}
+
+/* A user can make up names of units without end: they share some buckets, so that neither the rate of all
+ * together nor the table is without one. */
+static int check_restart_rate(const Request *request, const PolicySection *section, uint64_t now,
+                              sd_bus_error *ret_error) {
+        const char *unit = request->options.restart;
+        uint32_t hash = hash_text(unit);
+        uint64_t wait, key = rate_key(request->owner, section->name);
+
+        hash = (hash ^ hash >> 16) % RESTART_BUCKETS;
+        if (rate_take(request->daemon->restart_rates, key / RESTART_BUCKETS * RESTART_BUCKETS + hash,
+                      section->rate_count, section->rate_per, now, &wait))
+                return 0;
+
+        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_RATE_LIMITED,
+                                 "Policy section \"%s\" allows %u restarts of %s in %" PRIu64
+                                 " s; the next one in %" PRIu64 " s.",
+                                 section->name, section->rate_count, unit, section->rate_per / USEC_PER_SEC,
+                                 wait / USEC_PER_SEC + 1);
 }
 
 static int check_rate(Request *request, const PolicySection *section, sd_bus_error *ret_error) {
@@ -126,6 +169,8 @@ static int check_rate(Request *request, const PolicySection *section, sd_bus_err
         r = sd_event_now(request->daemon->event, CLOCK_BOOTTIME, &now);
         if (r < 0)
                 return r;
+        if (request->options.restart)
+                return check_restart_rate(request, section, now, ret_error);
         if (rate_take(request->daemon->rates, rate_key(request->owner, section->name), section->rate_count,
                       section->rate_per, now, &wait))
                 return 0;
@@ -142,6 +187,8 @@ static int check_rate(Request *request, const PolicySection *section, sd_bus_err
 int request_check_rates(Request *request, const Terms *terms, sd_bus_error *ret_error) {
         int r = 0;
 
+        if (request->options.restart && !request->pool)
+                return 0;
         for (; request->n_rated < terms->n_sections && r >= 0; request->n_rated++)
                 r = check_rate(request, terms->sections[request->n_rated], ret_error);
         return r;

@@ -54,7 +54,7 @@ static void request_fail(Request *request, int r, const sd_bus_error *error) {
                 (void) sd_bus_error_setf(&internal, CGMOVE_ERROR_FAILED, "The move failed: %s.", strerror(-r));
                 error = &internal;
         }
-        log_move_refused(request_caller(request), target, error->name, error->message);
+        log_move_refused(request_caller(request), target, request->options.restart, error->name, error->message);
         (void) sd_bus_reply_method_error(call, error);
         request_free(request);
 }
@@ -105,6 +105,7 @@ static int make_record(Request *request, const Terms *terms, JobRecord **ret) {
         if (command && record.kind == JOB_EXEC)
                 record.command = command_of_exec(command);
         record.log = log ? log : request->options.log;
+        record.unit = request->options.restart;
         return job_record_new(&record, ret);
 }
 
@@ -213,6 +214,24 @@ static int refresh_facts(Request *request) {
         return 0;
 }
 
+/* One restart of a unit at a time: whoever asks for another one meanwhile is given that job, and nothing is
+ * moved. Returns 1 if so, with the request at its end; 0; or what to answer with. */
+static int join_restart(Request *request, sd_bus_error *ret_error) {
+        Job *job = NULL;
+        int r;
+
+        if (!request->options.restart)
+                return 0;
+        r = request_find_restart(request, &job, ret_error);
+        if (r < 0 || !job)
+                return r;
+
+        (void) sd_bus_reply_method_return(request->pending.call, "t", job->record->id);
+        log_restart_joined(request_caller(request), job->record);
+        request_free(request);
+        return 1;
+}
+
 /* Everything is there: decide again over all facts, and do it, without going back to the loop in between. */
 static void request_commit(Request *request) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -223,6 +242,8 @@ static void request_commit(Request *request) {
         r = refresh_facts(request);
         if (r >= 0)
                 r = request_decide(request, &terms, &error);
+        if (r >= 0 && (r = join_restart(request, &error)) > 0)
+                return;
         if (r >= 0)
                 r = request_check_limits(request, &terms, &error);
         if (r >= 0)
@@ -325,6 +346,8 @@ static void on_main_processes(int error, const char *message, void *userdata) {
         }
         if (r >= 0)
                 r = request_decide(request, &terms, &bus_error);
+        if (r >= 0 && (r = join_restart(request, &bus_error)) > 0)
+                return;
         if (r >= 0)
                 r = request_check_rates(request, &terms, &bus_error);
         if (r >= 0)

@@ -28,6 +28,7 @@ typedef struct MoveOptions {
         char *command;
         char *log;
         char *log_directory;
+        char *restart; /* what the job is to restart, see service_from_string(); NULL: nothing, kind says so */
         JobKind kind;
         bool self;
         bool tree;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/protocol.h"
+#include "lib/source.h"
 #include "lib/text.h"
 #include "lib/values.h"
 
@@ -17,6 +18,7 @@ static const char *const job_kinds[] = {
         [JOB_RUN] = "run",
         [JOB_EXEC] = "exec",
         [JOB_MOVE] = "move",
+        [JOB_RESTART] = "restart",
 };
 
 static const char *const job_results[] = {
@@ -61,6 +63,22 @@ static bool text_fits(const char *text, size_t max) {
         return strnlen(text, max + 1) <= max && text_is_plain(text);
 }
 
+bool job_outcome_is_valid(const char *outcome) {
+        size_t length = strnlen(outcome, CGMOVE_OUTCOME_MAX + 1);
+
+        return length >= 2 && length <= CGMOVE_OUTCOME_MAX && outcome[0] == '{' &&
+               outcome[length - 1] == '}' && text_is_plain(outcome);
+}
+
+static bool job_record_restart_valid(const JobRecord *record) {
+        Source service;
+
+        if (record->kind != JOB_RESTART)
+                return record->unit[0] == '\0' && record->outcome[0] == '\0';
+        return service_from_string(record->unit, record->uid, &service) >= 0 &&
+               (record->outcome[0] == '\0' || job_outcome_is_valid(record->outcome));
+}
+
 static bool job_record_strings_valid(const JobRecord *record) {
         return (record->name[0] == '\0' || job_name_is_valid(record->name)) &&
                text_fits(record->source, JOB_RECORD_SOURCE_MAX) &&
@@ -84,7 +102,8 @@ static bool job_record_is_valid(const JobRecord *record) {
         return record->id > 0 && record->id <= INT64_MAX && record->uid != UID_NONE &&
                job_kind_to_string(record->kind) && record->created <= INT64_MAX &&
                record->ended <= INT64_MAX && record->limits.cpu_weight <= CPU_WEIGHT_MAX &&
-               job_record_status_valid(record) && job_record_strings_valid(record);
+               job_record_status_valid(record) && job_record_strings_valid(record) &&
+               job_record_restart_valid(record);
 }
 
 /* --- memory ------------------------------------------------------------------------------------ */
@@ -101,6 +120,8 @@ static const RecordString record_strings[] = {
         { offsetof(JobRecord, section), JOB_RECORD_SECTION_MAX },
         { offsetof(JobRecord, command), CGMOVE_COMMAND_MAX },
         { offsetof(JobRecord, log), CGMOVE_LOG_PATH_MAX + 1 },
+        { offsetof(JobRecord, unit), JOB_RECORD_SOURCE_MAX + 1 },
+        { offsetof(JobRecord, outcome), CGMOVE_OUTCOME_MAX + 1 },
 };
 
 static const char **record_string(JobRecord *record, size_t i) {
@@ -222,6 +243,8 @@ static int encode_strings(json_t *object, const JobRecord *record) {
                 { "section", record->section },
                 { "command", record->command },
                 { "log", record->log },
+                { "unit", record->unit },
+                { "outcome", record->outcome },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++) {
@@ -336,6 +359,7 @@ static int decode_strings(const json_t *object, JobRecord *record) {
                 { "result", &record->result },   { "name", &record->name },
                 { "source", &record->source },   { "section", &record->section },
                 { "command", &record->command }, { "log", &record->log },
+                { "unit", &record->unit },       { "outcome", &record->outcome },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++) {
@@ -376,6 +400,8 @@ int job_record_decode(const char *text, size_t size, JobRecord **ret) {
                 .section = "",
                 .command = "",
                 .log = "",
+                .unit = "",
+                .outcome = "",
         };
         json_error_t error;
         int r;

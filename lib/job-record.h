@@ -13,11 +13,11 @@
 #include "lib/limits.h"
 
 #define JOB_RECORD_VERSION 1
-#define JOB_RECORD_SIZE_MAX 8192   /* bytes of JSON */
-#define JOB_RECORD_SOURCE_MAX 300  /* bytes: "system:" and a unit name */
-#define JOB_RECORD_SECTION_MAX 255 /* bytes */
+#define JOB_RECORD_SIZE_MAX 24576   /* bytes of JSON: 8192, and an outcome of which every byte is escaped */
+#define JOB_RECORD_SOURCE_MAX 300   /* bytes: "system:" and a unit name */
+#define JOB_RECORD_SECTION_MAX 255  /* bytes */
 
-typedef enum JobKind { JOB_RUN, JOB_EXEC, JOB_MOVE } JobKind;
+typedef enum JobKind { JOB_RUN, JOB_EXEC, JOB_MOVE, JOB_RESTART } JobKind;
 
 /* One allocation: the strings lie behind the struct and are freed with it. */
 typedef struct JobRecord {
@@ -37,12 +37,15 @@ typedef struct JobRecord {
         const char *section; /* the policy section that allowed it */
         const char *command; /* for display, cut to CGMOVE_COMMAND_MAX */
         const char *log;     /* absolute path without control characters, or "" */
+        const char *unit;    /* JOB_RESTART: what it restarts, see service_from_string(); else "" */
+        const char *outcome; /* JOB_RESTART: how that went, a JSON object as the job itself tells it; "" before */
 } JobRecord;
 
 /* Copies TEMPLATE with its strings (NULL counts as ""). Command and section, which are for display, are cut
  * to their lengths, and what is no text there (control characters, broken UTF-8) becomes "?". Returns 0;
  * -ENOMEM; -EINVAL if another field is none that job_record_decode() would take: an id or uid that is none,
- * a name or a source that is not valid, a log path with control characters. */
+ * a name or a source that is not valid, a log path with control characters, a unit without JOB_RESTART or
+ * the reverse, an outcome that is not valid. */
 int job_record_new(const JobRecord *template, JobRecord **ret);
 JobRecord *job_record_free(JobRecord *record);
 DEFINE_CLEANUP(JobRecord, job_record_free)
@@ -55,6 +58,10 @@ int job_record_encode(const JobRecord *record, char **ret_text);
 /* Returns 0; -EBADMSG for what is no record; -EPROTONOSUPPORT for a later version; -ENOMEM. Checks every
  * field: ranges, UTF-8, lengths of protocol.h, known result names. Unknown fields are ignored. */
 int job_record_decode(const char *text, size_t size, JobRecord **ret);
+
+/* What a job may tell of a restart: "{...}" of plain text (see text.h), at most CGMOVE_OUTCOME_MAX bytes.
+ * What is between the braces is its own affair. */
+bool job_outcome_is_valid(const char *outcome);
 
 const char *job_kind_to_string(JobKind kind);
 int job_kind_from_string(const char *text, JobKind *ret);

@@ -339,7 +339,7 @@ static const SchemaOption policy_options[] = {
           .expected = "the name of a user, \"@GROUP\", a user id, or a range of ids such as \"2000-2999\"" },
         { "from", .list = true, .mandatory = true, .set = set_from,
           .expected = "\"session\", \"job\", " UNIT_EXPECTED },
-        { "restart", .list = true, .pending = true, .set = set_restart, .expected = UNIT_EXPECTED },
+        { "restart", .list = true, .set = set_restart, .expected = UNIT_EXPECTED },
         { "scrub-env", .list = true, .set = set_scrub_env,
           .expected = "a pattern for names of environment variables (letters, digits, \"_\", \"*\", "
                       "\"?\")" },

@@ -63,3 +63,51 @@ int policy_refusal_text(const PolicyFacts *facts, const PolicyVerdict *verdict, 
         *ret = text;
         return 0;
 }
+
+#define LISTED_MAX 8 /* patterns that are repeated in the line that would allow it */
+
+/* In single quotes a "\" of a unit's name is nothing special (see cgmove.conf(5)), nor can a valid unit name
+ * have a quote of its own. */
+static int restart_line(const PolicySection *section, const char *service, char **ret) {
+        _cleanup_free_ char *line = NULL;
+        char *grown;
+
+        for (size_t i = 0; section->restart[i]; i++) {
+                if (i == LISTED_MAX) {
+                        free(line);
+                        line = strdup("..., ");
+                        if (!line)
+                                return -ENOMEM;
+                        break;
+                }
+                if (asprintf(&grown, "%s'%s', ", line ? line : "", section->restart[i]) < 0)
+                        return -ENOMEM;
+                free(line);
+                line = grown;
+        }
+        if (asprintf(&grown, "restart = {%s'%s'}", line ? line : "", service) < 0)
+                return -ENOMEM;
+
+        *ret = grown;
+        return 0;
+}
+
+int policy_restart_refusal_text(uid_t uid, const PolicySection *section, const Source *service, char **ret) {
+        _cleanup_free_ char *name = NULL, *line = NULL;
+        char *text;
+        int r;
+
+        r = source_to_string(service, &name);
+        if (r >= 0)
+                r = restart_line(section, name, &line);
+        if (r < 0)
+                return r;
+        if (asprintf(&text,
+                     "Section \"%s\" (%s:%u) does not let user %" PRIu32
+                     " restart %s; as root, write into it: %s",
+                     section->name, section->file, section->line, uid, name, line) < 0)
+                return -ENOMEM;
+
+        *ret = text;
+        return 0;
+}

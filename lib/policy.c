@@ -114,6 +114,14 @@ static bool section_matches(const PolicySection *section, const PolicyFacts *fac
         return false;
 }
 
+bool policy_section_restarts(const PolicySection *section, const Source *service) {
+        for (char **pattern = section->restart; *pattern; pattern++)
+                if (source_matches(*pattern, service))
+                        return true;
+
+        return false;
+}
+
 void policy_decide(const Policy *policy, const PolicyFacts *facts, PolicyVerdict *ret) {
         for (size_t i = 0; i < policy->n_sections; i++) {
                 const PolicySection *section = &policy->sections[i];

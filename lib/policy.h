@@ -84,9 +84,16 @@ typedef struct PolicyVerdict {
  * section. Pure. */
 void policy_decide(const Policy *policy, const PolicyFacts *facts, PolicyVerdict *ret);
 
+/* Whether one of the section's "restart" patterns stands for SERVICE (see service_from_string()). Pure. */
+bool policy_section_restarts(const PolicySection *section, const Source *service);
+
 /* One sentence on a refusal: who, from where, which rule, and the command with which root would allow it.
  * Returns 0 or -ENOMEM. The caller frees *ret. */
 int policy_refusal_text(const PolicyFacts *facts, const PolicyVerdict *verdict, char **ret);
+
+/* The same for a restart of SERVICE that SECTION, which allows the move, does not list: with the line that
+ * root would write. */
+int policy_restart_refusal_text(uid_t uid, const PolicySection *section, const Source *service, char **ret);
 
 /* Calls RESOLVE for each name and group of the policy and stores the id it gives (UID_NONE: unknown).
  * RESOLVE may block on a directory service: never call this in the daemon's loop (see

@@ -38,6 +38,7 @@
 #define CGMOVE_JOB_NAME_MAX 64          /* bytes */
 #define CGMOVE_COMMAND_MAX 256          /* bytes kept of a command line, for display */
 #define CGMOVE_LOG_PATH_MAX 1024        /* bytes */
+#define CGMOVE_OUTCOME_MAX 8192         /* bytes of JSON that a restart tells of itself */
 
 /* How a job ended; the "Result" of a job and of the signal JobRemoved. */
 #define CGMOVE_RESULT_DONE "done"               /* its command ended with status 0 */

@@ -403,3 +403,18 @@ int source_from_string(const char *text, uid_t owner_uid, Source *ret) {
 
         return -EINVAL;
 }
+
+int service_from_string(const char *text, uid_t owner_uid, Source *ret) {
+        Source source;
+        const char *suffix;
+
+        if (source_from_string(text, owner_uid, &source) < 0)
+                return -EINVAL;
+
+        suffix = strrchr(source.unit, '.');
+        if (!suffix || strcmp(suffix, ".service") != 0)
+                return -EINVAL;
+
+        *ret = source;
+        return 0;
+}

@@ -50,6 +50,11 @@ int source_to_string(const Source *source, char **ret);
  * -EINVAL for what is no source that a policy can name. Pure. */
 int source_from_string(const char *text, uid_t owner_uid, Source *ret);
 
+/* The unit that a restart is about: "user:NAME.service", of the manager of OWNER_UID, or
+ * "system:NAME.service". Returns 0; -EINVAL for anything else: another kind of unit, a template, a pattern,
+ * a path. Pure. */
+int service_from_string(const char *text, uid_t owner_uid, Source *ret);
+
 /* Whether NAME is a valid unit name with a suffix systemd knows (unit_name_is_valid() of systemd, plain or
  * instance; no template, no glob). */
 bool unit_name_is_valid(const char *name);

@@ -35,6 +35,7 @@ static bool add_record(json_t *object, const Job *job) {
                 { "command", job->command },
                 { "log", job->log },
                 { "control_group", job->control_group },
+                { "unit", job->unit },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(texts); i++)
@@ -73,6 +74,16 @@ static bool add_numbers(json_t *object, const Job *job) {
         return true;
 }
 
+/* null if it tells none, or none that can be read. */
+static json_t *outcome(const Job *job) {
+        json_t *object = json_loads(job->outcome, JSON_REJECT_DUPLICATES, NULL);
+
+        if (json_is_object(object))
+                return object;
+        json_decref(object);
+        return json_null();
+}
+
 json_t *job_to_json(const Job *job) {
         json_t *object = json_object();
 
@@ -80,6 +91,7 @@ json_t *job_to_json(const Job *job) {
             json_object_set_new(object, "processes",
                                 job->n_processes > 0 ? numbers(job->processes, job->n_processes)
                                                      : json_null()) == 0 &&
+            json_object_set_new(object, "outcome", outcome(job)) == 0 &&
             json_object_set_new(object, "limits_missing", strings(job->limits_missing)) == 0)
                 return object;
         json_decref(object);

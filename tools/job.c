@@ -46,6 +46,8 @@ static const Field fields[] = {
         FIELD("Command", 's', command),
         FIELD("Log", 's', log),
         FIELD("ControlGroup", 's', control_group),
+        FIELD("Unit", 's', unit),
+        FIELD("Outcome", 's', outcome),
         FIELD("Processes", 'U', processes),
         FIELD("ScrubEnvironment", 'S', scrub_environment),
         FIELD("LimitsMissing", 'S', limits_missing),
@@ -155,6 +157,8 @@ int job_read(sd_bus_message *m, Job *ret) {
                 .command = "",
                 .log = "",
                 .control_group = "",
+                .unit = "",
+                .outcome = "",
         };
         int r;
 

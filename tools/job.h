@@ -26,7 +26,9 @@ typedef struct Job {
         uint64_t tasks, memory_current, cpu_usage;   /* UINT64_MAX: not known */
         uint64_t log_max;                            /* bytes; UINT64_MAX: not known or none */
         const char *invocation_id, *name, *kind, *state, *result, *source, *section, *command, *log,
-                        *control_group;
+                        *control_group,
+                        *unit,    /* "user:NAME.service" or "system:NAME.service" that a restart is about, or "" */
+                        *outcome; /* what a restart tells of itself: a JSON object, or "" (always in a list) */
         const uint32_t *processes;
         size_t n_processes;
         char **scrub_environment; /* NULL-terminated, or NULL */

@@ -44,6 +44,8 @@ static int append_options(sd_bus_message *m, const MoveRequest *request) {
         if (r >= 0)
                 r = append_text(m, "log-directory", request->log_directory);
         if (r >= 0)
+                r = append_text(m, "restart", request->restart);
+        if (r >= 0)
                 r = append_true(m, "tree", request->tree);
         if (r >= 0)
                 r = append_true(m, "reset-oom-score", request->reset_oom_score);

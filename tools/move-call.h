@@ -19,6 +19,7 @@ typedef struct MoveRequest {
         const char *command; /* for display, valid UTF-8 */
         const char *log;     /* absolute path */
         const char *log_directory;
+        const char *restart; /* "user:NAME.service" or "system:NAME.service"; KIND may be NULL then */
         bool tree;
         bool reset_oom_score;
 } MoveRequest;

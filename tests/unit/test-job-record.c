@@ -16,6 +16,9 @@
 #define HEAD                                                                                                \
         "{\"version\":1,\"id\":17,\"uid\":1000,\"created\":5,\"kind\":\"run\",\"invocation\":\"" INVOCATION \
         "\""
+#define RESTART_HEAD                                                                                        \
+        "{\"version\":1,\"id\":17,\"uid\":1000,\"created\":5,\"kind\":\"restart\",\"invocation\":\"" INVOCATION \
+        "\""
 
 static const JobRecord typical = {
         .id = 17,
@@ -32,6 +35,23 @@ static const JobRecord typical = {
         .section = "gateway",
         .command = "systemctl --user restart \"x\\y\" \xc3\xa4",
         .log = "/home/alice/.local/state/cgmove/job-17.log",
+        .unit = "",
+        .outcome = "",
+};
+
+static const JobRecord restart = {
+        .id = 18,
+        .uid = 1000,
+        .kind = JOB_RESTART,
+        .created = UINT64_C(1700000000000000),
+        .limits = { LIMIT_NONE, LIMIT_NONE, 0, LIMIT_NONE },
+        .name = "",
+        .source = "user:gateway.service",
+        .section = "gateway",
+        .command = "cgmove restart gateway",
+        .log = "",
+        .unit = "user:gateway.service",
+        .outcome = "",
 };
 
 static void assert_same(const JobRecord *a, const JobRecord *b) {
@@ -51,6 +71,8 @@ static void assert_same(const JobRecord *a, const JobRecord *b) {
         assert_string_equal(a->section, b->section);
         assert_string_equal(a->command, b->command);
         assert_string_equal(a->log, b->log);
+        assert_string_equal(a->unit, b->unit);
+        assert_string_equal(a->outcome, b->outcome);
 }
 
 static void round_trip(const JobRecord *template) {
@@ -82,6 +104,32 @@ static void test_round_trip(void **state) {
                                  .uid = UID_NONE - 1,
                                  .created = INT64_MAX,
                                  .limits.cpu_weight = 10000 });
+}
+
+static void test_restart(void **state) {
+        static const char *const outcomes[] = { "{}", "{\"state\":\"done\"}", "{\xc3\xa4 \\ \"}" };
+        static const char *const bad[] = { "{", "}", "[]", "x{}", "{} ", "{\n}", "{\x7f}", "{\xff}", "{\xc2\x9b}" };
+        char long_one[CGMOVE_OUTCOME_MAX + 2];
+        JobRecord record = restart;
+
+        round_trip(&record);
+        for (size_t i = 0; i < ELEMENTSOF(outcomes); i++) {
+                record.outcome = outcomes[i];
+                round_trip(&record);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_false(job_outcome_is_valid(bad[i]));
+
+        memset(long_one, '"', sizeof(long_one)); /* each is two bytes in a record */
+        long_one[0] = '{';
+        long_one[CGMOVE_OUTCOME_MAX - 1] = '}';
+        long_one[CGMOVE_OUTCOME_MAX] = '\0';
+        record.outcome = long_one;
+        round_trip(&record);
+        long_one[CGMOVE_OUTCOME_MAX - 1] = ' ';
+        long_one[CGMOVE_OUTCOME_MAX] = '}';
+        long_one[CGMOVE_OUTCOME_MAX + 1] = '\0';
+        assert_int_equal(job_record_new(&record, &(JobRecord *){ NULL }), -EINVAL);
 }
 
 static void test_large_numbers(void **state) {
@@ -123,8 +171,14 @@ static void test_display(void **state) {
 
 static void test_longest(void **state) {
         char log[CGMOVE_LOG_PATH_MAX + 2], command[CGMOVE_COMMAND_MAX + 1],
-                        section[JOB_RECORD_SECTION_MAX + 1];
-        JobRecord record = typical;
+                        section[JOB_RECORD_SECTION_MAX + 1], outcome[CGMOVE_OUTCOME_MAX + 1];
+        JobRecord record = restart;
+
+        memset(outcome, '\\', sizeof(outcome));
+        outcome[0] = '{';
+        outcome[CGMOVE_OUTCOME_MAX - 1] = '}';
+        outcome[CGMOVE_OUTCOME_MAX] = '\0';
+        record.outcome = outcome;
 
         memset(log, '"', sizeof(log));
         log[0] = '/';
@@ -146,7 +200,7 @@ static void test_longest(void **state) {
 static void refused(JobRecord record) {
         JobRecord *never = NULL;
         const char **strings[] = { &record.name, &record.source, &record.section, &record.command,
-                                   &record.log };
+                                   &record.log,  &record.unit,   &record.outcome };
         char *text = NULL;
 
         assert_int_equal(job_record_new(&record, &never), -EINVAL);
@@ -163,7 +217,7 @@ static void test_refused(void **state) {
         refused((JobRecord){ .id = 0, .uid = 1 });
         refused((JobRecord){ .id = UINT64_MAX, .uid = 1 });
         refused((JobRecord){ .id = 1, .uid = UID_NONE });
-        refused((JobRecord){ .id = 1, .kind = (JobKind) 3 });
+        refused((JobRecord){ .id = 1, .kind = (JobKind) 4 });
         refused((JobRecord){ .id = 1, .created = UINT64_MAX });
         refused((JobRecord){ .id = 1, .ended = UINT64_MAX, .result = CGMOVE_RESULT_DONE });
         refused((JobRecord){ .id = 1, .ended = 5 });
@@ -178,6 +232,16 @@ static void test_refused(void **state) {
         refused((JobRecord){ .id = 1, .log = "relative" });
         refused((JobRecord){ .id = 1, .log = "/a\nb" });
         refused((JobRecord){ .id = 1, .log = "/a\xff" });
+        refused((JobRecord){ .id = 1, .unit = "user:a.service" });
+        refused((JobRecord){ .id = 1, .outcome = "{}" });
+        refused((JobRecord){ .id = 1, .kind = JOB_RESTART });
+        refused((JobRecord){ .id = 1, .kind = JOB_RESTART, .unit = "a.service" });
+        refused((JobRecord){ .id = 1, .kind = JOB_RESTART, .unit = "session" });
+        refused((JobRecord){ .id = 1, .kind = JOB_RESTART, .unit = "user:a.socket" });
+        refused((JobRecord){ .id = 1, .kind = JOB_RESTART, .unit = "user:a@.service" });
+        refused((JobRecord){ .id = 1, .kind = JOB_RESTART, .unit = "user:*.service" });
+        refused((JobRecord){ .id = 1, .kind = JOB_RESTART, .unit = "user:../a.service" });
+        refused((JobRecord){ .id = 1, .kind = JOB_RESTART, .unit = "user:a.service", .outcome = "x" });
 }
 
 static void test_decode(void **state) {
@@ -220,6 +284,15 @@ static void test_decode(void **state) {
                 { HEAD ",\"section\":\"a\\nb\"}", -EBADMSG },
                 { HEAD ",\"source\":\"a\\u007fb\"}", -EBADMSG },
                 { HEAD ",\"log\":\"x\"}", -EBADMSG },
+                { HEAD ",\"unit\":\"user:a.service\"}", -EBADMSG },
+                { HEAD ",\"outcome\":\"{}\"}", -EBADMSG },
+                { RESTART_HEAD "}", -EBADMSG },
+                { RESTART_HEAD ",\"unit\":\"system:a.service\"}", 0 },
+                { RESTART_HEAD ",\"unit\":\"system:a.mount\"}", -EBADMSG },
+                { RESTART_HEAD ",\"unit\":7}", -EBADMSG },
+                { RESTART_HEAD ",\"unit\":\"user:a.service\",\"outcome\":\"{}\"}", 0 },
+                { RESTART_HEAD ",\"unit\":\"user:a.service\",\"outcome\":{}}", -EBADMSG },
+                { RESTART_HEAD ",\"unit\":\"user:a.service\",\"outcome\":\"{\\n}\"}", -EBADMSG },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
@@ -310,6 +383,7 @@ static void test_names(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_large_numbers),
+                cmocka_unit_test(test_restart),
                 cmocka_unit_test(test_memory),      cmocka_unit_test(test_display),
                 cmocka_unit_test(test_longest),     cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_decode),      cmocka_unit_test(test_decode_required),

@@ -147,6 +147,35 @@ typedef struct Waiting {
         uint64_t id;
 } Waiting;
 
+static void test_outcome(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        JobRecord template = { .id = 7, .uid = TREE_OWNER, .kind = JOB_RESTART, .limits = { LIMIT_NONE, LIMIT_NONE, 0, LIMIT_NONE },
+                               .source = "session", .unit = "user:a.service" };
+        _cleanup_(job_record_freep) JobRecord *kept = NULL;
+        Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
+        JobRecord *record;
+        Job *job;
+
+        assert_int_equal(job_record_new(&template, &record), 0);
+        job = job_fixture_begin(jobs, record, &process, 1);
+        assert_int_equal(job_set_outcome(job, "nonsense"), -EINVAL);
+        assert_string_equal(job->record->outcome, "");
+        assert_int_equal(job_set_outcome(job, "{\"state\":\"waiting\"}"), 0);
+        assert_int_equal(job_set_outcome(job, "{\"state\":\"watching\"}"), 0);
+
+        /* whatever becomes of the daemon and of the job */
+        job_fixture_restart(jobs);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        job = job_set_find(jobs->set, 7);
+        assert_non_null(job);
+        assert_string_equal(job->record->outcome, "{\"state\":\"watching\"}");
+        assert_string_equal(job->record->unit, "user:a.service");
+        process_end(&process);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_ENDED);
+        assert_int_equal(job_store_get(jobs->store, TREE_OWNER, 7, &kept), 0);
+        assert_string_equal(kept->outcome, "{\"state\":\"watching\"}");
+}
+
 static void on_ended(JobWaiter *waiter, const JobRecord *record) {
         Waiting *waiting = (Waiting *) waiter; /* its first member */
 
@@ -412,6 +441,7 @@ static int run_all(void) {
                 TEST(test_pool_stopped),
                 TEST(test_group_removed_behind_our_back),
                 TEST(test_add_without_a_group),
+                TEST(test_outcome),
                 TEST(test_waiters),
                 TEST(test_found_again),
                 TEST(test_ended_while_nobody_watched),

@@ -280,7 +280,13 @@ static void test_usual_ones(void **state) {
         assert_null(strstr(text, "secret"));
         log_job_signalled(&record, 0, SIGKILL);
         assert_has(entry(f), "Job 17 of user 1000 gets SIGKILL, as user 0 asked\n");
-        log_move_refused(&caller, NULL, CGMOVE_ERROR_RATE_LIMITED, "Wait.");
+        log_move_refused(&caller, NULL, NULL, CGMOVE_ERROR_RATE_LIMITED, "Wait.");
+        assert_has(entry(f), "CGMOVE_EVENT=limit-reached\n");
+        log_move_refused(&caller, NULL, "user:a.service", CGMOVE_ERROR_DENIED, "No.");
+        text = entry(f);
+        assert_has(text, "CGMOVE_EVENT=restart-refused\n");
+        assert_has(text, "CGMOVE_UNIT=user:a.service\n");
+        log_move_refused(&caller, NULL, "user:a.service", CGMOVE_ERROR_RATE_LIMITED, "Wait.");
         assert_has(entry(f), "CGMOVE_EVENT=limit-reached\n");
         log_stranger(&record, 5, "quarantine", 0);
         assert_has(entry(f), "PRIORITY=2\n");
@@ -288,6 +294,35 @@ static void test_usual_ones(void **state) {
         assert_has(entry(f), "CGMOVE_EVENT=pid-reuse-repaired\n");
         log_failure(&record, "%d", 5);
         assert_has(entry(f), "CGMOVE_JOB=17\n");
+}
+
+static void test_restarts(void **state) {
+        Fixture *f = *state;
+        JobRecord record = {
+                .id = 18,
+                .uid = 1000,
+                .kind = JOB_RESTART,
+                .name = "",
+                .source = "session",
+                .section = "s",
+                .unit = "user:a.service",
+                .outcome = "{secret}",
+        };
+        Caller caller = { .uid = 1000, .pid = 99, .pidfd = -1 };
+        const char *text;
+
+        log_open(f->path);
+        log_move_done(&caller, &record, 1);
+        text = entry(f);
+        assert_has(text, "A process of user 1000 from session became job 18 (no name) to restart user:a.service, as "
+                         "policy \"s\" allows\n");
+        assert_has(text, "CGMOVE_EVENT=restart-asked\n");
+        assert_has(text, "CGMOVE_UNIT=user:a.service\n");
+        assert_null(strstr(text, "secret"));
+        log_restart_joined(&caller, &record);
+        text = entry(f);
+        assert_has(text, "CGMOVE_EVENT=restart-joined\n");
+        assert_has(text, "CGMOVE_JOB=18\n");
 }
 
 static void test_ids(void **state) {
@@ -316,6 +351,7 @@ int main(void) {
                 cmocka_unit_test(test_limit),
                 cmocka_unit_test(test_limit_many_users),
                 TEST(test_usual_ones),
+                TEST(test_restarts),
                 cmocka_unit_test(test_ids),
         };
 

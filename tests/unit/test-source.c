@@ -326,6 +326,30 @@ static void test_from_string(void **state) {
         }
 }
 
+static void test_services(void **state) {
+        static const char *const bad[] = {
+                "session",          "job",
+                "user:a.socket",    "user:a.service.timer",
+                "system:x.slice",   "user:a@.service",
+                "user:*.service",   "system:a?.service",
+                "user:../a.service", "user:/etc/a.service",
+                "a.service",        "user:a",
+                "",                 "user:",
+                "user:.service",    "user:a.service\n",
+        };
+        Source source;
+
+        assert_int_equal(service_from_string("user:a@b.service", 1000, &source), 0);
+        assert_int_equal(source.kind, SOURCE_USER_UNIT);
+        assert_int_equal(source.owner_uid, 1000);
+        assert_string_equal(source.unit, "a@b.service");
+        assert_int_equal(service_from_string("system:a.service", 1000, &source), 0);
+        assert_int_equal(source.kind, SOURCE_SYSTEM_UNIT);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                if (service_from_string(bad[i], 1000, &source) != -EINVAL)
+                        fail_msg("\"%s\" was taken", bad[i]);
+}
+
 static void test_unit_names(void **state) {
         static const char *const good[] = {
                 "a.service",        "a.b.service", "a@b.service",    "a@b@c.service", "-.mount",
@@ -364,6 +388,7 @@ int main(void) {
                 cmocka_unit_test(test_other_paths),  cmocka_unit_test(test_long_names),
                 cmocka_unit_test(test_proc_text),    cmocka_unit_test(test_to_string),
                 cmocka_unit_test(test_from_string),  cmocka_unit_test(test_unit_names),
+                cmocka_unit_test(test_services),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Who may restart what, as a table. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/restart-decision.h"
+#include "lib/protocol.h"
+#include "lib/values.h"
+
+#define ALICE 1000
+#define BOB 1001
+
+static char *listed[] = { (char *) "user:gateway.service", (char *) "user:work-*.service",
+                          (char *) "system:openclaw.service", (char *) "system:systemd-*.service",
+                          (char *) "system:*@*.service", NULL };
+static char *none[] = { NULL };
+
+static PolicySection make_section(char **restart) {
+        return (PolicySection) {
+                .name = (char *) "test",
+                .file = (char *) "/etc/cgmove/cgmove.conf",
+                .line = 3,
+                .allow = true,
+                .from = none,
+                .restart = restart,
+                .scrub_env = none,
+        };
+}
+
+static Decision judge(uid_t caller_uid, uid_t owner, const char *from, char **restart, const char *unit) {
+        PolicySection section = make_section(restart);
+        Caller caller = { .uid = caller_uid, .pidfd = -1 };
+        Target target = { .pid = 4711, .status = { .tgid = 4711, .uid = { owner, owner, owner, owner } } };
+        Decision decision = {};
+        Source service;
+
+        assert_int_equal(source_from_string(from, owner, &target.source), 0);
+        assert_int_equal(service_from_string(unit, owner, &service), 0);
+        assert_int_equal(decide_restart(&caller, &target, caller_uid == 0 ? NULL : &section, &service, &decision), 0);
+        return decision;
+}
+
+static void test_table(void **state) {
+        static const struct {
+                uid_t caller, owner;
+                const char *from;
+                char **restart;
+                const char *unit;
+                bool allowed;
+        } table[] = {
+                /* from inside of the very unit */
+                { ALICE, ALICE, "user:gateway.service", none, "user:gateway.service", true },
+                { ALICE, ALICE, "user:gateway.service", none, "user:gateway2.service", false },
+                { ALICE, ALICE, "user:gateway2.service", none, "user:gateway.service", false },
+                { ALICE, ALICE, "session", none, "user:gateway.service", false },
+                { ALICE, ALICE, "job", none, "user:gateway.service", false },
+                /* a user's unit with the name of a system unit, and the reverse */
+                { ALICE, ALICE, "user:openclaw.service", none, "system:openclaw.service", false },
+                { ALICE, ALICE, "system:gateway.service", none, "system:gateway.service", false },
+                { ALICE, ALICE, "system:gateway.service", none, "user:gateway.service", false },
+                { ALICE, ALICE, "session", listed, "system:gateway.service", false },
+                { ALICE, ALICE, "session", listed, "user:openclaw.service", false },
+                /* listed */
+                { ALICE, ALICE, "session", listed, "user:gateway.service", true },
+                { ALICE, ALICE, "session", listed, "user:work-1.service", true },
+                { ALICE, ALICE, "session", listed, "user:work-@1.service", false },
+                { ALICE, ALICE, "session", listed, "user:work-.timer.service", true },
+                { ALICE, ALICE, "system:openclaw.service", listed, "system:openclaw.service", true },
+                { ALICE, ALICE, "session", listed, "system:openclaw.service", true },
+                /* never, however it is listed */
+                { ALICE, ALICE, "session", listed, "system:systemd-logind.service", false },
+                { ALICE, ALICE, "session", listed, "system:user@1000.service", false },
+                { ALICE, ALICE, "session", listed, "system:cgmove@1000.service", false },
+                { ALICE, ALICE, "session", listed, "system:web@1.service", true },
+                { 0, 0, "session", NULL, "system:dbus.service", false },
+                /* root needs no list, but does not lend its rights to others' jobs */
+                { 0, 0, "session", NULL, "system:openclaw.service", true },
+                { 0, 0, "session", NULL, "user:gateway.service", true },
+                { 0, ALICE, "session", NULL, "user:gateway.service", true },
+                { 0, ALICE, "session", NULL, "system:openclaw.service", false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                Decision decision =
+                        judge(table[i].caller, table[i].owner, table[i].from, table[i].restart, table[i].unit);
+
+                if ((decision.error == NULL) != table[i].allowed)
+                        fail_msg("row %zu: %s", i, decision.error ? decision.message : "allowed");
+                if (decision.error) {
+                        assert_string_equal(decision.error, CGMOVE_ERROR_DENIED);
+                        assert_non_null(decision.message);
+                }
+                decision_done(&decision);
+        }
+}
+
+/* The unit of another user's manager has the same name. */
+static void test_another_manager(void **state) {
+        PolicySection section = make_section(none);
+        Caller caller = { .uid = ALICE, .pidfd = -1 };
+        Target target = { .pid = 4711, .status = { .uid = { ALICE, ALICE, ALICE, ALICE } } };
+        Decision decision;
+        Source service;
+
+        assert_int_equal(source_from_string("user:gateway.service", BOB, &target.source), 0);
+        assert_int_equal(service_from_string("user:gateway.service", ALICE, &service), 0);
+        assert_int_equal(decide_restart(&caller, &target, &section, &service, &decision), 0);
+        assert_string_equal(decision.error, CGMOVE_ERROR_DENIED);
+        decision_done(&decision);
+}
+
+static void test_refusal_names_the_cure(void **state) {
+        char *many[20] = {};
+        Decision decision;
+
+        decision = judge(ALICE, ALICE, "session", none, "system:foo\\x2dbar.service");
+        assert_string_equal(decision.message,
+                            "Section \"test\" (/etc/cgmove/cgmove.conf:3) does not let user 1000 restart "
+                            "system:foo\\x2dbar.service; as root, write into it: restart = "
+                            "{'system:foo\\x2dbar.service'}");
+        decision_done(&decision);
+        decision = judge(ALICE, ALICE, "session", listed, "user:b.service");
+        assert_non_null(strstr(decision.message, "restart = {'user:gateway.service', 'user:work-*.service', "));
+        assert_non_null(strstr(decision.message, ", 'user:b.service'}"));
+        decision_done(&decision);
+
+        for (size_t i = 0; i < ELEMENTSOF(many) - 1; i++)
+                many[i] = (char *) "user:a.service";
+        decision = judge(ALICE, ALICE, "session", many, "user:b.service");
+        assert_non_null(strstr(decision.message, "restart = {..., 'user:b.service'}"));
+        decision_done(&decision);
+}
+
+static void test_protected(void **state) {
+        static const char *const never[] = {
+                "systemd-journald.service", "systemd-logind.service", "systemd-networkd.service",
+                "dbus.service",             "dbus-broker.service",    "dbus-org.freedesktop.login1.service",
+                "cgmoved.service",          "cgmove@1000.service",    "cgmove@0.service",
+                "user@0.service",           "user@1000.service",      "user-runtime-dir@1000.service",
+                "init.service",             "initrd-switch-root.service", "emergency.service",
+                "rescue.service",
+        };
+        static const char *const others[] = { "openclaw.service", "mydbus.service", "users@1.service", "xcgmoved.service" };
+
+        for (size_t i = 0; i < ELEMENTSOF(never); i++)
+                assert_true(system_service_is_protected(never[i]));
+        for (size_t i = 0; i < ELEMENTSOF(others); i++)
+                assert_false(system_service_is_protected(others[i]));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_table),
+                cmocka_unit_test(test_another_manager),
+                cmocka_unit_test(test_refusal_names_the_cure),
+                cmocka_unit_test(test_protected),
+        };
+
+        return cmocka_run_group_tests_name("restart-decision", tests, NULL, NULL);
+}
