@@ -5,19 +5,41 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "tools/move-self.h"
 #include "tools/status.h"
 
 #define CLIENT CGMOVE_LIBEXEC_DIR "/cgmove-client"
+
+/* A script without "#!": POSIX wants execvp() to have a shell read it, and not every C library's does. The
+ * shell's own exec does, once it has searched for it. */
+static void become_script(char **command) {
+        static const char *const shell[] = { "/bin/sh", "-c", "exec \"$0\" \"$@\"" };
+        size_t n = 0;
+        char **argv;
+
+        while (command[n])
+                n++;
+        argv = calloc(ELEMENTSOF(shell) + n + 1, sizeof(*argv));
+        if (!argv)
+                return;
+
+        memcpy(argv, shell, sizeof(shell));
+        memcpy(argv + ELEMENTSOF(shell), command, n * sizeof(*argv));
+        (void) execv(shell[0], argv);
+}
 
 static int become(char **command) {
         int error;
 
         (void) execvp(command[0], command);
         error = errno;
+        if (error == ENOEXEC)
+                become_script(command);
         fprintf(stderr, "cgmove: %s: %s.\n", command[0], strerror(error));
         return error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE;
 }

@@ -59,6 +59,11 @@ test_status_of_exec() {
         check_status 42 in_session alice cgmove exec -- sh -c 'exit 42'
         check_status 127 in_session alice cgmove exec -- /no/such/command
         check_status 126 in_session alice cgmove exec -- /etc/passwd
+        # POSIX: a file without "#!" is a script of sh
+        printf 'exit $(($1 + 1))\n' >/tmp/script-of-exec && chmod 755 /tmp/script-of-exec
+        check_status 4 in_session alice cgmove exec -- /tmp/script-of-exec 3
+        check_status 5 in_session alice env PATH=/tmp:/usr/bin:/bin cgmove exec -- script-of-exec 4
+        rm /tmp/script-of-exec
 }
 
 test_signal_is_told() {
