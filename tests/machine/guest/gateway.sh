@@ -4,41 +4,72 @@
 GATEWAY=openclaw-gateway.service
 GATEWAY_PY=/opt/cgmove-tests/gateway.py
 GATEWAY_UNIT=/home/alice/.config/systemd/user/$GATEWAY
+# where it is asked, if that is not the usual port: options of `gateway.py call`
+GATEWAY_ADDRESS=()
 
-# gateway_start KILLMODE [OPTION]: OPTION is --drain.
-gateway_start() {
+# gateway_write KILLMODE [OPTIONS [LINE...]]: the unit. OPTIONS are those of `gateway.py serve`, as ExecStart= takes them; each
+# LINE is put behind the rest, where it overrides what stands there: StartLimit*= in [Unit], all else in [Service].
+gateway_write() {
+        local killmode=$1 options=${2:-}
+        shift $(($# < 2 ? $# : 2))
         as alice mkdir -p "$(dirname "$GATEWAY_UNIT")"
-        cat >"$GATEWAY_UNIT" <<-UNIT
+        rm -f "$GATEWAY_UNIT"
+        gateway_text "$killmode" "$options" "$@" >"$GATEWAY_UNIT"
+}
+
+gateway_text() {
+        local killmode=$1 options=$2 line
+        shift 2
+        cat <<-UNIT
 		[Unit]
 		Description=A gateway that runs commands
 		StartLimitIntervalSec=0
 		[Service]
 		Type=notify
-		ExecStart=/usr/bin/python3 $GATEWAY_PY serve ${2:-}
+		ExecStart=/usr/bin/python3 $GATEWAY_PY serve $options
 		Restart=always
 		RestartSec=1
 		TimeoutStopSec=20
-		KillMode=$1
+		KillMode=$killmode
 	UNIT
+        for line in "$@"; do
+                [[ $line == StartLimit* ]] && echo "[Unit]" || echo "[Service]"
+                echo "$line"
+        done
+}
+
+# gateway_start KILLMODE [OPTIONS [LINE...]]: writes the unit as gateway_write does, and starts it.
+gateway_start() {
+        gateway_write "$@"
         user_systemctl alice daemon-reload
         user_systemctl alice start "$GATEWAY"
 }
 
 gateway_remove() {
-        [[ -e $GATEWAY_UNIT ]] || return 0
+        [[ -e $GATEWAY_UNIT || -L $GATEWAY_UNIT ]] || return 0
         user_systemctl alice kill --signal=KILL "$GATEWAY" 2>/dev/null || true
         user_systemctl alice stop "$GATEWAY" || true
+        gateway_kill_leftovers
         rm -f "$GATEWAY_UNIT"
         user_systemctl alice daemon-reload
+        user_systemctl alice reset-failed "$GATEWAY" 2>/dev/null || true
+}
+
+gateway_cgroup() {
+        printf '/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/app.slice/%s' "$GATEWAY"
+}
+
+gateway_kill_leftovers() {
+        [[ ! -e $(gateway_cgroup) ]] || echo 1 >"$(gateway_cgroup)/cgroup.kill" || true
 }
 
 # gateway_call COMMAND: waits for its standard streams only; gateway_call_strict: for every descriptor.
 gateway_call() {
-        as alice python3 "$GATEWAY_PY" call --wait stdio --by /home/alice/answered "$1"
+        as alice python3 "$GATEWAY_PY" call "${GATEWAY_ADDRESS[@]}" --wait stdio --by /home/alice/answered "$1"
 }
 
 gateway_call_strict() {
-        as alice python3 "$GATEWAY_PY" call --wait descriptors --by /home/alice/answered "$1"
+        as alice python3 "$GATEWAY_PY" call "${GATEWAY_ADDRESS[@]}" --wait descriptors --by /home/alice/answered "$1"
 }
 
 gateway_pid() {
@@ -54,4 +85,40 @@ gateway_is_new() {
 # The process that has given the last answer.
 gateway_answered_by() {
         cat /home/alice/answered
+}
+
+# gateway_property NAME: of the unit, as its manager tells it.
+gateway_property() {
+        user_systemctl alice show --value -p "$1" "$GATEWAY"
+}
+
+gateway_has() {
+        [[ $(gateway_property "$1") == "$2" ]]
+}
+
+gateway_state_is() {
+        gateway_has ActiveState "$1"
+}
+
+# gateway_who [OPTION...]: the process that answers, without a command; options of `gateway.py who`.
+gateway_who() {
+        as alice python3 "$GATEWAY_PY" who "${GATEWAY_ADDRESS[@]}" "$@"
+}
+
+# Its main process answers, on the port of the option if there is one.
+gateway_answers() {
+        local pid
+        pid=$(gateway_who "$@") && [[ $pid -gt 0 && $pid == $(gateway_pid) ]] && gateway_state_is active
+}
+
+# Who listens on a port, as lines of "PID UID COMM", one for each process.
+port_listeners() {
+        ss --no-header --numeric --listening --tcp --processes "sport = :$1" | grep -o '("[^)]*' |
+                sed -E 's/\(?"([^"]*)",pid=([0-9]+).*/\2 \1/' | while read -r pid comm; do
+                printf '%s %s %s\n' "$pid" "$(stat -c %u "/proc/$pid")" "$comm"
+        done
+}
+
+port_is_in_time_wait() {
+        [[ -n $(ss --no-header --numeric --tcp state time-wait "sport = :$1") ]]
 }
