@@ -32,10 +32,23 @@ typedef struct PortHolderList {
 void port_holder_list_done(PortHolderList *list);
 
 /* One entry for each socket in STATES (see socket_diag_get()) on PORT (0: any) and each visible process that
- * has it open; a socket without such a process comes once, with pid 0. Returns 0 or what socket_diag_get()
- * returns, -ENOMEM. */
+ * has it open; a socket without such a process comes once, with pid 0. A process that has ended, or was not
+ * the same throughout, is not told; what its threads have open in tables of their own is not seen. Returns 0
+ * or what socket_diag_get() returns; -ENOMEM; -E2BIG for more entries than PORT_HOLDERS_MAX. */
+#define PORT_HOLDERS_MAX (64 * 1024)
 int port_holders_get(int proc_fd, uint32_t states, uint16_t port, PortHolderList *ret);
 
-/* "PID 17 (node) of user alice in user:gateway.service", "a connection in TIME_WAIT", "user 1001, in
- * system:x.service": the most that is known, for people; printable. TEXT of SIZE bytes. */
+/* The same, only of sockets that user UID made: with PORT 0 every user of the host can otherwise make the
+ * list as long as it likes. */
+int port_holders_get_of(int proc_fd, uint32_t states, uint16_t port, uid_t uid, PortHolderList *ret);
+
+/* The part of it that is not the kernel's: SOCKETS, joined with what is below PROC_FD and CGROUP_FD (-1: no
+ * cgroups are looked for), which a test can make up. */
+int port_holders_join(int proc_fd, int cgroup_fd, const TcpSocketList *sockets, PortHolderList *ret);
+
+/* "PID 17 (node) of user alice in user:gateway.service", "a connection in TIME_WAIT", "user bob in
+ * system:x.service", "user 1001": the most that is known, for people; printable. TEXT of SIZE bytes. */
 void port_holder_text(const PortHolder *holder, char *text, size_t size);
+
+/* "LISTEN", "TIME_WAIT", ...; "BOUND" for TCP_CLOSE, which is in no list otherwise. */
+const char *tcp_state_to_string(uint8_t state);

@@ -8,20 +8,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Sets of states, see enum in netinet/tcp.h. */
 #define TCP_STATE(state) (UINT32_C(1) << (state))
 
+/* To ask for sockets that are bound and neither listen nor connect; they come with the state TCP_CLOSE.
+ * Kernels before 6.8 (commit 91051f003948) do not tell of them. */
+#define TCP_STATE_BOUND TCP_STATE(13)
+
 typedef struct TcpSocket {
         int family;              /* AF_INET or AF_INET6 */
         uint8_t state;           /* TCP_LISTEN, TCP_TIME_WAIT, ... */
-        bool v6only;             /* an IPv6 socket that leaves the port free for IPv4 */
+        bool v6only;             /* an IPv6 socket that leaves the port free for IPv4; if not connected */
         uint16_t port;           /* local, host byte order */
         uint16_t peer_port;      /* 0 while listening */
         struct in6_addr address; /* local; IPv4 as a mapped address */
-        uint32_t uid;            /* of who made it; 0 in TCP_TIME_WAIT, where it means nothing */
+        uint32_t uid;            /* of who made it; means nothing (0) where inode is 0 */
         uint64_t inode;          /* as in /proc/PID/fd; 0: no process has it any more */
-        uint64_t cgroup;         /* inode number of the cgroup it was made in; 0: not known (kernel before 5.7) */
+        uint64_t cgroup;         /* inode number of the cgroup it was made in; 0: not known (before 5.7) */
 } TcpSocket;
 
 typedef struct TcpSocketList {
@@ -37,3 +42,9 @@ void tcp_socket_list_done(TcpSocketList *list);
  * answer to the question; -E2BIG for more sockets than TCP_SOCKETS_MAX. */
 #define TCP_SOCKETS_MAX (1024 * 1024)
 int socket_diag_get(uint32_t states, uint16_t port, TcpSocketList *ret);
+
+/* The same, only of sockets that user UID made, so that no other user's number of sockets matters. */
+int socket_diag_get_of(uint32_t states, uint16_t port, uid_t uid, TcpSocketList *ret);
+
+/* Whether there is one, without reading about all: 1 and one of them; 0; what socket_diag_get() returns. */
+int socket_diag_find(uint32_t states, uint16_t port, TcpSocket *ret);

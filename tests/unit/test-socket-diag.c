@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+
+#include "lib/cleanup.h"
+#include "tools/net/diag-message.h"
+
+#define SEQ 7
+#define PORTID 4321
+
+/* --- messages made by hand ------------------------------------------------------------------------ */
+
+typedef struct Datagram {
+        _Alignas(struct nlmsghdr) char bytes[4096];
+        size_t size;
+} Datagram;
+
+static struct nlmsghdr *add_header(Datagram *datagram, uint16_t type, uint16_t flags) {
+        struct nlmsghdr *header = mnl_nlmsg_put_header(datagram->bytes + datagram->size);
+
+        header->nlmsg_type = type;
+        header->nlmsg_flags = flags | NLM_F_MULTI;
+        header->nlmsg_seq = SEQ;
+        header->nlmsg_pid = PORTID;
+        return header;
+}
+
+static void finish(Datagram *datagram, const struct nlmsghdr *header) {
+        datagram->size += MNL_ALIGN(header->nlmsg_len);
+}
+
+static struct nlmsghdr *add_socket(Datagram *datagram, uint8_t family, uint8_t state, uint16_t port) {
+        struct nlmsghdr *header = add_header(datagram, SOCK_DIAG_BY_FAMILY, 0);
+        struct inet_diag_msg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
+
+        message->idiag_family = family;
+        message->idiag_state = state;
+        message->id.idiag_sport = htons(port);
+        message->id.idiag_src[0] = htonl(0x7f000001);
+        message->idiag_uid = 1000;
+        message->idiag_inode = 99;
+        return header;
+}
+
+static void add_done(Datagram *datagram, int32_t error) {
+        struct nlmsghdr *header = add_header(datagram, NLMSG_DONE, 0);
+
+        memcpy(mnl_nlmsg_put_extra_header(header, sizeof(error)), &error, sizeof(error));
+        finish(datagram, header);
+}
+
+static void add_error(Datagram *datagram, int32_t error) {
+        struct nlmsghdr *header = add_header(datagram, NLMSG_ERROR, 0);
+        struct nlmsgerr *payload = mnl_nlmsg_put_extra_header(header, sizeof(*payload));
+
+        payload->error = error;
+        finish(datagram, header);
+}
+
+typedef struct Answer {
+        TcpSocketList list;
+        DiagDump dump;
+} Answer;
+
+static int parse(const Datagram *datagram, size_t size, Answer *ret) {
+        *ret = (Answer) { .dump = { .family = AF_INET, .port = 80, .uid = UID_NONE, .max = 4 } };
+        ret->dump.list = &ret->list;
+        return diag_message_parse(datagram->bytes, size, SEQ, PORTID, &ret->dump);
+}
+
+static void assert_parse(const Datagram *datagram, int r, size_t n) {
+        Answer answer;
+
+        assert_int_equal(parse(datagram, datagram->size, &answer), r);
+        assert_int_equal(answer.list.n, n);
+        tcp_socket_list_done(&answer.list);
+}
+
+static void test_socket(void **state) {
+        Datagram datagram = { .size = 0 };
+        struct nlmsghdr *header = add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
+        Answer answer;
+
+        mnl_attr_put_u8(header, INET_DIAG_SKV6ONLY, 1);
+        mnl_attr_put_u64(header, INET_DIAG_CGROUP_ID, UINT64_C(0x100000007));
+        mnl_attr_put_u32(header, 4000, 5); /* of a later kernel */
+        finish(&datagram, header);
+
+        assert_int_equal(parse(&datagram, datagram.size, &answer), 1);
+        assert_int_equal(answer.list.n, 1);
+        assert_int_equal(answer.list.items[0].family, AF_INET);
+        assert_int_equal(answer.list.items[0].state, TCP_LISTEN);
+        assert_int_equal(answer.list.items[0].port, 80);
+        assert_int_equal(answer.list.items[0].uid, 1000);
+        assert_int_equal(answer.list.items[0].inode, 99);
+        assert_true(answer.list.items[0].v6only);
+        assert_true(answer.list.items[0].cgroup == UINT64_C(0x100000007));
+        assert_true(IN6_IS_ADDR_V4MAPPED(&answer.list.items[0].address));
+        assert_int_equal(answer.list.items[0].address.s6_addr[12], 127);
+        tcp_socket_list_done(&answer.list);
+}
+
+static void test_without_attributes(void **state) {
+        Datagram datagram = { .size = 0 };
+        Answer answer;
+
+        finish(&datagram, add_socket(&datagram, AF_INET, TCP_TIME_WAIT, 80));
+        add_done(&datagram, 0);
+        assert_int_equal(parse(&datagram, datagram.size, &answer), 0);
+        assert_int_equal(answer.list.n, 1);
+        assert_true(answer.list.items[0].cgroup == 0 && !answer.list.items[0].v6only);
+        tcp_socket_list_done(&answer.list);
+}
+
+static void test_several_and_the_end(void **state) {
+        Datagram datagram = { .size = 0 };
+
+        for (int i = 0; i < 3; i++)
+                finish(&datagram, add_socket(&datagram, AF_INET, TCP_LISTEN, 80));
+        assert_parse(&datagram, 1, 3);
+        add_done(&datagram, 0);
+        finish(&datagram, add_socket(&datagram, AF_INET, TCP_LISTEN, 80)); /* after the end: not read */
+        assert_parse(&datagram, 0, 3);
+}
+
+static void test_end_alone(void **state) {
+        Datagram datagram = { .size = 0 };
+
+        finish(&datagram, add_header(&datagram, NLMSG_DONE, 0)); /* without the number, as old kernels do */
+        assert_parse(&datagram, 0, 0);
+}
+
+static void test_too_many(void **state) {
+        Datagram datagram = { .size = 0 };
+
+        for (int i = 0; i < 5; i++)
+                finish(&datagram, add_socket(&datagram, AF_INET, TCP_LISTEN, 80));
+        assert_parse(&datagram, -E2BIG, 4);
+}
+
+static void test_of_user(void **state) {
+        Datagram datagram = { .size = 0 };
+        Answer answer = { .dump = { .family = AF_INET, .port = 80, .uid = 1001, .max = 0 } };
+
+        finish(&datagram, add_socket(&datagram, AF_INET, TCP_LISTEN, 80));
+        answer.dump.list = &answer.list;
+        assert_int_equal(diag_message_parse(datagram.bytes, datagram.size, SEQ, PORTID, &answer.dump), 1);
+        answer.dump.uid = 1000;
+        assert_int_equal(diag_message_parse(datagram.bytes, datagram.size, SEQ, PORTID, &answer.dump),
+                         -E2BIG);
+}
+
+/* Cut at every byte: nothing but the whole, and what ends between two messages, is taken. */
+static void test_truncated(void **state) {
+        Datagram datagram = { .size = 0 };
+        struct nlmsghdr *header = add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
+        size_t first;
+
+        mnl_attr_put_u64(header, INET_DIAG_CGROUP_ID, 1);
+        finish(&datagram, header);
+        first = datagram.size;
+        add_done(&datagram, 0);
+
+        for (size_t size = 0; size <= datagram.size; size++) {
+                Answer answer;
+                int r = parse(&datagram, size, &answer);
+
+                if (r != (size == first ? 1 : size == datagram.size ? 0 : -EBADMSG))
+                        fail_msg("%zu bytes of %zu: %d", size, datagram.size, r);
+                tcp_socket_list_done(&answer.list);
+        }
+}
+
+static void test_wrong_length(void **state) {
+        static const uint32_t lengths[] = {
+                0, 15, 16, 80, 87, 89, 4097, INT32_MAX, UINT32_C(0x80000010), UINT32_MAX
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(lengths); i++) {
+                Datagram datagram = { .size = 0 };
+                struct nlmsghdr *header = add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
+
+                finish(&datagram, header);
+                assert_int_equal(header->nlmsg_len, 88);
+                header->nlmsg_len = lengths[i];
+                assert_parse(&datagram, -EBADMSG, 0);
+        }
+}
+
+static void test_wrong_attribute(void **state) {
+        static const struct {
+                uint16_t type, length; /* 12: the true one of a 64 bit number */
+                int r;
+        } cases[] = {
+                { INET_DIAG_CGROUP_ID, 12, 1 },        { INET_DIAG_CGROUP_ID, 8, -EBADMSG },
+                { INET_DIAG_CGROUP_ID, 13, -EBADMSG }, { INET_DIAG_CGROUP_ID, 3, -EBADMSG },
+                { INET_DIAG_CGROUP_ID, 0, -EBADMSG },  { INET_DIAG_CGROUP_ID, 65535, -EBADMSG },
+                { INET_DIAG_SKV6ONLY, 12, -EBADMSG },  { INET_DIAG_SKV6ONLY, 4, -EBADMSG },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Datagram datagram = { .size = 0 };
+                struct nlmsghdr *header = add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
+                struct nlattr *attribute = mnl_nlmsg_get_payload_tail(header);
+
+                mnl_attr_put_u64(header, cases[i].type, 1);
+                attribute->nla_len = cases[i].length;
+                finish(&datagram, header);
+                assert_parse(&datagram, cases[i].r, cases[i].r > 0);
+        }
+}
+
+static void test_another_answer(void **state) {
+        Datagram datagram = { .size = 0 };
+        struct nlmsghdr *header = add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
+        struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
+
+        finish(&datagram, header);
+        assert_parse(&datagram, 1, 1);
+
+        message->id.idiag_sport = htons(81);
+        assert_parse(&datagram, -EBADMSG, 0);
+        message->id.idiag_sport = htons(80);
+
+        message->idiag_family = AF_INET6;
+        assert_parse(&datagram, -EBADMSG, 0);
+        message->idiag_family = AF_INET;
+
+        header->nlmsg_type = SOCK_DIAG_BY_FAMILY + 1;
+        assert_parse(&datagram, -EBADMSG, 0);
+        header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+
+        header->nlmsg_seq = SEQ + 1;
+        assert_parse(&datagram, -EBADMSG, 0);
+        header->nlmsg_seq = SEQ;
+
+        header->nlmsg_pid = PORTID + 1;
+        assert_parse(&datagram, -EBADMSG, 0);
+}
+
+static void test_interrupted(void **state) {
+        Datagram datagram = { .size = 0 };
+        struct nlmsghdr *header = add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
+
+        finish(&datagram, header);
+        header->nlmsg_flags |= NLM_F_DUMP_INTR;
+        assert_parse(&datagram, -EINTR, 0);
+
+        datagram = (Datagram) { .size = 0 };
+        finish(&datagram, add_header(&datagram, NLMSG_DONE, NLM_F_DUMP_INTR));
+        assert_parse(&datagram, -EINTR, 0);
+
+        datagram = (Datagram) { .size = 0 };
+        finish(&datagram, add_header(&datagram, NLMSG_OVERRUN, 0));
+        assert_parse(&datagram, -EINTR, 0);
+}
+
+static void test_error(void **state) {
+        static const struct {
+                int32_t error;
+                int r;
+        } cases[] = {
+                { -ENOENT, -ENOENT }, { -EPERM, -EPERM },      { 0, -EBADMSG },
+                { ENOENT, -EBADMSG }, { INT32_MIN, -EBADMSG }, { -4096, -EBADMSG },
+        };
+        Datagram datagram = { .size = 0 };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                datagram.size = 0;
+                add_error(&datagram, cases[i].error);
+                assert_parse(&datagram, cases[i].r, 0);
+        }
+
+        datagram.size = 0;
+        finish(&datagram, add_header(&datagram, NLMSG_ERROR, 0));
+        assert_parse(&datagram, -EBADMSG, 0);
+
+        datagram.size = 0;
+        add_done(&datagram, -ENOMEM); /* a dump that failed half-way */
+        assert_parse(&datagram, -ENOMEM, 0);
+}
+
+/* --- the kernel's own ----------------------------------------------------------------------------- */
+
+static uint16_t make_listener(int family, int *ret) {
+        struct sockaddr_storage address = { .ss_family = (sa_family_t) family };
+        socklen_t size = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+        int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+
+        if (fd < 0)
+                skip();
+        if (family == AF_INET6)
+                assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)), 0);
+        if (bind(fd, (struct sockaddr *) &address, size) < 0) /* a host without IPv6 */
+                skip();
+        assert_int_equal(listen(fd, 1), 0);
+        assert_int_equal(getsockname(fd, (struct sockaddr *) &address, &size), 0);
+        *ret = fd;
+        return ntohs(((struct sockaddr_in *) &address)->sin_port); /* at the same place in both */
+}
+
+static void check_real(int family) {
+        TcpSocketList list = { .items = NULL };
+        _cleanup_close_ int fd = -1;
+        uint16_t port = make_listener(family, &fd);
+        TcpSocket found;
+
+        if (socket_diag_get(TCP_STATE(TCP_LISTEN), port, &list) < 0)
+                skip(); /* a kernel without socket diagnosis */
+        assert_int_equal(list.n, 1);
+        assert_int_equal(list.items[0].family, family);
+        assert_int_equal(list.items[0].state, TCP_LISTEN);
+        assert_int_equal(list.items[0].port, port);
+        assert_int_equal(list.items[0].uid, getuid());
+        assert_true(list.items[0].inode > 0);
+        assert_true(list.items[0].v6only == (family == AF_INET6));
+        tcp_socket_list_done(&list);
+
+        assert_int_equal(socket_diag_get_of(TCP_STATE(TCP_LISTEN), port, getuid() + 1, &list), 0);
+        assert_int_equal(list.n, 0);
+        tcp_socket_list_done(&list);
+
+        assert_int_equal(socket_diag_find(TCP_STATE(TCP_LISTEN), port, &found), 1);
+        assert_int_equal(found.port, port);
+        assert_int_equal(socket_diag_find(TCP_STATE(TCP_ESTABLISHED), port, &found), 0);
+        (void) close(TAKE_FD(fd));
+        assert_int_equal(socket_diag_find(TCP_STATE(TCP_LISTEN), port, &found), 0);
+}
+
+static void test_real_v4(void **state) {
+        check_real(AF_INET);
+}
+
+static void test_real_v6(void **state) {
+        check_real(AF_INET6);
+}
+
+/* More than one datagram's worth. */
+static void test_real_many(void **state) {
+        TcpSocketList list = { .items = NULL };
+        uint16_t ports[400];
+        size_t n_found = 0;
+        TcpSocket found;
+        int fds[400];
+
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                ports[i] = make_listener(AF_INET, &fds[i]);
+        if (socket_diag_get(TCP_STATE(TCP_LISTEN), 0, &list) < 0)
+                skip();
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                for (size_t j = 0; j < list.n; j++)
+                        n_found += list.items[j].port == ports[i] && list.items[j].family == AF_INET;
+        assert_int_equal(n_found, ELEMENTSOF(fds));
+        assert_int_equal(socket_diag_find(TCP_STATE(TCP_LISTEN), 0, &found), 1);
+        tcp_socket_list_done(&list);
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                (void) close(fds[i]);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_socket),
+                cmocka_unit_test(test_without_attributes),
+                cmocka_unit_test(test_several_and_the_end),
+                cmocka_unit_test(test_end_alone),
+                cmocka_unit_test(test_too_many),
+                cmocka_unit_test(test_of_user),
+                cmocka_unit_test(test_truncated),
+                cmocka_unit_test(test_wrong_length),
+                cmocka_unit_test(test_wrong_attribute),
+                cmocka_unit_test(test_another_answer),
+                cmocka_unit_test(test_interrupted),
+                cmocka_unit_test(test_error),
+                cmocka_unit_test(test_real_v4),
+                cmocka_unit_test(test_real_v6),
+                cmocka_unit_test(test_real_many),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
