@@ -26,6 +26,8 @@ static const char help[] =
                 "  run -- COMMAND     run COMMAND as a detached job\n"
                 "  exec -- COMMAND    move out, then become COMMAND\n"
                 "  move PID...        move running processes\n\n"
+                "Restart:\n"
+                "  restart UNIT       restart a service, also from inside of it\n\n"
                 "Jobs (JOB is a number or a name):\n"
                 "  list               list jobs\n"
                 "  status JOB         show one job\n"
@@ -48,6 +50,7 @@ static const struct {
         { "list", verb_list },   { "wait", verb_wait },     { "status", verb_status },
         { "logs", verb_logs },   { "stop", verb_stop },     { "kill", verb_kill },
         { "where", verb_where }, { "policy", verb_policy }, { "finish", verb_finish },
+        { "restart", verb_restart }, { "restart-job", verb_restart_job }, { "restart-guard", verb_restart_guard },
 };
 
 int main(int argc, char **argv) {

@@ -84,7 +84,8 @@ static int move(Escaped *e) {
         const Escape *escape = e->escape;
         char command[CGMOVE_COMMAND_MAX + 1];
         const MoveRequest request = {
-                .kind = "run",
+                .kind = escape->restart ? "restart" : "run",
+                .restart = escape->restart,
                 .name = escape->name,
                 .command = command,
                 .log = escape->log,
@@ -94,10 +95,16 @@ static int move(Escaped *e) {
         uint64_t id;
         int r;
 
-        display_arguments(escape->command, command, sizeof(command));
+        if (escape->shown)
+                (void) snprintf(command, sizeof(command), "%s", escape->shown);
+        else
+                display_arguments(escape->command, command, sizeof(command));
         r = move_self(&e->client, request, NULL, &id, &e->report.failure);
-        if (r == 0)
-                r = job_get(&e->client, id, GET_JOB_GIVE_UP, &e->job, &e->report.failure);
+        if (r != 0)
+                return r;
+        /* the daemon answers with a job that restarts the unit already, and moves nobody */
+        e->report.joined = escape->restart && move_own_job() != id;
+        r = job_get(&e->client, id, GET_JOB_GIVE_UP, &e->job, &e->report.failure);
         if (r == 0)
                 e->report.job = id;
         return r;
@@ -183,6 +190,10 @@ _Noreturn static void escaped_main(const Escape *escape, int report_fd, int leas
                 r = open_given_log(&e);
         if (r == 0)
                 r = move(&e);
+        if (r == 0 && e.report.joined) {
+                send_report(&e.report);
+                _exit(0);
+        }
         if (r == 0)
                 r = open_log(&e);
         if (r == 0)

@@ -16,6 +16,8 @@ typedef struct Escape {
         const char *log;           /* absolute path of the log, or NULL */
         const char *log_directory; /* or the folder for it, or NULL. Both NULL: no log */
         uint64_t delay;            /* microseconds before the command starts */
+        const char *restart;       /* "user:UNIT" or "system:UNIT" that the command is to restart, or NULL */
+        const char *shown;         /* the command line for display; NULL: that of COMMAND */
         bool keep_environment;
         bool wait_for_caller;      /* the command starts when this process has ended: whoever called has its answer then */
         char **command;
@@ -24,6 +26,7 @@ typedef struct Escape {
 /* What comes back from the escaped process. One atomic write to a pipe. */
 typedef struct EscapeReport {
         uint64_t job; /* 0: FAILURE says why not */
+        bool joined;  /* it is an earlier job, which restarts that unit already: nothing was started */
         char log[CGMOVE_LOG_PATH_MAX];
         Failure failure;
 } EscapeReport;

@@ -74,14 +74,13 @@ static bool add_numbers(json_t *object, const Job *job) {
         return true;
 }
 
-/* null if it tells none, or none that can be read. */
-static json_t *outcome(const Job *job) {
+json_t *job_outcome(const Job *job) {
         json_t *object = json_loads(job->outcome, JSON_REJECT_DUPLICATES, NULL);
 
         if (json_is_object(object))
                 return object;
         json_decref(object);
-        return json_null();
+        return NULL;
 }
 
 json_t *job_to_json(const Job *job) {
@@ -91,7 +90,7 @@ json_t *job_to_json(const Job *job) {
             json_object_set_new(object, "processes",
                                 job->n_processes > 0 ? numbers(job->processes, job->n_processes)
                                                      : json_null()) == 0 &&
-            json_object_set_new(object, "outcome", outcome(job)) == 0 &&
+            json_object_set_new(object, "outcome", job_outcome(job) ?: json_null()) == 0 &&
             json_object_set_new(object, "limits_missing", strings(job->limits_missing)) == 0)
                 return object;
         json_decref(object);

@@ -55,6 +55,10 @@ void job_describe_end(const Job *job, char *buffer, size_t size);
 /* The object of cgmove(1), "JSON". NULL: out of memory. */
 json_t *job_to_json(const Job *job);
 
+/* What a restart tells of itself, see tools/restart/outcome.h; NULL if that is nothing, or no object. The caller
+ * drops the reference. */
+json_t *job_outcome(const Job *job);
+
 typedef struct JobList {
         Job *jobs;
         size_t n;

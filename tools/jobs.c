@@ -12,6 +12,7 @@
 #include "tools/job.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/restart/outcome.h"
 #include "tools/status.h"
 #include "tools/verbs.h"
 #include "tools/wait.h"
@@ -198,6 +199,14 @@ static void print_processes(const Job *job) {
         (void) putchar('\n');
 }
 
+static void print_outcome(const Job *job) {
+        json_t *outcome = job_outcome(job);
+
+        if (outcome)
+                outcome_print(outcome);
+        json_decref(outcome);
+}
+
 static void print_status(const Job *job) {
         char user[64];
 
@@ -219,6 +228,7 @@ static void print_status(const Job *job) {
         print_usage(job);
         print_processes(job);
         output_key_text("Invocation", job->invocation_id);
+        print_outcome(job);
 }
 
 int verb_status(int argc, char **argv) {

@@ -9,6 +9,7 @@
 #include "lib/pidfd.h"
 #include "lib/protocol.h"
 #include "tools/arguments.h"
+#include "tools/check-call.h"
 #include "tools/client.h"
 #include "tools/failure.h"
 #include "tools/job.h"
@@ -70,55 +71,6 @@ static int add_target(Targets *targets, pid_t pid, Failure *failure) {
 /* --- dry run
  * ---------------------------------------------------------------------------------------------------- */
 
-typedef struct Check {
-        uint32_t pid;
-        int allowed;
-        const char *command, *source, *section, *error, *message;
-} Check;
-
-static int read_check_field(sd_bus_message *m, const char *key, Check *check) {
-        const struct {
-                const char *key;
-                const char **to;
-        } texts[] = {
-                { "Command", &check->command }, { "Source", &check->source },
-                { "Section", &check->section }, { "Error", &check->error },
-                { "Message", &check->message },
-        };
-
-        if (strcmp(key, "Pid") == 0)
-                return sd_bus_message_read(m, "v", "u", &check->pid);
-        if (strcmp(key, "Allowed") == 0)
-                return sd_bus_message_read(m, "v", "b", &check->allowed);
-        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
-                if (strcmp(key, texts[i].key) == 0)
-                        return sd_bus_message_read(m, "v", "s", texts[i].to);
-        return sd_bus_message_skip(m, "v");
-}
-
-/* Returns 1 with the next one, 0 at the end, or a negative errno. */
-static int read_check(sd_bus_message *m, Check *ret) {
-        const char *key;
-        int r;
-
-        *ret = (Check) { .command = "", .source = "", .section = "", .error = "", .message = "" };
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r <= 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = sd_bus_message_read_basic(m, 's', &key);
-                if (r >= 0)
-                        r = read_check_field(m, key, ret);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
-        return r < 0 ? r : 1;
-}
-
 static int add_row(Table *table, const Check *check) {
         char pid[16], verdict[256];
         const char *cells[TABLE_COLUMNS_MAX] = { pid, check->allowed ? "yes" : "no", check->source, verdict,
@@ -148,10 +100,10 @@ static int read_checks(sd_bus_message *m, Table *table, json_t *array) {
         int r, status = 0;
         Check check;
 
-        r = sd_bus_message_enter_container(m, 'a', "a{sv}");
-        while (r >= 0 && (r = read_check(m, &check)) > 0) {
-                if (!check.allowed && status == 0)
-                        status = check.error[0] ? status_from_error(check.error) : STATUS_REFUSED;
+        r = check_enter(m);
+        while (r >= 0 && (r = check_next(m, &check)) > 0) {
+                if (status == 0)
+                        status = check_status(&check);
                 if (add_row(table, &check) < 0 || json_array_append_new(array, check_to_json(&check)) < 0)
                         return -ENOMEM;
                 if (!check.allowed) {
@@ -184,25 +136,13 @@ static int print_checks(sd_bus_message *answer, bool json, Failure *failure) {
 }
 
 static int dry_run(const Arguments *arguments, const Targets *targets, Failure *failure) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *answer = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
         _cleanup_(client_freep) Client *client = NULL;
         int r;
 
         r = client_connect(&client, failure);
         if (r == 0)
-                r = client_message(client, 0, "Check", &message, failure);
-        if (r != 0)
-                return r;
-        r = sd_bus_message_open_container(message, 'a', "h");
-        for (size_t i = 0; r >= 0 && i < targets->n; i++)
-                r = sd_bus_message_append_basic(message, 'h', &targets->pidfds[i]);
-        if (r >= 0)
-                r = sd_bus_message_close_container(message);
-        if (r >= 0)
-                r = sd_bus_message_append(message, "a{sv}", 1, "tree", "b", (int) arguments->tree);
-        if (r < 0)
-                return client_bad_message(r, failure);
-        r = client_call(client, message, CLIENT_TIMEOUT, NULL, &answer, failure);
+                r = check_call(client, targets->pidfds, targets->n, arguments->tree, NULL, &answer, failure);
         return r != 0 ? r : print_checks(answer, arguments->json, failure);
 }
 

@@ -9,6 +9,9 @@ int verb_kill(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_logs(int argc, char **argv);
 int verb_move(int argc, char **argv);
+int verb_restart(int argc, char **argv);
+int verb_restart_guard(int argc, char **argv); /* not for users: see tools/restart/guard.h */
+int verb_restart_job(int argc, char **argv);   /* not for users: the command of a restart job */
 int verb_run(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_stop(int argc, char **argv);

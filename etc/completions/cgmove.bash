@@ -10,6 +10,14 @@ __cgmove_jobs() {
         }' root="$((EUID == 0))"
 }
 
+# Services that run, or could: of the user's manager, or of the system's.
+__cgmove_services() {
+        local manager=--user
+        [[ " ${COMP_WORDS[*]} " != *" --system "* ]] || manager=--system
+        systemctl "$manager" list-units --type=service --all --plain --no-legend --no-pager 2>/dev/null |
+                awk '$1 !~ /@\.service$/ { print $1 }'
+}
+
 # The word the verb's options end at: the place of COMMAND.
 __cgmove_command_offset() {
         local i
@@ -34,6 +42,7 @@ __cgmove_options() {
         run) printf '%s ' --name --delay --wait --log --keep-env ;;
         exec) printf '%s ' --name --fallback ;;
         move) printf '%s ' --name --tree --dry-run ;;
+        restart) printf '%s ' --system --wait --delay --when --then --else --port --timeout --dry-run ;;
         list) printf '%s ' --all ;;
         logs) printf '%s ' --follow ;;
         kill) printf '%s ' --signal ;;
@@ -46,7 +55,7 @@ _cgmove() {
         COMPREPLY=()
 
         if ((COMP_CWORD == 1)); then
-                mapfile -t COMPREPLY < <(compgen -W 'run exec move list status logs wait stop kill where policy
+                mapfile -t COMPREPLY < <(compgen -W 'run exec move restart list status logs wait stop kill where policy
                         --help --version' -- "$cur")
                 return
         fi
@@ -74,7 +83,11 @@ _cgmove() {
                 mapfile -t COMPREPLY < <(compgen -u -- "$cur")
                 return
                 ;;
-        -n | --name | -d | --delay | --from) return ;;
+        --when | --then | --else)
+                mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+                return
+                ;;
+        -n | --name | -d | --delay | --from | -p | --port | --timeout) return ;;
         esac
 
         if [[ $cur == -* ]]; then
@@ -91,6 +104,9 @@ _cgmove() {
                 ;;
         move | where)
                 mapfile -t COMPREPLY < <(compgen -W "$(command ps -u "$EUID" -o pid= 2>/dev/null)" -- "$cur")
+                ;;
+        restart)
+                mapfile -t COMPREPLY < <(compgen -W "$(__cgmove_services)" -- "$cur")
                 ;;
         run | exec)
                 mapfile -t COMPREPLY < <(compgen -c -- "$cur")

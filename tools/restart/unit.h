@@ -75,8 +75,15 @@ typedef enum UnitAction {
         UNIT_STOP,    /* StopUnit */
 } UnitAction;
 
-/* One job of the manager, followed by its object path until it is removed; RESULT (UNIT_WORD_MAX) gets its
- * end: done, failed, timeout, canceled, dependency, skipped. After TIMEOUT microseconds: "timeout-here", the
- * job goes on. TICK is called some times a second. */
+typedef void (*unit_tick_t)(void *userdata);
+
+/* One job of the manager, followed by its object path until it is removed; RESULT (UNIT_WORD_MAX bytes) gets
+ * its end: done, failed, timeout, canceled, dependency, skipped. After TIMEOUT microseconds "running": the job
+ * goes on. TICK (may be NULL) is called some times a second. */
 int unit_act(UnitManager *manager, const char *name, UnitAction action, uint64_t timeout, char *ret_result,
-             void (*tick)(void *userdata), void *userdata, Failure *failure);
+             unit_tick_t tick, void *userdata, Failure *failure);
+
+/* Starts COMMAND as a transient service of a user manager, which starts it again should it fail, and forgets
+ * it when it has ended. Returns when the manager has taken it up. */
+int unit_start_transient(UnitManager *manager, const char *name, const char *description, char *const *command,
+                         Failure *failure);

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* `cgmove restart-job`: the command of a restart job. Each phase is a function; the first that fails ends it. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "tools/move-call.h"
+#include "tools/output.h"
+#include "tools/restart/calling.h"
+#include "tools/restart/guard.h"
+#include "tools/restart/hook.h"
+#include "tools/restart/plan.h"
+#include "tools/restart/prepare.h"
+#include "tools/restart/report.h"
+#include "tools/restart/unit-log.h"
+#include "tools/restart/watch.h"
+#include "tools/status.h"
+#include "tools/verbs.h"
+
+#define CALLER_PATIENCE 300000 /* milliseconds for which the calling command is waited for */
+#define LOG_DELAY UINT64_C(200000) /* microseconds: journald reads what a unit wrote some time later */
+
+typedef struct Engine {
+        RestartPlan plan;
+        Outcome outcome;
+        Client *client;
+        UnitManager *manager;
+        int proc_fd;
+        Unit unit;
+        UnitPorts ports;
+        bool guarded;
+        uint64_t begun; /* CLOCK_REALTIME, microseconds: when the manager was asked */
+        size_t n_told;  /* phases that the daemon knows of */
+} Engine;
+
+/* A daemon that is away learns of it later. */
+static void tell_progress(void *userdata) {
+        Engine *e = userdata;
+        Failure failure;
+
+        if (e->n_told == e->outcome.n_phases)
+                return;
+        e->n_told = e->outcome.n_phases;
+        (void) report_outcome(&e->client, e->plan.job, &e->outcome, REPORT_PROGRESS_GIVE_UP, &failure);
+}
+
+static void begin_phase(Engine *e, const char *name) {
+        outcome_begin_phase(&e->outcome, name);
+        tell_progress(e);
+}
+
+static int fail(Engine *e, const Failure *failure) {
+        restart_manager_failed(&e->outcome, failure);
+        return failure->status;
+}
+
+/* --- before -------------------------------------------------------------------------------------------- */
+
+static int open_manager(Engine *e) {
+        Failure failure;
+        int r;
+
+        r = e->plan.system ? unit_manager_open_system(e->plan.job, &e->manager, &failure)
+                           : unit_manager_open_user(&e->manager, &failure);
+        return r != 0 ? fail(e, &failure) : 0;
+}
+
+/* A command that would be killed with the unit comes along, with all it has started: it is not lost, whatever it does
+ * that takes so long. */
+static void move_command_out(Engine *e, int pidfd) {
+        const MoveRequest request = { .pidfds = &pidfd, .n_pidfds = 1, .kind = "move", .tree = true };
+        Failure failure;
+        uint64_t id;
+
+        begin_phase(e, "moving-caller");
+        if (!e->client && client_connect(&e->client, &failure) != 0)
+                (void) failure_print(&failure, false);
+        else if (move_call(e->client, &request, NULL, &id, &failure) != 0)
+                (void) failure_print(&failure, false);
+        else
+                (void) fprintf(stderr, "cgmove: The calling command is job %llu now.\n", (unsigned long long) id);
+}
+
+static int wait_for_caller(Engine *e) {
+        const PlanProcess *command;
+        _cleanup_close_ int pidfd = -1;
+        struct pollfd end;
+        Failure failure;
+        int r;
+
+        if (e->plan.n_ancestors == 0)
+                return 0;
+        begin_phase(e, "waiting");
+        r = unit_get(e->manager, e->plan.unit, &e->unit, &failure);
+        if (r != 0)
+                return fail(e, &failure);
+        command = calling_command(&e->plan, e->unit.main_pid);
+        pidfd = plan_process_open(e->proc_fd, command);
+        if (pidfd < 0)
+                return 0; /* it has ended */
+        end = (struct pollfd) { .fd = pidfd, .events = POLLIN };
+        if (e->plan.do_not_wait || poll(&end, 1, CALLER_PATIENCE) == 0)
+                move_command_out(e, pidfd);
+        return 0;
+}
+
+static int wait_for_delay(Engine *e) {
+        struct timespec left = { .tv_sec = (time_t) (e->plan.delay / 1000000),
+                                 .tv_nsec = (long) (e->plan.delay % 1000000) * 1000 };
+
+        if (e->plan.delay == 0)
+                return 0;
+        begin_phase(e, "delaying");
+        while (clock_nanosleep(CLOCK_BOOTTIME, 0, &left, &left) == EINTR)
+                ;
+        return 0;
+}
+
+static int wait_for_condition(Engine *e) {
+        if (!e->plan.when)
+                return 0;
+        begin_phase(e, "condition");
+        if (hook_wait_until(e->plan.when, NULL, NULL))
+                return 0;
+        outcome_end(&e->outcome, "failed", "when-timeout",
+                    "The condition of --when did not come true within %llu s. Nothing was stopped.",
+                    (unsigned long long) (HOOK_WHEN_PATIENCE / 1000000));
+        return STATUS_FAILED;
+}
+
+static int check(Engine *e) {
+        int r;
+
+        begin_phase(e, "checking");
+        r = restart_check(e->manager, &e->plan, !e->plan.system, &e->unit, &e->outcome);
+        if (r == 0)
+                r = restart_note_ports(e->proc_fd, &e->plan, &e->unit, &e->ports, &e->outcome);
+        return r;
+}
+
+/* --- the restart --------------------------------------------------------------------------------------- */
+
+static uint64_t ticks_since_boot(void) {
+        struct timespec now;
+
+        (void) clock_gettime(CLOCK_BOOTTIME, &now);
+        return ((uint64_t) now.tv_sec * 1000000000 + (uint64_t) now.tv_nsec) / (1000000000 / (uint64_t) sysconf(_SC_CLK_TCK));
+}
+
+/* Without a guard nothing is stopped: it is what keeps the promise that the unit comes up whatever becomes of us. */
+static int set_guard(Engine *e) {
+        RestartPlan plan = e->plan;
+        Failure failure;
+
+        if (e->plan.system)
+                return 0; /* the daemon keeps that promise */
+        memcpy(plan.ports, e->ports.wanted, sizeof(plan.ports));
+        plan.n_ports = e->ports.n_wanted;
+        if (guard_start(e->manager, &plan, &failure) != 0)
+                return fail(e, &failure);
+        e->guarded = true;
+        return 0;
+}
+
+static int restart(Engine *e) {
+        RestartWatch watch = {
+                .manager = e->manager,
+                .plan = &e->plan,
+                .outcome = &e->outcome,
+                .proc_fd = e->proc_fd,
+                .ports = e->ports,
+                .socket_activated = e->unit.socket_activated,
+                .timeout = restart_timeout(&e->plan, &e->unit),
+                .tick = tell_progress,
+                .userdata = e,
+        };
+        char result[UNIT_WORD_MAX];
+        Failure failure;
+        int r;
+
+        e->plan.restarted = ticks_since_boot();
+        r = set_guard(e);
+        if (r != 0)
+                return r;
+        begin_phase(e, "restarting");
+        e->begun = now_realtime();
+        watch.issued = now_monotonic();
+        r = unit_act(e->manager, e->plan.unit, UNIT_RESTART, watch.timeout, result, NULL, NULL, &failure);
+        if (r != 0)
+                return fail(e, &failure);
+        outcome_begin_phase(&e->outcome, "watching");
+        return restart_watch(&watch) ? 0 : STATUS_FAILED;
+}
+
+/* --- after --------------------------------------------------------------------------------------------- */
+
+static void read_log(Engine *e) {
+        const struct timespec delay = { .tv_nsec = (long) LOG_DELAY * 1000 };
+
+        if (e->begun == 0)
+                return;
+        (void) nanosleep(&delay, NULL);
+        unit_log_read(e->plan.unit, e->plan.system, e->begun, &e->outcome);
+}
+
+static void tell_end(Engine *e) {
+        const char *command = e->outcome.state[0] == 'd' ? e->plan.then : e->plan.otherwise;
+        Failure failure;
+
+        read_log(e);
+        (void) printf("%s\n", e->outcome.text);
+        (void) fflush(stdout);
+        if (report_outcome(&e->client, e->plan.job, &e->outcome, REPORT_END_GIVE_UP, &failure) != 0)
+                (void) failure_print(&failure, false);
+        if (e->guarded)
+                guard_stop(e->manager, &e->plan);
+        if (command)
+                hook_tell(command, &e->outcome, e->plan.job);
+}
+
+static int run(Engine *e) {
+        static int (*const phases[])(Engine *e) = {
+                open_manager, wait_for_caller, wait_for_delay, wait_for_condition, check, restart,
+        };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(phases) && r == 0; i++)
+                r = phases[i](e);
+        tell_end(e);
+        return r == 0 ? 0 : STATUS_FAILED;
+}
+
+int verb_restart_job(int argc, char **argv) {
+        Engine e = { .proc_fd = -1 };
+        int r;
+
+        if (plan_from_arguments(argc, argv, &e.plan) < 0)
+                return STATUS_USAGE; /* not called by people */
+        e.plan.job = move_own_job();
+        e.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (e.plan.job == 0 || e.proc_fd < 0)
+                return STATUS_FAILED;
+        outcome_init(&e.outcome, e.plan.unit);
+        r = run(&e);
+        (void) unit_manager_free(e.manager);
+        (void) client_free(e.client);
+        (void) close(e.proc_fd);
+        return r;
+}

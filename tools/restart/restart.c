@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* `cgmove restart`: what the caller sees. The restart itself is the job's, see engine.c. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/values.h"
+#include "tools/display.h"
+#include "tools/escape.h"
+#include "tools/job.h"
+#include "tools/logfile.h"
+#include "tools/options.h"
+#include "tools/output.h"
+#include "tools/restart/calling.h"
+#include "tools/restart/dry-run.h"
+#include "tools/restart/outcome.h"
+#include "tools/restart/plan.h"
+#include "tools/restart/unit.h"
+#include "tools/status.h"
+#include "tools/verbs.h"
+
+#define GIVE_UP (UINT64_C(300) * 1000000) /* for which the daemon may be away */
+#define LOOK_INTERVAL 200000000L          /* nanoseconds between two looks at the job, with --wait */
+
+static const char help[] =
+                "Usage: cgmove restart [OPTION...] UNIT\n\n"
+                "Restarts a service of yours, also from inside of it: returns at once, waits until the\n"
+                "calling command has ended, restarts the unit, and sees to it that it comes up again.\n"
+                "'cgmove status JOB' tells how it went.\n\n"
+                "      --system           a unit of the system manager, if the policy lists it\n"
+                "  -w, --wait             wait for the outcome; the calling command is moved out first\n"
+                "  -d, --delay=TIME       wait for TIME more (seconds, or 500ms, 5min, ...)\n"
+                "      --when=COMMAND     wait until COMMAND succeeds, for 10 minutes at most\n"
+                "      --then=COMMAND     run COMMAND when the unit is up again\n"
+                "      --else=COMMAND     run COMMAND when it is not\n"
+                "  -p, --port=PORT        a TCP port that the unit must listen on, besides those it has\n"
+                "      --timeout=TIME     for how long to wait for the unit to be up\n"
+                "      --dry-run          look at everything, restart nothing\n"
+                "      --json             print JSON\n"
+                "  -h, --help             show this help\n";
+
+typedef struct Arguments {
+        RestartPlan plan;
+        bool wait;
+        bool dry_run;
+        bool json;
+} Arguments;
+
+enum {
+        OPTION_SYSTEM = OPTION_FIRST_FREE,
+        OPTION_WHEN,
+        OPTION_THEN,
+        OPTION_ELSE,
+        OPTION_TIMEOUT,
+        OPTION_DRY_RUN,
+};
+
+static bool set_time(uint64_t *to, const char *text, bool positive) {
+        if (parse_duration(text, to) == 0 && *to < LIMIT_NONE && (!positive || *to > 0))
+                return true;
+        (void) usage_error("restart", "\"%s\" is no time", text);
+        return false;
+}
+
+static bool add_port(RestartPlan *plan, const char *text) {
+        int r = plan_add_port(plan, text);
+
+        if (r == -E2BIG)
+                (void) usage_error("restart", "More than %d ports", PLAN_PORTS_MAX);
+        else if (r < 0)
+                (void) usage_error("restart", "\"%s\" is no port (1 to 65535)", text);
+        return r >= 0;
+}
+
+/* Returns true to go on. */
+static bool take_option(Arguments *arguments, int c) {
+        RestartPlan *plan = &arguments->plan;
+
+        switch (c) {
+        case OPTION_SYSTEM:
+                plan->system = true;
+                return true;
+        case 'w':
+                arguments->wait = true;
+                return true;
+        case 'd':
+                return set_time(&plan->delay, optarg, false);
+        case OPTION_WHEN:
+                plan->when = optarg;
+                return true;
+        case OPTION_THEN:
+                plan->then = optarg;
+                return true;
+        case OPTION_ELSE:
+                plan->otherwise = optarg;
+                return true;
+        case 'p':
+                return add_port(plan, optarg);
+        case OPTION_TIMEOUT:
+                return set_time(&plan->timeout, optarg, true);
+        case OPTION_DRY_RUN:
+                arguments->dry_run = true;
+                return true;
+        case OPTION_JSON:
+                arguments->json = true;
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* Returns -1 to go on, or the exit status. */
+static int parse(int argc, char **argv, Arguments *arguments) {
+        static const struct option options[] = {
+                { "system", no_argument, NULL, OPTION_SYSTEM },
+                { "wait", no_argument, NULL, 'w' },
+                { "delay", required_argument, NULL, 'd' },
+                { "when", required_argument, NULL, OPTION_WHEN },
+                { "then", required_argument, NULL, OPTION_THEN },
+                { "else", required_argument, NULL, OPTION_ELSE },
+                { "port", required_argument, NULL, 'p' },
+                { "timeout", required_argument, NULL, OPTION_TIMEOUT },
+                { "dry-run", no_argument, NULL, OPTION_DRY_RUN },
+                OPTIONS_COMMON,
+        };
+        Failure failure;
+        int c;
+
+        while ((c = options_next("restart", argc, argv, "wd:p:", options)) >= 0) {
+                if (c == 'h')
+                        return options_help(help);
+                if (!take_option(arguments, c))
+                        return STATUS_USAGE;
+        }
+        if (optind + 1 != argc)
+                return usage_error("restart", optind < argc ? "More than one unit given" : "No unit given");
+        if (unit_name_complete(argv[optind], arguments->plan.unit, &failure) != 0)
+                return failure_print(&failure, arguments->json);
+        return -1;
+}
+
+static int note_caller(RestartPlan *plan, bool wait, Failure *failure) {
+        _cleanup_close_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        if (proc < 0)
+                return failure_errno(failure, errno, "Cannot open /proc");
+        calling_note_ancestors(proc, plan);
+        plan->do_not_wait = wait && plan->n_ancestors > 0;
+        return 0;
+}
+
+/* --- the job ------------------------------------------------------------------------------------------- */
+
+static int start(const Arguments *arguments, const char *source, EscapeReport *report) {
+        char *command[PLAN_ARGUMENTS_MAX], shown[UNIT_NAME_MAX + 64], log[PATH_MAX];
+        _cleanup_free_ char *buffer = NULL;
+        const RestartPlan *plan = &arguments->plan;
+        Escape escape = {
+                .restart = source,
+                .shown = shown,
+                .log_directory = log,
+                .wait_for_caller = !arguments->wait,
+                .command = command,
+        };
+        Progress progress;
+        int r;
+
+        (void) snprintf(shown, sizeof(shown), "cgmove restart %s%s", plan->system ? "--system " : "", plan->unit);
+        r = plan_to_arguments(plan, CGMOVE_LIBEXEC_DIR "/cgmove-client", "restart-job", command, &buffer);
+        if (r < 0)
+                return failure_errno(&report->failure, r, "Cannot start the restart");
+        r = logfile_directory(log, &report->failure);
+        if (r != 0)
+                return r;
+        progress_begin(&progress, arguments->json, "starting the restart");
+        return escape_run(&escape, &progress, report);
+}
+
+static void print_started(const Arguments *arguments, const EscapeReport *report) {
+        const RestartPlan *plan = &arguments->plan;
+
+        if (report->joined)
+                (void) printf("job %" PRIu64 " restarts %s already, and tells how it goes\n", report->job, plan->unit);
+        else
+                (void) printf("job %" PRIu64 " restarts %s%s\n", report->job, plan->unit,
+                              plan->n_ancestors > 0 && !arguments->wait ? " when this command has ended" : "");
+        if (!arguments->wait)
+                (void) printf("'cgmove status %" PRIu64 "' tells how it went\n", report->job);
+        (void) fflush(stdout);
+}
+
+/* --- with --wait --------------------------------------------------------------------------------------- */
+
+static void show_progress(Progress *progress, const Job *job) {
+        json_t *outcome = job_outcome(job);
+        char text[sizeof(progress->what)];
+
+        if (!outcome)
+                return;
+        outcome_describe(outcome, text, sizeof(text));
+        json_decref(outcome);
+        (void) snprintf(progress->what, sizeof(progress->what), "%s", text);
+        progress_tick(progress);
+}
+
+static int wait_for_end(uint64_t id, bool json, Job *ret, Failure *failure) {
+        const struct timespec interval = { .tv_nsec = LOOK_INTERVAL };
+        _cleanup_(client_freep) Client *client = NULL;
+        Progress progress;
+        int r;
+
+        progress_begin(&progress, json, "restarting");
+        while ((r = job_get(&client, id, GIVE_UP, ret, failure)) == 0 && job_is_running(ret)) {
+                show_progress(&progress, ret);
+                job_done(ret);
+                (void) nanosleep(&interval, NULL);
+        }
+        progress_end(&progress);
+        return r;
+}
+
+static int print_outcome(const Job *job) {
+        json_t *outcome = job_outcome(job);
+        char text[OUTCOME_TEXT_MAX] = "The restart was cut off before it ended; its guard looks after the unit.";
+
+        if (outcome && !json_is_null(json_object_get(outcome, "reason")))
+                outcome_describe(outcome, text, sizeof(text));
+        json_decref(outcome);
+        output_text(stdout, text);
+        (void) putchar('\n');
+        return output_finish(0);
+}
+
+static int finish(const Arguments *arguments, const EscapeReport *report) {
+        _cleanup_(client_freep) Client *client = NULL;
+        Failure failure;
+        Job job;
+        int r, status = 0;
+
+        r = arguments->wait ? wait_for_end(report->job, arguments->json, &job, &failure)
+                            : job_get(&client, report->job, GIVE_UP, &job, &failure);
+        if (r != 0)
+                return failure_print(&failure, arguments->json);
+        if (arguments->wait)
+                status = job.status_known && job.exit_signal == 0 && job.exit_code == 0 ? 0 : STATUS_FAILED;
+        r = arguments->json ? output_json(json_pack("{s:b, s:o}", "joined", report->joined, "job", job_to_json(&job)))
+                            : print_outcome(&job);
+        job_done(&job);
+        return r != 0 ? r : status;
+}
+
+int verb_restart(int argc, char **argv) {
+        char source[sizeof("system:") + UNIT_NAME_MAX];
+        Arguments arguments = { .wait = false };
+        EscapeReport report = { .job = 0 };
+        int r;
+
+        options_fill_stdio();
+        r = parse(argc, argv, &arguments);
+        if (r >= 0)
+                return r;
+        (void) snprintf(source, sizeof(source), "%s:%s", arguments.plan.system ? "system" : "user", arguments.plan.unit);
+        r = note_caller(&arguments.plan, arguments.wait, &report.failure);
+        if (r == 0 && arguments.dry_run) {
+                r = restart_dry_run(&arguments.plan, source, arguments.json, &report.failure);
+                return r != 0 ? failure_print(&report.failure, arguments.json) : 0;
+        }
+        if (r == 0)
+                r = start(&arguments, source, &report);
+        if (r != 0)
+                return failure_print(&report.failure, arguments.json);
+        if (!arguments.json)
+                print_started(&arguments, &report);
+        if (arguments.wait || arguments.json)
+                return finish(&arguments, &report);
+        return output_finish(0);
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A user's own manager, over its private socket: the same interface as on the bus, without a bus daemon. It
+ * sends every signal to every such connection, so nothing needs to be subscribed to. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/environment.h"
+#include "tools/restart/unit-private.h"
+#include "tools/status.h"
+
+#define SYSTEMD_PATH "/org/freedesktop/systemd1"
+#define SYSTEMD_MANAGER "org.freedesktop.systemd1.Manager"
+#define TICK_INTERVAL UINT64_C(100000)
+
+typedef struct UserManager {
+        UnitManager manager;
+        sd_bus *bus;
+        char job[256];             /* the manager's job that is followed */
+        char result[UNIT_WORD_MAX]; /* how it ended */
+} UserManager;
+
+static int fail_gone(int error, Failure *failure) {
+        int r = failure_set(failure, STATUS_FAILED, "ManagerGone",
+                            "Your user manager (user@%u.service) cannot be reached: %s; a login starts it, and "
+                            "\"loginctl enable-linger\" keeps it.",
+                            (unsigned) geteuid(), strerror(error < 0 ? -error : error));
+
+        failure->lost = true;
+        return r;
+}
+
+static bool is_gone(int error) {
+        return error == -ECONNRESET || error == -ENOTCONN || error == -EPIPE || error == -ECONNREFUSED || error == -ENOENT;
+}
+
+static int fail_call(UserManager *m, int error, const sd_bus_error *bus_error, const char *what, Failure *failure) {
+        if (is_gone(error) || !sd_bus_is_open(m->bus))
+                return fail_gone(error, failure);
+        return failure_set(failure, STATUS_FAILED, "ManagerRefused", "The manager refused to %s: %s", what,
+                           sd_bus_error_is_set(bus_error) && bus_error->message ? bus_error->message
+                                                                                : strerror(-error));
+}
+
+static int call(UserManager *m, sd_bus_message *message, uint64_t timeout, const char *what, sd_bus_message **ret,
+                Failure *failure) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = sd_bus_call(m->bus, message, timeout, &error, ret);
+        return r < 0 ? fail_call(m, r, &error, what, failure) : 0;
+}
+
+static int manager_message(UserManager *m, const char *member, sd_bus_message **ret, Failure *failure) {
+        int r = sd_bus_message_new_method_call(m->bus, ret, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, member);
+
+        return r < 0 ? failure_errno(failure, r, "Cannot make a message") : 0;
+}
+
+/* --- state --------------------------------------------------------------------------------------------- */
+
+/* LoadUnit, unlike GetUnit, also finds what the manager has not needed so far. */
+static int load(UserManager *m, const char *name, char *ret_path, size_t size, Failure *failure) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
+        const char *path;
+        int r;
+
+        r = manager_message(m, "LoadUnit", &message, failure);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_append(message, "s", name);
+        if (r < 0)
+                return failure_errno(failure, r, "Cannot make a message");
+        r = call(m, message, UNIT_QUERY_TIMEOUT, "load the unit", &reply, failure);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_read(reply, "o", &path);
+        if (r < 0)
+                return failure_errno(failure, r, "Cannot read an answer of the manager");
+        (void) snprintf(ret_path, size, "%s", path);
+        return 0;
+}
+
+static int user_get(UnitManager *manager, const char *name, Unit *ret, Failure *failure) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
+        UserManager *m = (UserManager *) manager;
+        Unit unit = { .id = "" };
+        char path[1024];
+        int r;
+
+        r = load(m, name, path, sizeof(path), failure);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_new_method_call(m->bus, &message, NULL, path, "org.freedesktop.DBus.Properties", "GetAll");
+        if (r >= 0)
+                r = sd_bus_message_append(message, "s", ""); /* of all interfaces */
+        if (r < 0)
+                return failure_errno(failure, r, "Cannot make a message");
+        r = call(m, message, UNIT_QUERY_TIMEOUT, "describe the unit", &reply, failure);
+        if (r != 0)
+                return r;
+        r = unit_read_properties(reply, &unit);
+        if (r < 0)
+                return failure_errno(failure, r, "Cannot read an answer of the manager");
+        *ret = unit;
+        return 0;
+}
+
+static int user_reload(UnitManager *manager, Failure *failure) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
+        UserManager *m = (UserManager *) manager;
+        int r;
+
+        r = manager_message(m, "Reload", &message, failure);
+        return r != 0 ? r : call(m, message, UNIT_RELOAD_TIMEOUT, "read the unit files again", &reply, failure);
+}
+
+/* --- jobs ---------------------------------------------------------------------------------------------- */
+
+/* Every job that ends passes here; the one that is followed may have ended before its path was known. */
+static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        UserManager *m = userdata;
+        const char *path, *unit, *result;
+        uint32_t id;
+
+        if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) < 0 || strcmp(path, m->job) != 0)
+                return 0;
+        (void) snprintf(m->result, sizeof(m->result), "%s", result);
+        return 0;
+}
+
+static int name_call(UserManager *m, const char *member, const char *name, const char *mode, sd_bus_message **ret_reply,
+                     Failure *failure) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+        char what[64];
+        int r;
+
+        r = manager_message(m, member, &message, failure);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_append(message, "s", name);
+        if (r >= 0 && mode)
+                r = sd_bus_message_append(message, "s", mode);
+        if (r < 0)
+                return failure_errno(failure, r, "Cannot make a message");
+        (void) snprintf(what, sizeof(what), "do %s", member);
+        return call(m, message, UNIT_QUERY_TIMEOUT, what, ret_reply, failure);
+}
+
+static int reset_failed(UserManager *m, const char *name, Failure *failure) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+
+        return name_call(m, "ResetFailedUnit", name, NULL, &reply, failure);
+}
+
+/* Signals that arrive while the reply is waited for are queued and dispatched later, so none is missed. */
+static int follow(UserManager *m, uint64_t timeout, unit_tick_t tick, void *userdata, Failure *failure) {
+        uint64_t start = now_monotonic(), spent;
+        int r;
+
+        while (!m->result[0]) {
+                r = sd_bus_process(m->bus, NULL);
+                if (r < 0)
+                        return fail_gone(r, failure);
+                if (r > 0)
+                        continue;
+                spent = now_monotonic() - start;
+                if (spent >= timeout) {
+                        (void) strcpy(m->result, "running");
+                        return 0;
+                }
+                r = sd_bus_wait(m->bus, timeout - spent < TICK_INTERVAL ? timeout - spent : TICK_INTERVAL);
+                if (r < 0 && r != -EINTR)
+                        return fail_gone(r, failure);
+                if (tick)
+                        tick(userdata);
+        }
+        return 0;
+}
+
+static int user_act(UnitManager *manager, const char *name, UnitAction action, uint64_t timeout, char *ret_result,
+                    unit_tick_t tick, void *userdata, Failure *failure) {
+        static const char *const members[] = {
+                [UNIT_RESTART] = "RestartUnit",
+                [UNIT_START] = "StartUnit",
+                [UNIT_STOP] = "StopUnit",
+        };
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        UserManager *m = (UserManager *) manager;
+        const char *path;
+        int r = 0;
+
+        m->job[0] = m->result[0] = 0;
+        if (action == UNIT_START)
+                r = reset_failed(m, name, failure);
+        if (r == 0)
+                r = name_call(m, members[action], name, "replace", &reply, failure);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_read(reply, "o", &path);
+        if (r < 0)
+                return failure_errno(failure, r, "Cannot read an answer of the manager");
+        (void) snprintf(m->job, sizeof(m->job), "%s", path);
+        r = follow(m, timeout, tick, userdata, failure);
+        if (r == 0)
+                (void) strcpy(ret_result, m->result);
+        return r;
+}
+
+/* --- transient units ----------------------------------------------------------------------------------- */
+
+static int append_command(sd_bus_message *message, char *const *command) {
+        int r;
+
+        r = sd_bus_message_open_container(message, 'r', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append(message, "s", "ExecStart");
+        if (r >= 0)
+                r = sd_bus_message_open_container(message, 'v', "a(sasb)");
+        if (r >= 0)
+                r = sd_bus_message_open_container(message, 'a', "(sasb)");
+        if (r >= 0)
+                r = sd_bus_message_open_container(message, 'r', "sasb");
+        if (r >= 0)
+                r = sd_bus_message_append(message, "s", command[0]);
+        if (r >= 0)
+                r = sd_bus_message_append_strv(message, (char **) command);
+        if (r >= 0)
+                r = sd_bus_message_append(message, "b", false);
+        for (int i = 0; i < 4 && r >= 0; i++)
+                r = sd_bus_message_close_container(message);
+        return r;
+}
+
+static int append_transient(sd_bus_message *message, const char *name, const char *description, char *const *command) {
+        int r;
+
+        r = sd_bus_message_append(message, "ss", name, "fail");
+        if (r >= 0)
+                r = sd_bus_message_open_container(message, 'a', "(sv)");
+        if (r >= 0)
+                r = sd_bus_message_append(message, "(sv)(sv)(sv)(sv)(sv)", "Description", "s", description, "Type", "s",
+                                          "exec", "Restart", "s", "on-failure", "RestartUSec", "t", UINT64_C(100000),
+                                          "CollectMode", "s", "inactive-or-failed");
+        if (r >= 0)
+                r = append_command(message, command);
+        if (r >= 0)
+                r = sd_bus_message_close_container(message);
+        if (r >= 0)
+                r = sd_bus_message_append(message, "a(sa(sv))", 0);
+        return r;
+}
+
+static int user_start_transient(UnitManager *manager, const char *name, const char *description, char *const *command,
+                                Failure *failure) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
+        UserManager *m = (UserManager *) manager;
+        const char *path;
+        int r;
+
+        m->job[0] = m->result[0] = 0;
+        r = manager_message(m, "StartTransientUnit", &message, failure);
+        if (r != 0)
+                return r;
+        r = append_transient(message, name, description, command);
+        if (r < 0)
+                return failure_errno(failure, r, "Cannot make a message");
+        r = call(m, message, UNIT_QUERY_TIMEOUT, "start a transient unit", &reply, failure);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_read(reply, "o", &path);
+        if (r < 0)
+                return failure_errno(failure, r, "Cannot read an answer of the manager");
+        (void) snprintf(m->job, sizeof(m->job), "%s", path);
+        r = follow(m, UNIT_QUERY_TIMEOUT, NULL, NULL, failure);
+        if (r == 0 && strcmp(m->result, "done") != 0)
+                return failure_set(failure, STATUS_FAILED, "ManagerRefused", "The manager did not start %s (%s).", name,
+                                   m->result);
+        return r;
+}
+
+/* --- the connection ------------------------------------------------------------------------------------ */
+
+static UnitManager *user_free(UnitManager *manager) {
+        UserManager *m = (UserManager *) manager;
+
+        (void) sd_bus_close_unref(m->bus);
+        free(m);
+        return NULL;
+}
+
+static const UnitManagerType user_type = {
+        .get = user_get,
+        .reload = user_reload,
+        .act = user_act,
+        .start_transient = user_start_transient,
+        .free = user_free,
+};
+
+static int connect_bus(sd_bus *bus) {
+        EnvironmentPaths paths;
+        char address[128];
+        int r;
+
+        environment_paths_find(geteuid(), &paths);
+        if (!paths.runtime_dir[0])
+                return -ENOENT;
+        (void) snprintf(address, sizeof(address), "unix:path=%s/systemd/private", paths.runtime_dir);
+        r = sd_bus_set_address(bus, address);
+        return r < 0 ? r : sd_bus_start(bus);
+}
+
+int unit_manager_open_user(UnitManager **ret, Failure *failure) {
+        _cleanup_(unit_manager_freep) UnitManager *manager = NULL;
+        UserManager *m;
+        int r;
+
+        m = calloc(1, sizeof(*m));
+        if (!m)
+                return failure_errno(failure, ENOMEM, "Cannot reach your user manager");
+        manager = &m->manager;
+        manager->type = &user_type;
+        r = sd_bus_new(&m->bus);
+        if (r >= 0)
+                r = connect_bus(m->bus);
+        if (r >= 0)
+                r = sd_bus_match_signal(m->bus, NULL, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved", on_job_removed, m);
+        if (r < 0)
+                return is_gone(r) ? fail_gone(r, failure) : failure_errno(failure, r, "Cannot reach your user manager");
+        *ret = TAKE_PTR(manager);
+        return 0;
+}

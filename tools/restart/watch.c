@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/restart/watch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "tools/display.h"
+#include "tools/output.h"
+#include "tools/restart/judge.h"
+#include "tools/restart/left-over.h"
+
+#define LOOK_FIRST UINT64_C(20000) /* microseconds between two looks, a little more each time */
+#define LOOK_MAX UINT64_C(250000)
+
+/* What must not change for a while. */
+typedef struct Snapshot {
+        char active_state[UNIT_WORD_MAX];
+        pid_t main_pid;
+        uint32_t n_restarts;
+        size_t n_missing;
+} Snapshot;
+
+typedef struct Look {
+        RestartWatch *watch;
+        Unit unit;
+        UnitPortsState state;
+        Snapshot snapshot;
+        RestartFacts facts;
+} Look;
+
+void restart_manager_failed(Outcome *outcome, const Failure *failure) {
+        if (failure->lost)
+                outcome_end(outcome, "failed", "manager-gone",
+                            "The manager of %s is gone; the unit comes back when it does, if it is enabled.", outcome->unit);
+        else
+                outcome_end(outcome, "failed", "refused", "%s", failure->message);
+}
+
+static bool snapshot_update(Look *look) {
+        Snapshot now = { .main_pid = look->unit.main_pid,
+                         .n_restarts = look->unit.n_restarts,
+                         .n_missing = look->state.n_missing };
+
+        memcpy(now.active_state, look->unit.active_state, sizeof(now.active_state));
+        if (strcmp(now.active_state, look->snapshot.active_state) == 0 && now.main_pid == look->snapshot.main_pid &&
+            now.n_restarts == look->snapshot.n_restarts && now.n_missing == look->snapshot.n_missing)
+                return false;
+        look->snapshot = now;
+        return true;
+}
+
+/* All facts, as they are now. */
+static int look_again(Look *look, Failure *failure) {
+        RestartWatch *watch = look->watch;
+        int r;
+
+        r = unit_get(watch->manager, watch->plan->unit, &look->unit, failure);
+        if (r != 0)
+                return r;
+        r = unit_ports_look(watch->proc_fd, &look->unit, &watch->ports, watch->plan->restarted, &look->state,
+                            watch->outcome);
+        if (r < 0)
+                return failure_errno(failure, r, "Cannot see who holds the ports of %s", watch->plan->unit);
+        look->facts.now = now_monotonic();
+        if (snapshot_update(look))
+                look->facts.unchanged = look->facts.now;
+        return 0;
+}
+
+/* --- steps --------------------------------------------------------------------------------------------- */
+
+static void note_up(Look *look) {
+        Outcome *outcome = look->watch->outcome;
+
+        if (strcmp(look->unit.active_state, "active") != 0 || look->state.n_missing > 0) {
+                outcome->downtime = UINT64_MAX;
+                return;
+        }
+        outcome_begin_phase(outcome, "stabilising");
+        if (outcome->downtime == UINT64_MAX)
+                outcome->downtime = look->facts.now - look->watch->issued;
+}
+
+static int act(Look *look, UnitAction action, Failure *failure) {
+        RestartWatch *watch = look->watch;
+        char result[UNIT_WORD_MAX];
+
+        outcome_begin_phase(watch->outcome, "healing");
+        look->facts.n_started++;
+        look->facts.n_restarts = look->unit.n_restarts;
+        /* what becomes of it, the next looks tell */
+        return unit_act(watch->manager, watch->plan->unit, action, watch->timeout, result, watch->tick, watch->userdata,
+                        failure);
+}
+
+static void end_left_overs(Look *look) {
+        RestartWatch *watch = look->watch;
+
+        outcome_begin_phase(watch->outcome, "healing");
+        look->facts.n_ended++;
+        (void) left_overs_end(watch->proc_fd, &look->unit, look->state.left_overs, look->state.n_left_overs,
+                              watch->outcome);
+        /* what failed because of them does not count */
+        look->facts.n_restarts = look->unit.n_restarts;
+        look->facts.unchanged = now_monotonic();
+}
+
+static int take_step(Look *look, RestartStep step, Failure *failure) {
+        switch (step) {
+        case RESTART_END_LEFT_OVERS:
+                end_left_overs(look);
+                return 0;
+        case RESTART_START:
+                return act(look, UNIT_START, failure);
+        case RESTART_AGAIN:
+                return act(look, UNIT_RESTART, failure);
+        default:
+                return 0;
+        }
+}
+
+/* --- ends ---------------------------------------------------------------------------------------------- */
+
+static const char *who_holds(const Outcome *outcome) {
+        return outcome->n_holders > 0 ? outcome->holders[0].text : "someone";
+}
+
+static void end_failed(Look *look, RestartStep step) {
+        Outcome *outcome = look->watch->outcome;
+        const Unit *unit = &look->unit;
+        const char *name = outcome->unit;
+
+        switch (step) {
+        case RESTART_NOT_LOADED:
+                outcome_end(outcome, "failed", "not-loaded", "%s cannot be loaded any more (%s); see \"systemctl status\".",
+                            name, unit->load_state);
+                break;
+        case RESTART_START_FAILED:
+                outcome_end(outcome, "failed", "start-failed",
+                            "%s does not start (%s, result %s); its last lines in the journal say why.", name,
+                            unit->active_state, unit->result);
+                break;
+        case RESTART_PORT_HELD:
+                outcome_end(outcome, "failed", "port-held",
+                            "Port %d of %s is held by %s, which is not a left-over of it and was not touched.",
+                            outcome->n_holders > 0 ? (int) outcome->holders[0].port : 0, name, who_holds(outcome));
+                break;
+        case RESTART_PORT_LOST:
+                outcome_end(outcome, "failed", "port-lost",
+                            "%s is active but does not listen on all of the ports it had before.", name);
+                break;
+        case RESTART_STOPPED:
+                outcome_end(outcome, "failed", "stopped-meanwhile",
+                            "%s was stopped by someone else, or ended by itself, and was left so.", name);
+                break;
+        default:
+                outcome_end(outcome, "failed", "timeout", "%s is not up yet (%s, %s); its manager goes on without us.", name,
+                            unit->active_state, unit->sub_state);
+                break;
+        }
+}
+
+static void end_done(Look *look) {
+        Outcome *outcome = look->watch->outcome;
+        char span[32] = "an unknown time";
+
+        if (outcome->downtime != UINT64_MAX)
+                display_span(outcome->downtime, span, sizeof(span));
+        if (outcome->n_ended > 0)
+                outcome_end(outcome, "done", "restarted",
+                            "%s was restarted and is up after %s; %zu left-over%s that held its port%s ended.",
+                            outcome->unit, span, outcome->n_ended, outcome->n_ended > 1 ? "s" : "",
+                            outcome->n_ended > 1 ? " were" : " was");
+        else
+                outcome_end(outcome, "done", "restarted", "%s was restarted and is up after %s.", outcome->unit, span);
+}
+
+static bool is_end(RestartStep step) {
+        return step == RESTART_DONE || step >= RESTART_NOT_LOADED;
+}
+
+static void pause_for(uint64_t usec) {
+        const struct timespec t = { .tv_sec = 0, .tv_nsec = (long) usec * 1000 };
+
+        (void) nanosleep(&t, NULL);
+}
+
+bool restart_watch(RestartWatch *watch) {
+        Look look = { .watch = watch };
+        uint64_t pause = LOOK_FIRST;
+        RestartStep step;
+        Failure failure;
+
+        look.facts = (RestartFacts) {
+                .unit = &look.unit,
+                .ports = &look.state,
+                .has_ports = !watch->socket_activated && (watch->ports.n_wanted > 0 || watch->ports.n_any > 0),
+                .n_restarts = watch->n_restarts,
+                .start_if_inactive = watch->start_if_inactive,
+                .deadline = watch->issued + watch->timeout,
+        };
+        for (;;) {
+                if (look_again(&look, &failure) != 0)
+                        break;
+                note_up(&look);
+                step = restart_judge(&look.facts);
+                if (is_end(step)) {
+                        step == RESTART_DONE ? end_done(&look) : end_failed(&look, step);
+                        return step == RESTART_DONE;
+                }
+                if (take_step(&look, step, &failure) != 0)
+                        break;
+                if (watch->tick)
+                        watch->tick(watch->userdata);
+                pause_for(pause);
+                pause = pause + pause / 4 < LOOK_MAX ? pause + pause / 4 : LOOK_MAX;
+        }
+        restart_manager_failed(watch->outcome, &failure);
+        return false;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* From the request to the manager on: watches the unit until it is up for good, heals it where its own left-overs keep
+ * it down, and says how it went. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tools/failure.h"
+#include "tools/restart/outcome.h"
+#include "tools/restart/plan.h"
+#include "tools/restart/unit-ports.h"
+#include "tools/restart/unit.h"
+
+typedef struct RestartWatch {
+        UnitManager *manager;
+        const RestartPlan *plan; /* its RESTARTED is set */
+        Outcome *outcome;
+        int proc_fd;
+        UnitPorts ports;
+        bool socket_activated;   /* the ports are the socket's, not the unit's */
+        uint32_t n_restarts;     /* NRestarts when the restart was asked for */
+        bool start_if_inactive;
+        uint64_t issued, timeout; /* microseconds; when it was asked for (CLOCK_MONOTONIC), and how long it may take */
+        unit_tick_t tick;        /* called some times a second; may be NULL */
+        void *userdata;
+} RestartWatch;
+
+/* Ends the outcome. Returns true if the unit is up. */
+bool restart_watch(RestartWatch *watch);
+
+/* Ends the outcome for a manager that said no, or is gone. */
+void restart_manager_failed(Outcome *outcome, const Failure *failure);
