@@ -203,7 +203,7 @@ static void print_outcome(const Job *job) {
         json_t *outcome = job_outcome(job);
 
         if (outcome)
-                outcome_print(outcome);
+                outcome_print(outcome, job_is_running(job));
         json_decref(outcome);
 }
 

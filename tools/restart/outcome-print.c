@@ -72,11 +72,15 @@ static void print_log(const json_t *object) {
                                                          json_is_string(line) ? json_string_value(line) : "");
 }
 
-void outcome_print(const json_t *object) {
+void outcome_print(const json_t *object, bool is_running) {
         char span[32], line[600];
 
         output_key_text("Restart of", text_of(object, "unit"));
-        outcome_describe(object, line, sizeof(line));
+        if (is_running || text_of(object, "reason")[0])
+                outcome_describe(object, line, sizeof(line));
+        else
+                (void) snprintf(line, sizeof(line), "The job was cut off; what it had begun was left to the manager and to "
+                                                    "its guard, see the journal.");
         output_key_text("Outcome", line);
         span_of(object, "downtime_usec", span, sizeof(span));
         if (span[0])

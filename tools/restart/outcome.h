@@ -73,8 +73,9 @@ json_t *outcome_to_json(const Outcome *outcome);
  * NULL: out of memory. The caller frees it. */
 char *outcome_to_text(const Outcome *outcome);
 
-/* Prints the object of a job, whoever wrote it, as lines of `cgmove status`. */
-void outcome_print(const json_t *object);
+/* Prints the object of a job, whoever wrote it, as lines of `cgmove status`. IS_RUNNING: the job; if it is not, and
+ * there is no end in the object, the restart was cut off. */
+void outcome_print(const json_t *object, bool is_running);
 
 /* One line on what goes on now, for `--wait`. */
 void outcome_describe(const json_t *object, char *text, size_t size);
