@@ -35,6 +35,9 @@ static const char help[] =
                 "  wait JOB           wait until it has ended\n"
                 "  stop JOB           end it\n"
                 "  kill JOB           send it a signal\n\n"
+                "Services whose commands know nothing of cgmove:\n"
+                "  adopt UNIT         make the usual restart commands safe inside UNIT\n"
+                "  release UNIT       take that back\n\n"
                 "Information:\n"
                 "  where [PID]        show where a process belongs, and what would kill it\n"
                 "  policy VERB        check, explain and change the policy\n\n"
@@ -51,6 +54,7 @@ static const struct {
         { "logs", verb_logs },   { "stop", verb_stop },     { "kill", verb_kill },
         { "where", verb_where }, { "policy", verb_policy }, { "finish", verb_finish },
         { "restart", verb_restart }, { "restart-job", verb_restart_job }, { "restart-guard", verb_restart_guard },
+        { "adopt", verb_adopt }, { "release", verb_release },
 };
 
 int main(int argc, char **argv) {

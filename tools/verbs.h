@@ -3,6 +3,7 @@
 
 /* One function a verb: argv[0] is the verb's name; returns the exit status. */
 
+int verb_adopt(int argc, char **argv);
 int verb_exec(int argc, char **argv);
 int verb_finish(int argc, char **argv); /* not for users: tells the daemon how the command of a job ended */
 int verb_kill(int argc, char **argv);
@@ -12,6 +13,7 @@ int verb_move(int argc, char **argv);
 int verb_restart(int argc, char **argv);
 int verb_restart_guard(int argc, char **argv); /* not for users: see tools/restart/guard.h */
 int verb_restart_job(int argc, char **argv);   /* not for users: the command of a restart job */
+int verb_release(int argc, char **argv);
 int verb_run(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_stop(int argc, char **argv);

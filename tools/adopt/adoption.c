@@ -31,8 +31,8 @@ static int complete(const char *verb, const char *word, char name[static UNIT_NA
                 return failure_set(failure, STATUS_USAGE, "Usage", "\"%s\" is no name of a unit.", word);
         suffix = strrchr(name, '.');
         if (strcmp(suffix, ".service") != 0)
-                return failure_set(failure, STATUS_USAGE, "Usage", "%s is no service, and only services can be %sd.",
-                                   name, verb);
+                return failure_set(failure, STATUS_USAGE, "Usage", "%s is no service; 'cgmove %s' is for services.", name,
+                                   verb);
         return 0;
 }
 
