@@ -105,28 +105,60 @@ static int find_source(const Connection *connection, const Question *question, S
         return 0;
 }
 
-static int reply_explanation(sd_bus_message *message, const PolicyFacts *facts, const PolicyVerdict *verdict) {
-        _cleanup_free_ char *source = NULL, *text = NULL;
-        const PolicySection none = { .name = (char *) "", .file = (char *) "" };
-        const PolicySection *section = verdict->section ? verdict->section : &none;
+static int append_patterns(sd_bus_message *reply, const char *key, char **patterns) {
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "s", key);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_append_strv(reply, patterns);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* What the section says, or would say if there were one. */
+static int append_section(sd_bus_message *reply, const PolicySection *section) {
         char rate[64] = "";
+        int r;
+
+        if (section->rate_per > 0)
+                (void) snprintf(rate, sizeof(rate), "%u/%" PRIu64 "s", section->rate_count,
+                                section->rate_per / USEC_PER_SEC);
+        r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "Section", "s", section->name,
+                                  "File", "s", section->file, "Line", "u", section->line, "TasksMax", "t",
+                                  section->limits.tasks_max, "MemoryMax", "t", section->limits.memory_max,
+                                  "CPUWeight", "t", section->limits.cpu_weight, "RuntimeMax", "t",
+                                  section->limits.runtime_max, "MaxJobs", "u", section->max_jobs, "Rate", "s", rate,
+                                  "AllowUnsandbox", "b", (int) section->allow_unsandbox);
+        return r < 0 ? r : append_patterns(reply, "Restart", section->restart);
+}
+
+static int reply_explanation(sd_bus_message *message, const PolicyFacts *facts, const PolicyVerdict *verdict) {
+        const PolicySection none = { .name = (char *) "", .file = (char *) "" };
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_free_ char *source = NULL, *text = NULL;
         int r;
 
         r = source_to_string(facts->source, &source);
         if (r >= 0 && !verdict->allowed)
                 r = policy_refusal_text(facts, verdict, &text);
-        if (r < 0)
-                return r;
-        if (verdict->section)
-                (void) snprintf(rate, sizeof(rate), "%u/%" PRIu64 "s", section->rate_count,
-                                section->rate_per / USEC_PER_SEC);
-
-        return sd_bus_reply_method_return(
-                message, "a{sv}", 13, "Allowed", "b", (int) verdict->allowed, "Uid", "u", (uint32_t) facts->uid,
-                "Source", "s", source, "Section", "s", section->name, "File", "s", section->file, "Line", "u",
-                section->line, "Message", "s", text ? text : "", "TasksMax", "t", section->limits.tasks_max,
-                "MemoryMax", "t", section->limits.memory_max, "CPUWeight", "t", section->limits.cpu_weight,
-                "RuntimeMax", "t", section->limits.runtime_max, "MaxJobs", "u", section->max_jobs, "Rate", "s", rate);
+        if (r >= 0)
+                r = sd_bus_message_new_method_return(message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}", "Allowed", "b", (int) verdict->allowed, "Uid",
+                                          "u", (uint32_t) facts->uid, "Source", "s", source, "Message", "s",
+                                          text ? text : "");
+        if (r >= 0)
+                r = append_section(reply, verdict->section ? verdict->section : &none);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
 int request_explain(sd_bus_message *message, Connection *connection, sd_bus_error *ret_error) {

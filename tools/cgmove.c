@@ -40,6 +40,7 @@ static const char help[] =
                 "  release UNIT       take that back\n\n"
                 "Information:\n"
                 "  where [PID]        show where a process belongs, and what would kill it\n"
+                "  doctor [UNIT]      check host, policy and unit, and say what to change\n"
                 "  policy VERB        check, explain and change the policy\n\n"
                 "  -h, --help         show this help, or that of a verb\n"
                 "      --version      show the version\n\n"
@@ -55,6 +56,7 @@ static const struct {
         { "where", verb_where }, { "policy", verb_policy }, { "finish", verb_finish },
         { "restart", verb_restart }, { "restart-job", verb_restart_job }, { "restart-guard", verb_restart_guard },
         { "adopt", verb_adopt }, { "release", verb_release },
+        { "doctor", verb_doctor },
 };
 
 int main(int argc, char **argv) {

@@ -4,6 +4,7 @@
 /* One function a verb: argv[0] is the verb's name; returns the exit status. */
 
 int verb_adopt(int argc, char **argv);
+int verb_doctor(int argc, char **argv);
 int verb_exec(int argc, char **argv);
 int verb_finish(int argc, char **argv); /* not for users: tells the daemon how the command of a job ended */
 int verb_kill(int argc, char **argv);

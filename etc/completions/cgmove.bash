@@ -46,6 +46,7 @@ __cgmove_options() {
         list) printf '%s ' --all ;;
         logs) printf '%s ' --follow ;;
         kill) printf '%s ' --signal ;;
+        doctor) printf '%s ' --user --system ;;
         esac
         printf '%s ' --json --help
 }
@@ -55,7 +56,7 @@ _cgmove() {
         COMPREPLY=()
 
         if ((COMP_CWORD == 1)); then
-                mapfile -t COMPREPLY < <(compgen -W 'run exec move restart list status logs wait stop kill where policy
+                mapfile -t COMPREPLY < <(compgen -W 'run exec move restart list status logs wait stop kill where doctor policy
                         --help --version' -- "$cur")
                 return
         fi
@@ -65,6 +66,12 @@ _cgmove() {
                 offset=$(__cgmove_command_offset)
                 if [[ $offset ]]; then
                         declare -F _command_offset >/dev/null && _command_offset "$offset"
+                        return
+                fi
+                ;;
+        doctor) # whose --user takes no word
+                if [[ $cur != -* ]]; then
+                        mapfile -t COMPREPLY < <(compgen -W "$(__cgmove_services)" -- "$cur")
                         return
                 fi
                 ;;

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "lib/cleanup.h"
+#include "lib/pattern.h"
+#include "lib/pidfd.h"
+#include "tools/client.h"
+#include "tools/doctor/ask.h"
+#include "tools/doctor/gather.h"
+#include "tools/job.h"
+
+#define FIELD(struct_type, member, name, type, reader)                                                      \
+        { name, type, reader, offsetof(struct_type, member), sizeof(((struct_type *) NULL)->member) }
+
+/* --- the daemon itself -------------------------------------------------------------------------------- */
+
+typedef struct ManagerAnswer {
+        char tree[32];
+        char version[64];
+        uint64_t policy_loaded;
+        char policy_problem[SENTENCE_MAX];
+} ManagerAnswer;
+
+static const AskField manager_fields[] = {
+        FIELD(ManagerAnswer, version, "Version", "s", ask_read_string),
+        FIELD(ManagerAnswer, tree, "Tree", "s", ask_read_string),
+        FIELD(ManagerAnswer, policy_loaded, "PolicyLoaded", "t", ask_read_u64),
+        FIELD(ManagerAnswer, policy_problem, "PolicyProblem", "s", ask_read_string),
+};
+
+static void keep_failure(DaemonFacts *daemon, const Failure *failure) {
+        daemon->reachable = ANSWER_NO;
+        daemon->timeout = strcmp(failure->code, "Timeout") == 0;
+        daemon->untrusted = strcmp(failure->code, "NoDaemon") == 0 && !failure->lost;
+        (void) snprintf(daemon->error, sizeof(daemon->error), "%s", failure->message);
+}
+
+static int ask_daemon(Client *client, DaemonFacts *daemon, Failure *failure) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        ManagerAnswer manager = { .tree = "" };
+        int r;
+
+        r = client_properties(client, ASK_TIMEOUT, &answer, failure);
+        if (r != 0)
+                return r;
+        r = ask_read_dictionary(answer, manager_fields, ELEMENTSOF(manager_fields), &manager);
+        if (r < 0)
+                return client_bad_message(r, failure);
+        daemon->reachable = ANSWER_YES;
+        daemon->direct = strcmp(manager.tree, "direct") == 0;
+        daemon->policy_loaded = manager.policy_loaded;
+        strcpy(daemon->version, manager.version);
+        strcpy(daemon->policy_problem, manager.policy_problem);
+        return 0;
+}
+
+/* --- the policy --------------------------------------------------------------------------------------- */
+
+/* Whether a list of patterns has the unit. */
+typedef struct RestartAnswer {
+        const char *unit; /* "user:NAME" */
+        Answer answer;
+} RestartAnswer;
+
+typedef struct RuleAnswer {
+        RuleFacts rule;
+        bool allowed;
+        RestartAnswer restart;
+} RuleAnswer;
+
+static int read_restart(sd_bus_message *message, void *to, size_t size) {
+        RestartAnswer *restart = to;
+        const char *pattern;
+        int r;
+
+        r = sd_bus_message_enter_container(message, 'a', "s");
+        if (r < 0)
+                return r;
+        restart->answer = ANSWER_NO;
+        while ((r = sd_bus_message_read_basic(message, 's', &pattern)) > 0)
+                if (restart->unit && pattern_match(pattern, restart->unit))
+                        restart->answer = ANSWER_YES;
+        return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
+static int read_unsandbox(sd_bus_message *message, void *to, size_t size) {
+        bool value;
+        int r;
+
+        r = ask_read_bool(message, &value, sizeof(value));
+        if (r >= 0)
+                *(Answer *) to = value ? ANSWER_YES : ANSWER_NO;
+        return r;
+}
+
+static const AskField rule_fields[] = {
+        FIELD(RuleAnswer, allowed, "Allowed", "b", ask_read_bool),
+        FIELD(RuleAnswer, rule.source, "Source", "s", ask_read_string),
+        FIELD(RuleAnswer, rule.section, "Section", "s", ask_read_string),
+        FIELD(RuleAnswer, rule.file, "File", "s", ask_read_string),
+        FIELD(RuleAnswer, rule.line, "Line", "u", ask_read_u32),
+        FIELD(RuleAnswer, rule.text, "Message", "s", ask_read_string),
+        FIELD(RuleAnswer, rule.max_jobs, "MaxJobs", "u", ask_read_u32),
+        FIELD(RuleAnswer, rule.rate, "Rate", "s", ask_read_string),
+        FIELD(RuleAnswer, rule.unsandbox, "AllowUnsandbox", "b", read_unsandbox),
+        FIELD(RuleAnswer, restart, "Restart", "as", read_restart),
+};
+
+/* SOURCE NULL: where the caller is. UNIT (may be NULL) is looked up in the section's restart list. */
+static void ask_rule(Client *client, const char *source, const char *unit, RuleFacts *ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *answer = NULL;
+        RuleAnswer rule = { .restart.unit = unit };
+        Failure failure;
+
+        if (client_message(client, 0, "Explain", &message, &failure) != 0)
+                return;
+        if ((source ? sd_bus_message_append(message, "a{sv}", 1, "source", "s", source)
+                    : sd_bus_message_append(message, "a{sv}", 0)) < 0)
+                return;
+        if (client_call(client, message, ASK_TIMEOUT, NULL, &answer, &failure) != 0) {
+                (void) snprintf(ret->text, sizeof(ret->text), "%s", failure.message);
+                return;
+        }
+        if (ask_read_dictionary(answer, rule_fields, ELEMENTSOF(rule_fields), &rule) <= 0)
+                return;
+        *ret = rule.rule;
+        ret->allowed = rule.allowed ? ANSWER_YES : ANSWER_NO;
+        ret->restart = rule.restart.answer;
+}
+
+/* --- a move that is not made --------------------------------------------------------------------------- */
+
+typedef struct MoveAnswer {
+        bool allowed;
+        char error[128];
+        char text[SENTENCE_MAX];
+} MoveAnswer;
+
+static const AskField move_fields[] = {
+        FIELD(MoveAnswer, allowed, "Allowed", "b", ask_read_bool),
+        FIELD(MoveAnswer, error, "Error", "s", ask_read_string),
+        FIELD(MoveAnswer, text, "Message", "s", ask_read_string),
+};
+
+static int read_move(sd_bus_message *answer, MoveAnswer *ret) {
+        int r;
+
+        r = sd_bus_message_enter_container(answer, 'a', "a{sv}");
+        return r < 0 ? r : ask_read_dictionary(answer, move_fields, ELEMENTSOF(move_fields), ret);
+}
+
+static void ask_move(Client *client, pid_t pid, MoveFacts *ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *answer = NULL;
+        _cleanup_close_ int pidfd = pidfd_open_process(pid);
+        MoveAnswer move = { .allowed = false };
+        const char *dot;
+        Failure failure;
+
+        if (pidfd < 0 || client_message(client, 0, "Check", &message, &failure) != 0 ||
+            sd_bus_message_append(message, "aha{sv}", 1, pidfd, 0) < 0)
+                return;
+        if (client_call(client, message, ASK_TIMEOUT, NULL, &answer, &failure) != 0) {
+                ret->allowed = ANSWER_NO;
+                (void) snprintf(ret->code, sizeof(ret->code), "%s", failure.code);
+                (void) snprintf(ret->text, sizeof(ret->text), "%s", failure.message);
+                return;
+        }
+        if (read_move(answer, &move) <= 0)
+                return;
+        dot = strrchr(move.error, '.');
+        ret->allowed = move.allowed ? ANSWER_YES : ANSWER_NO;
+        (void) snprintf(ret->code, sizeof(ret->code), "%s", dot ? dot + 1 : move.error);
+        (void) snprintf(ret->text, sizeof(ret->text), "%s", move.text);
+}
+
+/* Of a child, which is where a command would be, also if this is the main process of a unit itself. */
+static void ask_move_of_child(Client *client, MoveFacts *ret) {
+        int pipe_fds[2];
+        char byte;
+        pid_t pid;
+
+        if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+                return;
+        pid = fork();
+        if (pid == 0) {
+                (void) close(pipe_fds[1]);
+                (void) !read(pipe_fds[0], &byte, 1); /* until the parent closes its end, or is gone */
+                _exit(0);
+        }
+        (void) close(pipe_fds[0]);
+        if (pid > 0)
+                ask_move(client, pid, ret);
+        (void) close(pipe_fds[1]);
+        if (pid > 0)
+                (void) waitpid(pid, NULL, 0);
+}
+
+/* --- all ---------------------------------------------------------------------------------------------- */
+
+static void ask_jobs(Client **client, CallerFacts *caller) {
+        Failure failure;
+        JobList list;
+
+        if (job_list_get(client, false, &list, &failure) != 0)
+                return;
+        caller->n_jobs = 0;
+        for (size_t i = 0; i < list.n; i++)
+                caller->n_jobs += list.jobs[i].uid == caller->uid;
+        job_list_done(&list);
+}
+
+static void ask_ways(Client *client, CallerFacts *caller) {
+        for (size_t i = 0; i < caller->n_services; i++) {
+                char source[UNIT_NAME_MAX + 16];
+                RuleFacts rule = { .allowed = ANSWER_UNKNOWN };
+
+                (void) snprintf(source, sizeof(source), "user:%s", caller->services[i]);
+                ask_rule(client, source, NULL, &rule);
+                caller->ways[i] = rule.allowed == ANSWER_YES;
+        }
+}
+
+static void ask_policy(Client **client, CallerFacts *caller, UnitFacts *unit) {
+        const char *name = unit->asked ? unit->source : NULL;
+
+        ask_rule(*client, NULL, name, &caller->rule);
+        ask_move_of_child(*client, &caller->move);
+        if (!unit->asked)
+                ask_ways(*client, caller);
+        else {
+                ask_rule(*client, name, name, &unit->rule);
+                if (unit->inside)
+                        unit->move = caller->move;
+                else if (unit->sample > 0)
+                        ask_move(*client, unit->sample, &unit->move);
+        }
+        ask_jobs(client, caller);
+}
+
+void gather_daemon(DaemonFacts *daemon, CallerFacts *caller, UnitFacts *unit) {
+        _cleanup_(client_freep) Client *client = NULL;
+        Failure failure;
+
+        *daemon = (DaemonFacts){ .tool_version = PACKAGE_VERSION };
+        if (client_connect(&client, &failure) != 0 || ask_daemon(client, daemon, &failure) != 0)
+                keep_failure(daemon, &failure);
+        else
+                ask_policy(&client, caller, unit);
+}

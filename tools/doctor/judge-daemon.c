@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The daemon, and whether it has a policy. */
+
+#include <string.h>
+
+#include "tools/doctor/judge.h"
+
+static void check_reachable(const Facts *facts, Findings *findings) {
+        const DaemonFacts *daemon = &facts->daemon;
+        Finding *finding;
+
+        if (daemon->reachable == ANSWER_YES)
+                return;
+        finding = finding_add(findings, FINDING_PROBLEM, "daemon", "%s", daemon->error);
+        if (daemon->timeout)
+                finding_cure(finding, "%ssystemctl restart cgmoved.service", judge_as_root(facts));
+        else if (daemon->untrusted)
+                finding_cure(finding, "%srm -r /run/cgmove && systemctl restart cgmoved.socket",
+                             judge_as_root(facts));
+        else
+                finding_cure(finding, "%ssystemctl enable --now cgmoved.socket cgmoved.service",
+                             judge_as_root(facts));
+}
+
+static void check_version(const Facts *facts, Findings *findings) {
+        const DaemonFacts *daemon = &facts->daemon;
+        Finding *finding;
+
+        if (daemon->reachable != ANSWER_YES)
+                return;
+        if (strcmp(daemon->version, daemon->tool_version) == 0) {
+                finding_add(findings, FINDING_OK, "daemon", "cgmoved %s answers.", daemon->version);
+                return;
+        }
+        finding = finding_add(findings, FINDING_WARNING, "daemon",
+                              "cgmoved is of version %s and this tool of %s: the daemon was not restarted "
+                              "after an upgrade.",
+                              daemon->version, daemon->tool_version);
+        finding_cure(finding, "%ssystemctl restart cgmoved.service (no job is touched)",
+                     judge_as_root(facts));
+}
+
+static void check_policy_file(const Facts *facts, Findings *findings) {
+        const DaemonFacts *daemon = &facts->daemon;
+        Finding *finding;
+
+        if (daemon->reachable != ANSWER_YES || (!daemon->policy_problem[0] && daemon->policy_loaded > 0))
+                return;
+        if (daemon->policy_loaded == 0)
+                finding = finding_add(findings, FINDING_PROBLEM, "policy-file",
+                                      "No policy is in force, so all is refused: %s",
+                                      daemon->policy_problem[0] ? daemon->policy_problem
+                                                                : "it is not loaded yet.");
+        else
+                finding = finding_add(findings, FINDING_WARNING, "policy-file",
+                                      "The policy was changed and not taken, the one before is in force: %s",
+                                      daemon->policy_problem);
+        finding_cure(finding, "%scgmove policy check && systemctl reload cgmoved.service",
+                     judge_as_root(facts));
+}
+
+const JudgeCheck judge_daemon[] = { check_reachable, check_version, check_policy_file, NULL };

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/doctor/judge.h"
+
+#include <string.h>
+
+#include "lib/cleanup.h"
+
+const char *judge_systemctl(const Facts *facts) {
+        return facts->unit.system ? "systemctl" : "systemctl --user";
+}
+
+const char *judge_as_root(const Facts *facts) {
+        return facts->caller.uid == 0 ? "" : "as root: ";
+}
+
+const char *judge_as_owner(const Facts *facts) {
+        return facts->unit.system ? judge_as_root(facts) : "";
+}
+
+bool judge_unit_is_readable(const Facts *facts) {
+        return facts->unit.asked && facts->unit.known == ANSWER_YES &&
+               !strcmp(facts->unit.load_state, "loaded");
+}
+
+void judge(const Facts *facts, Findings *ret) {
+        static const JudgeCheck *const tables[] = {
+                judge_host, judge_daemon,  judge_policy,    judge_caller,
+                judge_unit, judge_service, judge_processes,
+        };
+
+        ret->n = 0;
+        for (size_t i = 0; i < ELEMENTSOF(tables); i++)
+                for (const JudgeCheck *check = tables[i]; *check; check++)
+                        (*check)(facts, ret);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/doctor/print.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "tools/display.h"
+#include "tools/output.h"
+
+#define LEVEL_WIDTH 9 /* "problem" and a gap */
+#define GAP 2
+#define TEXT_LEAST 24 /* narrower than this is not worth wrapping */
+
+/* SIZE_MAX where nothing is wrapped: a pipe gets one line each. */
+static size_t line_width(void) {
+        struct winsize size;
+
+        if (!isatty(STDOUT_FILENO))
+                return SIZE_MAX;
+        return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0 ? 80 : size.ws_col;
+}
+
+/* One line of TEXT within WIDTH, ended at a blank; returns how many bytes it took. */
+static size_t print_line(const char *text, size_t width) {
+        size_t columns = 0, end = 0, i = 0;
+
+        for (; text[i]; i++) {
+                if (text[i] == ' ')
+                        end = i;
+                if (((unsigned char) text[i] & 0xc0) != 0x80 && ++columns > width && end > 0)
+                        break;
+        }
+        if (!text[i])
+                end = i;
+        (void) fwrite(text, 1, end, stdout);
+        return end;
+}
+
+static void print_wrapped(const char *text, size_t indent, size_t width) {
+        _cleanup_free_ char *escaped = display_escape(text, strlen(text), false);
+        size_t room = width == SIZE_MAX || width < indent + TEXT_LEAST ? SIZE_MAX : width - indent;
+        const char *at = escaped ?: "(out of memory)";
+
+        for (;;) {
+                at += print_line(at, room);
+                while (*at == ' ')
+                        at++;
+                (void) putchar('\n');
+                if (!*at)
+                        return;
+                (void) printf("%*s", (int) indent, "");
+        }
+}
+
+static const char *colour_of(FindingLevel level) {
+        static const char *const colours[] = {
+                [FINDING_OK] = "\x1b[32m",
+                [FINDING_NOTE] = "\x1b[36m",
+                [FINDING_WARNING] = "\x1b[33m",
+                [FINDING_PROBLEM] = "\x1b[1;31m",
+        };
+
+        return colours[level];
+}
+
+static void print_finding(const Finding *finding, size_t topic_width, size_t width, bool colour) {
+        size_t indent = LEVEL_WIDTH + topic_width + GAP;
+
+        (void) printf("%s%-*s%s%-*s", colour ? colour_of(finding->level) : "", LEVEL_WIDTH,
+                      finding_level_to_string(finding->level), colour ? "\x1b[0m" : "",
+                      (int) topic_width + GAP, finding->topic);
+        print_wrapped(finding->text, indent, width);
+        if (!finding->cure[0])
+                return;
+        (void) printf("%*s-> ", (int) indent, "");
+        print_wrapped(finding->cure, indent + 3, width);
+}
+
+static void print_verdict(const Facts *facts, const Findings *findings) {
+        size_t n = findings_count(findings, FINDING_PROBLEM),
+               n_warnings = findings_count(findings, FINDING_WARNING);
+
+        (void) putchar('\n');
+        if (facts->unit.asked) {
+                (void) fputs("A restart of ", stdout);
+                output_text(stdout, facts->unit.name);
+                (void) fputs(" from inside ", stdout);
+        } else
+                (void) fputs("Escaping ", stdout);
+        if (n > 0)
+                (void) printf("would not work now: %zu problem%s", n, n == 1 ? "" : "s");
+        else
+                (void) printf("works");
+        if (n_warnings > 0)
+                (void) printf("%s %zu warning%s", n > 0 ? "," : ";", n_warnings, n_warnings == 1 ? "" : "s");
+        (void) puts(".");
+}
+
+void findings_print(const Facts *facts, const Findings *findings) {
+        bool colour = output_has_colour(stdout);
+        size_t width = line_width(), topic_width = 0;
+
+        for (size_t i = 0; i < findings->n; i++)
+                if (strlen(findings->items[i].topic) > topic_width)
+                        topic_width = strlen(findings->items[i].topic);
+        for (size_t i = 0; i < findings->n; i++)
+                print_finding(&findings->items[i], topic_width, width, colour);
+        print_verdict(facts, findings);
+}
+
+static json_t *finding_to_json(const Finding *finding) {
+        return json_pack("{s:s, s:s, s:o, s:o}", "level", finding_level_to_string(finding->level), "topic",
+                         finding->topic, "text", output_json_text(finding->text), "cure",
+                         output_json_text(finding->cure));
+}
+
+json_t *findings_to_json(const Facts *facts, const Findings *findings) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < findings->n; i++)
+                if (json_array_append_new(array, finding_to_json(&findings->items[i])) < 0) {
+                        json_decref(array);
+                        return NULL;
+                }
+        return array ? json_pack("{s:b, s:o, s:o}", "ok", (int) findings_are_ok(findings), "unit",
+                                 output_json_text(facts->unit.asked ? facts->unit.source : ""), "findings",
+                                 array)
+                     : NULL;
+}
