@@ -210,6 +210,11 @@ static void read_log(Engine *e) {
         unit_log_read(e->plan.unit, e->plan.system, e->begun, &e->outcome);
 }
 
+/* Where the manager did not answer in the middle, the guard may have more luck. */
+static bool guard_is_done(const Engine *e) {
+        return e->guarded && strcmp(e->outcome.reason, "refused") != 0;
+}
+
 static void tell_end(Engine *e) {
         const char *command = e->outcome.state[0] == 'd' ? e->plan.then : e->plan.otherwise;
         Failure failure;
@@ -219,7 +224,7 @@ static void tell_end(Engine *e) {
         (void) fflush(stdout);
         if (report_outcome(&e->client, e->plan.job, &e->outcome, REPORT_END_GIVE_UP, &failure) != 0)
                 (void) failure_print(&failure, false);
-        if (e->guarded)
+        if (guard_is_done(e))
                 guard_stop(e->manager, &e->plan);
         if (command)
                 hook_tell(command, &e->outcome, e->plan.job);

@@ -23,6 +23,7 @@
 #include "tools/restart/dry-run.h"
 #include "tools/restart/outcome.h"
 #include "tools/restart/plan.h"
+#include "tools/restart/prepare.h"
 #include "tools/restart/unit.h"
 #include "tools/status.h"
 #include "tools/verbs.h"
@@ -147,6 +148,27 @@ static int parse(int argc, char **argv, Arguments *arguments) {
         return -1;
 }
 
+/* By the name that the manager knows it by, so that an alias is the same unit; and what cannot be restarted is refused
+ * while the caller still listens. The system manager answers from inside of a job only. */
+static int resolve_unit(RestartPlan *plan, Failure *failure) {
+        _cleanup_(unit_manager_freep) UnitManager *manager = NULL;
+        Outcome outcome;
+        Unit unit;
+        int r;
+
+        if (plan->system)
+                return 0;
+        r = unit_manager_open_user(&manager, failure);
+        if (r != 0)
+                return r;
+        outcome_init(&outcome, plan->unit);
+        r = restart_check(manager, plan, false, &unit, &outcome);
+        if (r != 0)
+                return failure_set(failure, r, outcome.reason, "%s", outcome.text);
+        (void) snprintf(plan->unit, sizeof(plan->unit), "%s", unit.id);
+        return 0;
+}
+
 static int note_caller(RestartPlan *plan, bool wait, Failure *failure) {
         _cleanup_close_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -267,8 +289,10 @@ int verb_restart(int argc, char **argv) {
         r = parse(argc, argv, &arguments);
         if (r >= 0)
                 return r;
+        r = resolve_unit(&arguments.plan, &report.failure);
+        if (r == 0)
+                r = note_caller(&arguments.plan, arguments.wait, &report.failure);
         (void) snprintf(source, sizeof(source), "%s:%s", arguments.plan.system ? "system" : "user", arguments.plan.unit);
-        r = note_caller(&arguments.plan, arguments.wait, &report.failure);
         if (r == 0 && arguments.dry_run) {
                 r = restart_dry_run(&arguments.plan, source, arguments.json, &report.failure);
                 return r != 0 ? failure_print(&report.failure, arguments.json) : 0;
