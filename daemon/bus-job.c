@@ -7,15 +7,14 @@
 #include <signal.h>
 #include <string.h>
 
+#include "daemon/bus-job.h"
 #include "daemon/bus.h"
 #include "daemon/daemon.h"
 #include "daemon/job-stop.h"
 #include "daemon/log.h"
-#include "lib/proc.h"
 #include "lib/protocol.h"
 
-/* Only an empty dictionary is understood where an option may come later. */
-static int refuse_options(sd_bus_message *call, sd_bus_error *ret_error) {
+int bus_job_refuse_options(sd_bus_message *call, sd_bus_error *ret_error) {
         const char *key;
         int r;
 
@@ -32,7 +31,7 @@ static int refuse_options(sd_bus_message *call, sd_bus_error *ret_error) {
         return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID, "This call has no option \"%s\".", key);
 }
 
-static int need_live(const JobView *view, sd_bus_error *ret_error) {
+int bus_job_need_live(const JobView *view, sd_bus_error *ret_error) {
         if (!view->record->result)
                 return 0;
 
@@ -142,7 +141,7 @@ static int method_wait(sd_bus_message *message, void *userdata, sd_bus_error *re
         WaitCall *wait;
         int r;
 
-        r = refuse_options(message, ret_error);
+        r = bus_job_refuse_options(message, ret_error);
         if (r < 0)
                 return r;
         if (!call->view.record->result)
@@ -158,9 +157,9 @@ static int method_stop(sd_bus_message *message, void *userdata, sd_bus_error *re
         WaitCall *wait;
         int r;
 
-        r = refuse_options(message, ret_error);
+        r = bus_job_refuse_options(message, ret_error);
         if (r >= 0)
-                r = need_live(&call->view, ret_error);
+                r = bus_job_need_live(&call->view, ret_error);
         if (r >= 0)
                 r = wait_begin(call, message, true, &wait, ret_error);
         if (r < 0)
@@ -183,9 +182,9 @@ static int method_kill(sd_bus_message *message, void *userdata, sd_bus_error *re
 
         r = sd_bus_message_read_basic(message, 'i', &sig);
         if (r >= 0)
-                r = refuse_options(message, ret_error);
+                r = bus_job_refuse_options(message, ret_error);
         if (r >= 0)
-                r = need_live(&call->view, ret_error);
+                r = bus_job_need_live(&call->view, ret_error);
         if (r < 0)
                 return r;
         if (sig < 1 || sig > SIGRTMAX)
@@ -201,125 +200,6 @@ static int method_kill(sd_bus_message *message, void *userdata, sd_bus_error *re
         return sd_bus_reply_method_return(message, "a{sv}", 3, "Signalled", "u", result.signalled, "Left", "u",
                                           result.left, "Message", "s",
                                           result.left > 0 ? "Processes of other users were left alone." : "");
-}
-
-/* --- Finish -------------------------------------------------------------------------------------------------------- */
-
-/* Only from inside the job: a status from elsewhere would be hearsay. */
-static bool caller_is_member(const JobCall *call) {
-        const Caller *caller = &call->connection->caller;
-        _cleanup_free_ char *path = NULL;
-        Source source;
-        bool deleted;
-
-        if (caller->uid != call->view.record->uid ||
-            proc_get_cgroup(call->view.daemon->kernel.proc_fd, caller->pid, &path, &deleted) < 0)
-                return false;
-
-        source_from_cgroup_path(path, &source);
-        return source.kind == SOURCE_JOB && source.job == call->view.record->id;
-}
-
-static int read_status(sd_bus_message *message, int *ret_code, int *ret_signal, sd_bus_error *ret_error) {
-        const char *key;
-        int value, r;
-
-        r = sd_bus_message_enter_container(message, 'a', "{sv}");
-        if (r >= 0)
-                r = sd_bus_message_read(message, "{sv}", &key, "i", &value);
-        if (r < 0)
-                return r;
-        if (r == 0)
-                return sd_bus_error_set(ret_error, CGMOVE_ERROR_INVALID, "Finish needs exit-code or exit-signal.");
-
-        *ret_code = *ret_signal = 0;
-        if (strcmp(key, "exit-code") == 0 && value >= 0 && value <= 255)
-                *ret_code = value;
-        else if (strcmp(key, "exit-signal") == 0 && value >= 1 && value <= SIGRTMAX)
-                *ret_signal = value;
-        else
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID,
-                                         "Finish takes exit-code (0 to 255) or exit-signal, not \"%s\" = %d.", key,
-                                         value);
-        return sd_bus_message_exit_container(message);
-}
-
-static int method_finish(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
-        JobCall *call = userdata;
-        int code = 0, sig = 0, r;
-
-        r = need_live(&call->view, ret_error);
-        if (r >= 0)
-                r = read_status(message, &code, &sig, ret_error);
-        if (r < 0)
-                return r;
-        if (!caller_is_member(call))
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NOT_YOURS,
-                                         "Only a process inside job %" PRIu64 " can tell its status.",
-                                         call->view.record->id);
-
-        r = job_set_status(call->view.job, code, sig);
-        if (r < 0 && r != -EALREADY)
-                return r;
-        return sd_bus_reply_method_return(message, NULL);
-}
-
-/* --- Report -------------------------------------------------------------------------------------------------------- */
-
-static int read_outcome(sd_bus_message *message, const char **ret, sd_bus_error *ret_error) {
-        const char *key, *outcome;
-        int r;
-
-        r = sd_bus_message_enter_container(message, 'a', "{sv}");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(message, 'e', "sv");
-        if (r > 0)
-                r = sd_bus_message_read_basic(message, 's', &key);
-        if (r < 0)
-                return r;
-        if (r == 0)
-                return sd_bus_error_set(ret_error, CGMOVE_ERROR_INVALID, "Report needs an outcome.");
-        if (strcmp(key, "outcome") != 0)
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID, "Report has no option \"%s\".", key);
-
-        r = sd_bus_message_read(message, "v", "s", &outcome);
-        if (r >= 0)
-                r = sd_bus_message_exit_container(message);
-        if (r >= 0)
-                r = sd_bus_message_exit_container(message); /* there is but one */
-        if (r < 0)
-                return r;
-        if (!job_outcome_is_valid(outcome))
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID,
-                                         "An outcome is a JSON object of at most %d bytes, in UTF-8 and without control "
-                                         "characters.",
-                                         CGMOVE_OUTCOME_MAX);
-
-        *ret = outcome;
-        return 0;
-}
-
-static int method_report(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
-        JobCall *call = userdata;
-        const char *outcome = NULL;
-        int r;
-
-        r = need_live(&call->view, ret_error);
-        if (r >= 0)
-                r = read_outcome(message, &outcome, ret_error);
-        if (r < 0)
-                return r;
-        if (!caller_is_member(call))
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NOT_YOURS,
-                                         "Only a process inside job %" PRIu64 " can tell its outcome.",
-                                         call->view.record->id);
-        if (call->view.record->kind != JOB_RESTART)
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID, "Job %" PRIu64 " is no restart.",
-                                         call->view.record->id);
-
-        r = job_set_outcome(call->view.job, outcome);
-        call->view.record = call->view.job->record;
-        return r < 0 ? r : sd_bus_reply_method_return(message, NULL);
 }
 
 /* --- objects --------------------------------------------------------------------------------------------------------- */
@@ -482,10 +362,16 @@ const sd_bus_vtable bus_job_vtable[] = {
                                 method_kill, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Wait", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a{sv}", job), method_wait,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Finish", SD_BUS_ARGS("a{sv}", status), SD_BUS_NO_RESULT, method_finish,
+        SD_BUS_METHOD_WITH_ARGS("Finish", SD_BUS_ARGS("a{sv}", status), SD_BUS_NO_RESULT, bus_job_finish,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Report", SD_BUS_ARGS("a{sv}", outcome), SD_BUS_NO_RESULT, method_report,
+        SD_BUS_METHOD_WITH_ARGS("Report", SD_BUS_ARGS("a{sv}", outcome), SD_BUS_NO_RESULT, bus_job_report,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetUnit", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a{sv}", unit),
+                                bus_job_get_unit, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("RestartUnit", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("s", result),
+                                bus_job_restart_unit, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("StartUnit", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("s", result),
+                                bus_job_start_unit, SD_BUS_VTABLE_UNPRIVILEGED),
         JOB_PUBLIC_PROPERTIES,
         JOB_PROPERTY("Command", "s", SD_BUS_VTABLE_PROPERTY_CONST),
         JOB_PROPERTY("Log", "s", SD_BUS_VTABLE_PROPERTY_CONST),

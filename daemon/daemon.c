@@ -16,6 +16,7 @@
 #include "lib/values.h"
 
 #define FROZEN_DIR "frozen"
+#define RESTARTS_DIR "restarts"
 #define RATE_KEYS_MAX 4096
 #define RESTART_RATE_KEYS_MAX 16384 /* 64 each for the users of 256 pools */
 #define POLICY_PATIENCE (2 * USEC_PER_SEC)
@@ -113,6 +114,8 @@ static void on_job_ended(const JobRecord *record, void *userdata) {
         const Daemon *daemon = userdata;
 
         system_bus_job_removed(daemon->bus, record);
+        if (daemon->restarts)
+                system_restarts_job_ended(daemon->restarts, record);
 }
 
 static void on_pool_found(Pool *pool, void *userdata) {
@@ -219,6 +222,15 @@ static int set_up_files(Daemon *daemon) {
         return 0;
 }
 
+static int set_up_restarts(Daemon *daemon) {
+        int fd, r;
+
+        if (!daemon->system)
+                return 0;
+        r = open_directory(daemon->paths.run_dir, RESTARTS_DIR, &fd);
+        return r < 0 ? r : system_restarts_new(daemon, fd, &daemon->restarts);
+}
+
 static int set_up_parts(Daemon *daemon) {
         JobListener listener = { .added = on_job_added, .ended = on_job_ended, .userdata = daemon };
         int r = 0;
@@ -239,6 +251,8 @@ static int set_up_parts(Daemon *daemon) {
                                 &daemon->jobs);
         if (r >= 0)
                 r = find_jobs(daemon);
+        if (r >= 0)
+                r = set_up_restarts(daemon);
         if (r >= 0 && daemon->paths.system_bus)
                 r = system_bus_new(daemon, &daemon->bus);
         return r;
@@ -304,6 +318,7 @@ Daemon *daemon_free(Daemon *daemon) {
         (void) sd_event_source_disable_unref(daemon->patience);
         system_bus_free(daemon->bus);
         policy_loader_free(daemon->loader);
+        system_restarts_free(daemon->restarts);
         job_set_free(daemon->jobs);
         pool_set_free(daemon->pools);
         rate_table_free(daemon->rates);

@@ -18,6 +18,7 @@
 #include "daemon/pool.h"
 #include "daemon/rate.h"
 #include "daemon/system-bus.h"
+#include "daemon/system-restart.h"
 #include "daemon/systemd-manager.h"
 #include "lib/policy.h"
 #include "lib/settings.h"
@@ -54,6 +55,7 @@ struct Daemon {
         JobSet *jobs;
         RateTable *rates;
         RateTable *restart_rates; /* of restarts, which have one for each unit */
+        SystemRestarts *restarts; /* NULL with TREE_DIRECT */
         Listener *listener;
         SystemBus *bus;
         JobView public_view;     /* of the message of the system bus in hand */

@@ -41,6 +41,8 @@ static const LogKindInfo log_kinds[] = {
         [LOG_KIND_HIDDEN] = { "lines-hidden", LOG_WARNING, false, LOG_ID_HIDDEN },
         [LOG_KIND_RESTART_ASKED] = { "restart-asked", LOG_INFO, false, LOG_ID_RESTART_ASKED },
         [LOG_KIND_RESTART_JOINED] = { "restart-joined", LOG_INFO, true, LOG_ID_RESTART_JOINED },
+        [LOG_KIND_UNIT_RESTART] = { "unit-restart", LOG_INFO, false, LOG_ID_UNIT_RESTART },
+        [LOG_KIND_UNIT_START] = { "unit-start", LOG_NOTICE, false, LOG_ID_UNIT_START },
         [LOG_KIND_RESTART_REFUSED] = { "restart-refused", LOG_NOTICE, true, LOG_ID_RESTART_REFUSED },
 };
 

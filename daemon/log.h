@@ -48,7 +48,9 @@ typedef enum LogKind {
         LOG_KIND_RESTART_ASKED,      /* restart-asked: a process became a job that restarts a unit */
         LOG_KIND_RESTART_JOINED,     /* restart-joined: one who asked was given a restart under way */
         LOG_KIND_RESTART_REFUSED,    /* restart-refused: a restart was refused, with the reason */
-        LOG_KIND_LAST = LOG_KIND_RESTART_REFUSED,
+        LOG_KIND_UNIT_RESTART,       /* unit-restart: PID 1 was asked to restart a unit for a job */
+        LOG_KIND_UNIT_START,         /* unit-start: ... to start it, since it failed after that */
+        LOG_KIND_LAST = LOG_KIND_UNIT_START,
 } LogKind;
 
 /* clang-format off */
@@ -71,6 +73,8 @@ typedef enum LogKind {
 #define LOG_ID_RESTART_ASKED      SD_ID128_MAKE(8a,04,e1,ed,c9,f2,4c,f2,9f,65,da,53,f6,cf,bb,13)
 #define LOG_ID_RESTART_JOINED     SD_ID128_MAKE(4c,1b,8b,da,e9,38,4b,91,a1,87,f2,3b,5a,33,24,e7)
 #define LOG_ID_RESTART_REFUSED    SD_ID128_MAKE(b0,18,13,5f,7e,40,43,44,89,70,b0,64,a8,0c,42,51)
+#define LOG_ID_UNIT_RESTART       SD_ID128_MAKE(ed,db,78,f9,d4,7f,49,41,b8,b5,6b,f9,f7,ad,24,bc)
+#define LOG_ID_UNIT_START         SD_ID128_MAKE(30,09,c7,c4,c6,5d,45,96,89,e7,9f,cc,31,1f,c2,bf)
 /* clang-format on */
 
 /* All optional: NULL, 0. */

@@ -94,3 +94,100 @@ int decide_restart(const Caller *caller, const Target *target, const PolicySecti
         *ret = decision;
         return 0;
 }
+
+/* --- the act ------------------------------------------------------------------------------------------------------------ */
+
+static bool is_any_of(const char *word, const char *const *words) {
+        for (; *words; words++)
+                if (strcmp(word, *words) == 0)
+                        return true;
+        return false;
+}
+
+/* "auto-restart-queued" came with systemd 254. */
+static bool restarts_by_itself(const SystemdService *service) {
+        return strcmp(service->active_state, "activating") == 0 &&
+               strncmp(service->sub_state, "auto-restart", strlen("auto-restart")) == 0;
+}
+
+bool service_is_up(const SystemdService *service) {
+        static const char *const up[] = { "active", "reloading", "refreshing", NULL };
+
+        return is_any_of(service->active_state, up) || restarts_by_itself(service);
+}
+
+bool service_is_busy(const SystemdService *service) {
+        static const char *const passing[] = { "activating", "deactivating", "reloading", "refreshing",
+                                               "maintenance", NULL };
+
+        return service->job != 0 || is_any_of(service->active_state, passing);
+}
+
+static int check_name(const char *name, const SystemdService *service, bool listed, Decision *decision) {
+        if (system_service_is_protected(name) || system_service_is_protected(service->id))
+                return refuse(decision, CGMOVE_ERROR_DENIED,
+                              "%s is a service that this machine stands on, and no policy can have cgmove restart it.",
+                              name);
+        if (strcmp(service->id, name) != 0)
+                return refuse(decision, CGMOVE_ERROR_DENIED,
+                              "%s is another name of %s; restart it by that name, if the policy lists that.", name,
+                              service->id);
+        if (!listed)
+                return refuse(decision, CGMOVE_ERROR_DENIED,
+                              "The policy in force now does not let this user restart system:%s (restart = {...}).", name);
+        return 0;
+}
+
+static int check_loaded(const char *name, const SystemdService *service, Decision *decision) {
+        if (strcmp(service->load_state, "loaded") != 0)
+                return refuse(decision, CGMOVE_ERROR_DENIED, "%s cannot be started again: its unit file is %s.", name,
+                              service->load_state[0] ? service->load_state : "not known");
+        if (service->need_daemon_reload)
+                return refuse(decision, CGMOVE_ERROR_NEEDS_RELOAD,
+                              "The unit file of %s has changed on the disk; root must say \"systemctl daemon-reload\" first.",
+                              name);
+        return 0;
+}
+
+static int check_history(ServiceAct act, const char *name, const ServiceHistory *history, Decision *decision) {
+        if (act == SERVICE_RESTART && history->restarted)
+                return refuse(decision, CGMOVE_ERROR_DENIED, "This job has restarted %s already, which it may do once.", name);
+        if (act == SERVICE_REVIVE && !history->restarted)
+                return refuse(decision, CGMOVE_ERROR_DENIED,
+                              "%s may only be started after a restart of it, and this job has made none.", name);
+        if (act == SERVICE_REVIVE && history->n_starts >= RESTART_STARTS_MAX)
+                return refuse(decision, CGMOVE_ERROR_DENIED,
+                              "This job has started %s %u times already, which is the most.", name, history->n_starts);
+        return 0;
+}
+
+static int check_state(ServiceAct act, const char *name, const SystemdService *service, Decision *decision) {
+        if (strcmp(service->active_state, "failed") == 0 || restarts_by_itself(service) ||
+            (act == SERVICE_RESTART && service_is_up(service)))
+                return 0;
+
+        return refuse(decision, CGMOVE_ERROR_DENIED, "%s is %s: cgmove restarts what is up or has failed, and starts %s.",
+                      name, service->active_state[0] ? service->active_state : "in no state",
+                      act == SERVICE_RESTART ? "nothing else" : "what has failed since");
+}
+
+int decide_service(ServiceAct act, const char *name, const SystemdService *service, bool listed,
+                   const ServiceHistory *history, Decision *ret) {
+        Decision decision = {};
+        int r;
+
+        r = check_name(name, service, listed, &decision);
+        if (r == 0 && act != SERVICE_LOOK)
+                r = check_history(act, name, history, &decision);
+        if (r == 0 && act != SERVICE_LOOK)
+                r = check_loaded(name, service, &decision);
+        if (r == 0 && act != SERVICE_LOOK)
+                r = check_state(act, name, service, &decision);
+        if (r < 0) {
+                decision_done(&decision);
+                return r;
+        }
+
+        *ret = decision;
+        return 0;
+}

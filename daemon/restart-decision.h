@@ -4,7 +4,10 @@
 /* The decisions on a restart: pure functions over facts. */
 
 #include "daemon/decision.h"
+#include "daemon/systemd-manager.h"
 #include "lib/source.h"
+
+#define RESTART_STARTS_MAX 2 /* of a unit that failed after its restart, by the job */
 
 /* Whether TARGET, whose move SECTION allows (NULL: CALLER is root), may become the job that restarts SERVICE.
  *
@@ -16,6 +19,34 @@
  * Sets *ret as decide() does. Returns 0 or -ENOMEM. */
 int decide_restart(const Caller *caller, const Target *target, const PolicySection *section,
                    const Source *service, Decision *ret);
+
+typedef enum ServiceAct {
+        SERVICE_LOOK,
+        SERVICE_RESTART,
+        SERVICE_REVIVE, /* reset and start, after a restart that failed */
+} ServiceAct;
+
+/* What a job has done to its unit so far. */
+typedef struct ServiceHistory {
+        bool restarted;
+        unsigned n_starts;
+} ServiceHistory;
+
+/* Whether the job that is to restart the system unit NAME may ACT on it now. SERVICE: what PID 1 says of it,
+ * loaded; LISTED: the policy that is in force now lists it for the job's owner, who asks from inside of it.
+ *
+ * The name must be the unit's own: an alias may come to mean another unit. A restart is for what is up, has
+ * failed, or is being started over by its own Restart=: it starts nothing that is stopped. Nor does the
+ * start, which is for what has failed after the restart. Unit files that were changed but not loaded are
+ * not made to act by a user. Sets *ret as decide() does. Returns 0 or -ENOMEM. */
+int decide_service(ServiceAct act, const char *name, const SystemdService *service, bool listed,
+                   const ServiceHistory *history, Decision *ret);
+
+/* Whether a service with these facts is up, or on its way to it by its own Restart=. */
+bool service_is_up(const SystemdService *service);
+
+/* Whether its state is not one to stay: a job of the manager is about it, or it starts, stops or reloads. */
+bool service_is_busy(const SystemdService *service);
 
 /* The services of the system manager that no policy can have restarted, by their full name: the machine, its
  * logins, or cgmove itself stand on them. */

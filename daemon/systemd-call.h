@@ -2,8 +2,9 @@
 #pragma once
 
 /* Inside of systemd-manager: one question to a manager, and the connection it goes over. A question is one
- * or more messages; it can be sent again over a new connection, because each is safe to repeat: PID 1
- * drops its private connections when it re-executes itself, as it does in every upgrade of systemd. */
+ * or more messages; it can be sent again over a new connection, because each is safe to repeat, or has
+ * something else to send then: PID 1 drops its private connections when it re-executes itself, as it does in
+ * every upgrade of systemd. */
 
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
@@ -29,9 +30,11 @@ typedef void (*call_deliver_t)(SystemdCall *call, int error, const char *message
 
 typedef struct CallType {
         call_send_t send;
+        call_send_t send_again; /* over a new connection, where SEND must not be repeated; else NULL */
         call_read_t read;
         call_deliver_t deliver;
-        bool follows_job; /* not done when all replies are in, but when the unit job has been removed */
+        uint32_t may_fail; /* messages whose error answers are nothing to stop for, as bits */
+        bool follows_job;  /* not done when all replies are in, but when the unit job has been removed */
         uint64_t timeout_usec;
 } CallType;
 
@@ -49,10 +52,15 @@ struct SystemdCall {
         char *job;          /* its job, once known */
         char *removed_job;  /* the last job of the unit that was removed before the reply was here */
         char *removed_result;
+        char *result; /* how the job ended */
+        bool was_sent;
         SystemdPoolLimits limits;
+        SystemdService *service;
         uint64_t values[2];
 
         union {
+                systemd_service_t service;
+                systemd_result_t result;
                 systemd_pids_t pids;
                 systemd_limits_t limits;
                 systemd_done_t done;
@@ -65,6 +73,9 @@ int systemd_call_new(SystemdManager *manager, const CallType *type, const char *
 
 /* Sends CALL for the first time, or leaves it to the retry when there is no connection just now. */
 int systemd_call_start(SystemdCall *call);
+
+/* In place of the type's time. */
+void systemd_call_set_timeout(SystemdCall *call, uint64_t timeout);
 
 /* Makes a call to be sent with systemd_call_send(). */
 int systemd_call_message(SystemdCall *call, const char *path, const char *interface, const char *member,
@@ -79,6 +90,9 @@ void systemd_call_complete(SystemdCall *call, int error, const char *message);
 
 /* A unit job was removed: ends the call that follows it. Returns true if CALL was ended, and may be gone. */
 bool systemd_call_job_removed(SystemdCall *call, const char *job, const char *unit, const char *result);
+
+/* Ends CALL with the end of its unit job. */
+void systemd_call_job_ended(SystemdCall *call, const char *result);
 
 /* The reply has named the job: ends CALL if that job was removed before. */
 void systemd_call_job_known(SystemdCall *call);

@@ -285,6 +285,8 @@ SystemdCall *systemd_call_free(SystemdCall *call) {
         call_reset(call);
         sd_event_source_disable_unref(call->deadline);
         sd_event_source_disable_unref(call->ready);
+        free(call->result);
+        free(call->service);
         free(call->unit);
         free(call);
         return NULL;
@@ -330,6 +332,10 @@ int systemd_call_new(SystemdManager *manager, const CallType *type, const char *
         return 0;
 }
 
+void systemd_call_set_timeout(SystemdCall *call, uint64_t timeout) {
+        (void) sd_event_source_set_time_relative(call->deadline, timeout);
+}
+
 static int call_try(SystemdCall *call) {
         int r;
 
@@ -337,6 +343,8 @@ static int call_try(SystemdCall *call) {
         r = manager_connect(call->manager);
         if (r < 0)
                 return r;
+        if (call->was_sent && call->type->send_again)
+                return call->type->send_again(call);
         return call->type->send(call);
 }
 
@@ -402,11 +410,11 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_err
         if (error && sd_bus_is_open(bus) <= 0)
                 return 0;
 
-        if (error) {
+        if (error && !(index < CALL_SLOTS_MAX && call->type->may_fail & 1U << index)) {
                 systemd_call_complete(call, error_to_errno(error), error->message);
                 return 0;
         }
-        r = call->type->read(call, index, reply);
+        r = error ? 0 : call->type->read(call, index, reply);
         if (r < 0) {
                 systemd_call_complete(call, r, NULL);
                 return 0;
@@ -430,6 +438,7 @@ int systemd_call_send(SystemdCall *call, sd_bus_message *message) {
                 return r;
         call->n_sent++;
         call->n_pending++;
+        call->was_sent = true;
         return 0;
 }
 

@@ -6,11 +6,13 @@
  * Everything is asynchronous and bounded in time; a broken connection is opened again at the next call.
  * The object paths and interfaces are org.freedesktop.systemd1(5). */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "lib/cleanup.h"
+#include "lib/source.h"
 
 typedef struct SystemdManager SystemdManager;
 
@@ -62,3 +64,53 @@ int systemd_manager_start_unit(SystemdManager *manager, const char *unit, system
                                void *userdata, SystemdCall **ret);
 int systemd_manager_stop_unit(SystemdManager *manager, const char *unit, systemd_done_t done, void *userdata,
                               SystemdCall **ret);
+
+/* --- restarts ------------------------------------------------------------------------------------------ */
+
+#define SYSTEMD_WORD_MAX 32
+#define SYSTEMD_PATH_MAX 1024
+
+/* A service as its manager tells it; the properties of these names in org.freedesktop.systemd1(5). "" and 0
+ * where there is none; a text that is too long is cut. */
+typedef struct SystemdService {
+        char id[UNIT_NAME_MAX + 1]; /* after aliases are resolved */
+        char load_state[SYSTEMD_WORD_MAX];
+        char active_state[SYSTEMD_WORD_MAX];
+        char sub_state[SYSTEMD_WORD_MAX];
+        char unit_file_state[SYSTEMD_WORD_MAX];
+        char result[SYSTEMD_WORD_MAX];
+        char kill_mode[SYSTEMD_WORD_MAX];
+        char restart[SYSTEMD_WORD_MAX];
+        char type[SYSTEMD_WORD_MAX];
+        char control_group[SYSTEMD_PATH_MAX];
+        char fragment_path[SYSTEMD_PATH_MAX];
+        char invocation_id[33]; /* hexadecimal */
+        bool need_daemon_reload;
+        bool socket_activated; /* TriggeredBy has a socket */
+        uint32_t main_pid, control_pid;
+        uint32_t n_restarts, start_limit_burst;
+        uint32_t job; /* of the manager; 0: none */
+        uint64_t timeout_start, timeout_stop, restart_delay, start_limit_interval; /* microseconds */
+        uint64_t active_enter, inactive_enter;                                     /* CLOCK_MONOTONIC */
+} SystemdService;
+
+/* SERVICE is good within the callback; NULL on an error. */
+typedef void (*systemd_service_t)(int error, const char *message, const SystemdService *service,
+                                  void *userdata);
+/* LoadUnit, then the unit's properties. A service that does not exist has the load_state "not-found". */
+int systemd_manager_get_service(SystemdManager *manager, const char *unit, systemd_service_t done,
+                                void *userdata, SystemdCall **ret);
+
+/* RESULT: "done", "failed", "timeout", "canceled", "dependency", ... of the unit job, see JobRemoved;
+ * "unknown" if the manager was executed anew in between, so that nobody saw its end. NULL on an error. */
+typedef void (*systemd_result_t)(int error, const char *message, const char *result, void *userdata);
+
+/* One RestartUnit with mode "replace", followed until JobRemoved: it is never sent twice, also when the
+ * connection breaks. TIMEOUT (microseconds) ends the following, with -ETIMEDOUT; the job of the manager
+ * goes on. UNIT: the name it has after aliases are resolved. */
+int systemd_manager_restart_unit(SystemdManager *manager, const char *unit, uint64_t timeout,
+                                 systemd_result_t done, void *userdata, SystemdCall **ret);
+
+/* ResetFailedUnit, then StartUnit with mode "replace", followed likewise; safe to repeat. */
+int systemd_manager_revive_unit(SystemdManager *manager, const char *unit, uint64_t timeout,
+                                systemd_result_t done, void *userdata, SystemdCall **ret);

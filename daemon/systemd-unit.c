@@ -24,11 +24,13 @@ static int job_send(SystemdCall *call) {
         return systemd_call_send(call, message);
 }
 
-static void job_complete(SystemdCall *call, const char *result) {
+void systemd_call_job_ended(SystemdCall *call, const char *result) {
         char *words = NULL;
         _cleanup_free_ char *copy = strdup(result);
 
         /* RESULT may belong to the call, which may be gone when its owner has been told */
+        free(call->result);
+        call->result = strdup(result);
         if (strcmp(result, "done") != 0)
                 words = copy;
         systemd_call_complete(call, words || !copy ? -EIO : 0, words);
@@ -71,13 +73,13 @@ bool systemd_call_job_removed(SystemdCall *call, const char *job, const char *un
                 return strcmp(call->unit, unit) == 0 && job_remember(call, job, result);
         if (strcmp(call->job, job) != 0)
                 return false;
-        job_complete(call, result);
+        systemd_call_job_ended(call, result);
         return true;
 }
 
 void systemd_call_job_known(SystemdCall *call) {
-        if (call->removed_job && strcmp(call->removed_job, call->job) == 0)
-                job_complete(call, call->removed_result);
+        if (call->removed_job && call->job && strcmp(call->removed_job, call->job) == 0)
+                systemd_call_job_ended(call, call->removed_result);
 }
 
 static const CallType job_type = {

@@ -10,6 +10,13 @@ library would not let pass.
   peer.py garbage                  what is no D-Bus at all; half a message; a connection that says nothing
   peer.py signature                a Move with arguments of the wrong types
   peer.py sender                   a call with a forged sender field
+  peer.py restart UNIT [--repeat N] [--kind KIND] [--tree] [--also N]
+                                   a Move with the option restart, of N children (1), each time over one connection
+  peer.py inside UNIT WORD...      moves itself into a job that restarts UNIT, and says each word to that job: the name of a method
+                                   (GetUnit), a field of what GetUnit answers (.ActiveState), report=TEXT, report-bytes=N,
+                                   report-raw=HEX, finish=N, sleep=SECONDS, wait=FILE, or another job's number, which
+                                   the words after it are said to
+  peer.py job ID WORD...           the same words to a job that it is not in
   peer.py huge                     a header that announces an array of 64 MiB
 
 Prints one line: the answer, the name of the error and its message, or "closed".
@@ -21,6 +28,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 SOCKET = "/run/cgmove/private"
 PATH = "/org/cgmove1"
@@ -212,6 +220,32 @@ class Peer:
         return self.answer()
 
 
+def read_options(body):
+    """The basic values of an a{sv} as a dictionary."""
+    found, at = {}, 8
+    (size,) = struct.unpack_from("<I", body)
+    end = at + size
+
+    def text(at):
+        at = (at + 3) // 4 * 4
+        (length,) = struct.unpack_from("<I", body, at)
+        return body[at + 4:at + 4 + length].decode(), at + 5 + length
+    while at < end:
+        at = (at + 7) // 8 * 8
+        key, at = text(at)
+        length = body[at]
+        kind = body[at + 1:at + 1 + length].decode()
+        at += length + 2
+        if kind == "s":
+            found[key], at = text(at)
+        else:
+            size = 8 if kind == "t" else 4
+            at = (at + size - 1) // size * size
+            (found[key],) = struct.unpack_from("<Q" if kind == "t" else "<I", body, at)
+            at += size
+    return found
+
+
 # --- what can be asked for ------------------------------------------------------------------------------------------------
 
 def take_all(args, name):
@@ -247,6 +281,92 @@ def verb_move(args):
     peer = Peer().authenticate()
     for _ in range(repeat):
         print(peer.move(pids, options))
+
+
+def verb_restart(args):
+    repeat = int((take_all(args, "--repeat") or ["1"])[0])
+    count = int((take_all(args, "--also") or ["1"])[0])
+    options = [("kind", "s", kind) for kind in take_all(args, "--kind")]
+    if "--tree" in args:
+        args.remove("--tree")
+        options.append(("tree", "b", True))
+    unit = os.fsdecode(args[0])
+    peer = Peer().authenticate()
+    pids = begin_children(count)
+    for _ in range(repeat):
+        print(peer.move(pids, options + [("restart", "s", unit)]), flush=True)
+
+
+class JobPeer:
+    """Words to a job."""
+
+    def __init__(self, job):
+        self.job = job
+        self.peer = Peer().authenticate()
+
+    def call(self, method, options=()):
+        body = Writer()
+        body.options(options)
+        self.peer.send(PATH + "/job/" + self.job, "org.cgmove1.Job", method, "a{sv}", body.data)
+        return self.peer.receive()
+
+    def say(self, word):
+        if word.isdigit():
+            self.job = word
+            return "now " + word
+        if word.startswith("sleep="):
+            time.sleep(float(word[6:]))
+            return "slept"
+        if word.startswith("wait="):
+            while not os.path.exists(word[5:]):
+                time.sleep(0.05)
+            return "waited"
+        field = None
+        if word.startswith("report="):
+            answer = self.call("Report", [("outcome", "s", word[7:])])
+        elif word.startswith("report-bytes="):
+            answer = self.call("Report", [("outcome", "s", "{" + "x" * (int(word[13:]) - 2) + "}")])
+        elif word.startswith("report-raw="):
+            answer = self.call("Report", [("outcome", "s", bytes.fromhex(word[11:]).decode("utf-8", "surrogateescape"))])
+        elif word.startswith("report-key="):
+            answer = self.call("Report", [(word[11:], "s", "{}")])
+        elif word.startswith("finish="):
+            answer = self.call("Finish", [("exit-code", "i", int(word[7:]))])
+        elif word.startswith("."):
+            field = word[1:]
+            answer = self.call("GetUnit")
+        else:
+            method, _, key = word.partition(":")
+            answer = self.call(method, [(key, "s", "x")] if key else [])
+        _, _, error, body = answer
+        if error:
+            (length,) = struct.unpack_from("<I", body)
+            return error + " " + body[4:4 + length].decode()
+        if field:
+            return str(read_options(body).get(field))
+        if word in ("RestartUnit", "StartUnit"):
+            (length,) = struct.unpack_from("<I", body)
+            return body[4:4 + length].decode()
+        return "ok"
+
+    def say_all(self, words):
+        for word in words:
+            try:
+                print(self.say(word), flush=True)
+            except Closed:
+                print("closed", flush=True)
+                self.peer = Peer().authenticate()
+
+
+def verb_inside(args):
+    job = Peer().authenticate().move([os.getpid()], [("restart", "s", args[0])])
+    print(job, flush=True)
+    if job.isdigit():
+        JobPeer(job).say_all(args[1:])
+
+
+def verb_job(args):
+    JobPeer(args[0]).say_all(args[1:])
 
 
 def verb_connections(args):

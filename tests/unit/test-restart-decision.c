@@ -154,12 +154,139 @@ static void test_protected(void **state) {
                 assert_false(system_service_is_protected(others[i]));
 }
 
+/* --- acts on a system unit ---------------------------------------------------------------------------------------------- */
+
+static SystemdService good_service(void) {
+        return (SystemdService) {
+                .id = "openclaw.service",
+                .load_state = "loaded",
+                .active_state = "active",
+                .sub_state = "running",
+        };
+}
+
+static const ServiceHistory nothing_yet = {}, restarted = { .restarted = true }, twice = { .restarted = true, .n_starts = 2 };
+
+static void expect_name(const char *error, ServiceAct act, const char *name, const SystemdService *service, bool is_listed,
+                        const ServiceHistory *history) {
+        Decision decision;
+
+        assert_int_equal(decide_service(act, name, service, is_listed, history, &decision), 0);
+        if (error) {
+                assert_non_null(decision.error);
+                assert_string_equal(decision.error, error);
+                assert_non_null(decision.message);
+        } else if (decision.error)
+                fail_msg("%s", decision.message);
+        decision_done(&decision);
+}
+
+static void expect(const char *error, ServiceAct act, const SystemdService *service, const ServiceHistory *history) {
+        expect_name(error, act, "openclaw.service", service, true, history);
+}
+
+static void test_act_on_what(void **state) {
+        static const ServiceAct acts[] = { SERVICE_LOOK, SERVICE_RESTART, SERVICE_REVIVE };
+
+        for (size_t i = 0; i < ELEMENTSOF(acts); i++) {
+                const ServiceHistory *history = acts[i] == SERVICE_REVIVE ? &restarted : &nothing_yet;
+                SystemdService service = good_service();
+
+                if (acts[i] == SERVICE_REVIVE)
+                        strcpy(service.active_state, "failed");
+                expect(NULL, acts[i], &service, history);
+                expect_name(CGMOVE_ERROR_DENIED, acts[i], "openclaw.service", &service, false, history);
+                /* an alias, also of what the policy lists */
+                expect_name(CGMOVE_ERROR_DENIED, acts[i], "alias.service", &service, true, history);
+                strcpy(service.id, "systemd-logind.service");
+                expect_name(CGMOVE_ERROR_DENIED, acts[i], "openclaw.service", &service, true, history);
+                expect_name(CGMOVE_ERROR_DENIED, acts[i], "systemd-logind.service", &service, true, history);
+        }
+}
+
+static void test_act_on_loaded(void **state) {
+        static const char *const never[] = { "masked", "not-found", "bad-setting", "error", "merged", "stub", "" };
+        SystemdService service = good_service();
+
+        for (size_t i = 0; i < ELEMENTSOF(never); i++) {
+                strcpy(service.load_state, never[i]);
+                expect(CGMOVE_ERROR_DENIED, SERVICE_RESTART, &service, &nothing_yet);
+                expect(NULL, SERVICE_LOOK, &service, &nothing_yet);
+        }
+
+        service = good_service();
+        service.need_daemon_reload = true;
+        expect(CGMOVE_ERROR_NEEDS_RELOAD, SERVICE_RESTART, &service, &nothing_yet);
+        expect(NULL, SERVICE_LOOK, &service, &nothing_yet);
+        strcpy(service.active_state, "failed");
+        expect(CGMOVE_ERROR_NEEDS_RELOAD, SERVICE_REVIVE, &service, &restarted);
+}
+
+static void test_act_in_state(void **state) {
+        static const struct {
+                const char *active, *sub;
+                bool restart, revive;
+        } table[] = {
+                { "active", "running", true, false },      { "active", "exited", true, false },
+                { "reloading", "reload", true, false },    { "refreshing", "", true, false },
+                { "failed", "failed", true, true },        { "activating", "auto-restart", true, true },
+                { "activating", "auto-restart-queued", true, true },
+                { "inactive", "dead", false, false },      { "activating", "start", false, false },
+                { "activating", "start-pre", false, false }, { "deactivating", "stop-sigterm", false, false },
+                { "maintenance", "", false, false },       { "", "", false, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                SystemdService service = good_service();
+
+                strcpy(service.active_state, table[i].active);
+                strcpy(service.sub_state, table[i].sub);
+                expect(table[i].restart ? NULL : CGMOVE_ERROR_DENIED, SERVICE_RESTART, &service, &nothing_yet);
+                expect(table[i].revive ? NULL : CGMOVE_ERROR_DENIED, SERVICE_REVIVE, &service, &restarted);
+                expect(NULL, SERVICE_LOOK, &service, &nothing_yet);
+        }
+}
+
+static void test_act_how_often(void **state) {
+        SystemdService service = good_service();
+
+        expect(CGMOVE_ERROR_DENIED, SERVICE_RESTART, &service, &restarted);
+        strcpy(service.active_state, "failed");
+        expect(CGMOVE_ERROR_DENIED, SERVICE_REVIVE, &service, &nothing_yet);
+        expect(CGMOVE_ERROR_DENIED, SERVICE_REVIVE, &service, &twice);
+        expect(NULL, SERVICE_LOOK, &service, &twice);
+}
+
+static void test_up_and_busy(void **state) {
+        SystemdService service = good_service();
+
+        assert_true(service_is_up(&service));
+        assert_false(service_is_busy(&service));
+        service.job = 5;
+        assert_true(service_is_busy(&service));
+        service.job = 0;
+        strcpy(service.active_state, "activating");
+        assert_false(service_is_up(&service));
+        assert_true(service_is_busy(&service));
+        strcpy(service.sub_state, "auto-restart");
+        assert_true(service_is_up(&service));
+        assert_true(service_is_busy(&service));
+        strcpy(service.active_state, "failed");
+        assert_false(service_is_up(&service));
+        assert_false(service_is_busy(&service));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_table),
                 cmocka_unit_test(test_another_manager),
                 cmocka_unit_test(test_refusal_names_the_cure),
                 cmocka_unit_test(test_protected),
+                cmocka_unit_test(test_act_on_what),
+                cmocka_unit_test(test_act_on_loaded),
+                cmocka_unit_test(test_act_in_state),
+                cmocka_unit_test(test_act_how_often),
+                cmocka_unit_test(test_up_and_busy),
         };
 
         return cmocka_run_group_tests_name("restart-decision", tests, NULL, NULL);
