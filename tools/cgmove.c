@@ -55,8 +55,9 @@ static const struct {
         { "logs", verb_logs },   { "stop", verb_stop },     { "kill", verb_kill },
         { "where", verb_where }, { "policy", verb_policy }, { "finish", verb_finish },
         { "restart", verb_restart }, { "restart-job", verb_restart_job }, { "restart-guard", verb_restart_guard },
-        { "adopt", verb_adopt }, { "release", verb_release },
         { "doctor", verb_doctor },
+        { "adopt", verb_adopt }, { "release", verb_release }, { "systemctl", verb_systemctl },
+        { "stop-job", verb_stop_job },
 };
 
 int main(int argc, char **argv) {

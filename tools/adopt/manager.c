@@ -126,6 +126,30 @@ static int get_service(sd_bus *bus, const char *path, sd_bus_error *error, Adopt
         return r;
 }
 
+static int get_invocation(sd_bus *bus, const char *path, sd_bus_error *error, char *ret, size_t size) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        const uint8_t *bytes;
+        size_t n;
+        int r;
+
+        r = sd_bus_get_property(bus, NULL, path, SYSTEMD_UNIT, "InvocationID", error, &reply, "ay");
+        if (r >= 0)
+                r = sd_bus_message_read_array(reply, 'y', (const void **) &bytes, &n);
+        for (size_t i = 0; r >= 0 && i < n && 2 * i + 2 < size; i++)
+                (void) snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
+        return r;
+}
+
+static int get_main_pid(sd_bus *bus, const char *path, sd_bus_error *error, pid_t *ret) {
+        uint32_t pid;
+        int r;
+
+        r = sd_bus_get_property_trivial(bus, NULL, path, SYSTEMD_SERVICE, "MainPID", error, 'u', &pid);
+        if (r >= 0)
+                *ret = (pid_t) pid;
+        return r;
+}
+
 static int get_socket_activated(sd_bus *bus, const char *path, sd_bus_error *error, bool *ret) {
         char **units = NULL;
         int r;
@@ -154,6 +178,10 @@ int adopt_unit_get(sd_bus *bus, const char *name, AdoptUnit *ret, Failure *failu
                 r = get_string(bus, path, SYSTEMD_UNIT, "LoadState", &error, unit.load_state, sizeof(unit.load_state));
         if (r >= 0)
                 r = get_socket_activated(bus, path, &error, &unit.socket_activated);
+        if (r >= 0)
+                r = get_invocation(bus, path, &error, unit.invocation_id, sizeof(unit.invocation_id));
+        if (r >= 0)
+                r = get_main_pid(bus, path, &error, &unit.main_pid);
         if (r >= 0)
                 r = get_service(bus, path, &error, &unit);
         if (r < 0) {

@@ -20,6 +20,8 @@ typedef struct AdoptUnit {
         bool has_environment_file;
         bool socket_activated; /* its ports are its manager's */
         uint64_t timeout_start; /* microseconds; UINT64_MAX: none */
+        pid_t main_pid;         /* 0: none */
+        char invocation_id[33]; /* hexadecimal; "" if it never ran */
 } AdoptUnit;
 
 void adopt_unit_done(AdoptUnit *unit);

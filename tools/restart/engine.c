@@ -16,6 +16,7 @@
 #include "tools/restart/calling.h"
 #include "tools/restart/guard.h"
 #include "tools/restart/hook.h"
+#include "tools/restart/move-out.h"
 #include "tools/restart/plan.h"
 #include "tools/restart/prepare.h"
 #include "tools/restart/report.h"
@@ -72,20 +73,9 @@ static int open_manager(Engine *e) {
         return r != 0 ? fail(e, &failure) : 0;
 }
 
-/* A command that would be killed with the unit comes along, with all it has started: it is not lost, whatever it does
- * that takes so long. */
 static void move_command_out(Engine *e, int pidfd) {
-        const MoveRequest request = { .pidfds = &pidfd, .n_pidfds = 1, .kind = "move", .tree = true };
-        Failure failure;
-        uint64_t id;
-
         begin_phase(e, "moving-caller");
-        if (!e->client && client_connect(&e->client, &failure) != 0)
-                (void) failure_print(&failure, false);
-        else if (move_call(e->client, &request, NULL, &id, &failure) != 0)
-                (void) failure_print(&failure, false);
-        else
-                (void) fprintf(stderr, "cgmove: The calling command is job %llu now.\n", (unsigned long long) id);
+        calling_move_out(&e->client, pidfd);
 }
 
 static int wait_for_caller(Engine *e) {
