@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Short questions over D-Bus to managers that may hang or be gone: each call has a bound of its own. Functions
- * return 0 or a negative errno; -ETIMEDOUT if there was no answer. */
+/* Short questions over D-Bus to managers that may hang or be gone: each call has a bound of its own.
+ * Functions return 0 or a negative errno; -ETIMEDOUT if there was no answer. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 
 int ask_open_system_bus(sd_bus **ret);
 
-/* The private socket of the manager of user UID, which needs no bus daemon; -EPERM if it is somebody else's. */
+/* The private socket of the manager of user UID, which needs no bus daemon; -EPERM if it is another's. */
 int ask_open_user_manager(uid_t uid, sd_bus **ret);
 
 /* PID 1: for root over its private socket, for others over the bus. */
@@ -26,8 +26,8 @@ int ask_open_system_manager(sd_bus **ret);
 /* Waits for the answer. ERROR of SIZE bytes (may be NULL) gets the sentence of one that is an error. */
 int ask_call(sd_bus *bus, sd_bus_message *message, sd_bus_message **ret, char *error, size_t size);
 
-/* How a key of an a{sv} is read: READ gets a message at a value of TYPE, which it must consume, and a place of
- * SIZE bytes at OFFSET. Values of another type are passed over. */
+/* How a key of an a{sv} is read: READ gets a message at a value of TYPE, which it must consume, and a place
+ * of SIZE bytes at OFFSET. Values of another type are passed over. */
 typedef struct AskField {
         const char *name;
         const char *type;

@@ -155,7 +155,14 @@ static int read_move(sd_bus_message *answer, MoveAnswer *ret) {
         return r < 0 ? r : ask_read_dictionary(answer, move_fields, ELEMENTSOF(move_fields), ret);
 }
 
-static void ask_move(Client *client, pid_t pid, MoveFacts *ret) {
+/* For RESTART (NULL: none), the unit that the move is to restart. */
+static int append_options(sd_bus_message *message, int pidfd, const char *restart) {
+        if (restart)
+                return sd_bus_message_append(message, "aha{sv}", 1, pidfd, 1, "restart", "s", restart);
+        return sd_bus_message_append(message, "aha{sv}", 1, pidfd, 0);
+}
+
+static void ask_move(Client *client, pid_t pid, const char *restart, MoveFacts *ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *answer = NULL;
         _cleanup_close_ int pidfd = pidfd_open_process(pid);
         MoveAnswer move = { .allowed = false };
@@ -163,7 +170,7 @@ static void ask_move(Client *client, pid_t pid, MoveFacts *ret) {
         Failure failure;
 
         if (pidfd < 0 || client_message(client, 0, "Check", &message, &failure) != 0 ||
-            sd_bus_message_append(message, "aha{sv}", 1, pidfd, 0) < 0)
+            append_options(message, pidfd, restart) < 0)
                 return;
         if (client_call(client, message, ASK_TIMEOUT, NULL, &answer, &failure) != 0) {
                 ret->allowed = ANSWER_NO;
@@ -180,7 +187,7 @@ static void ask_move(Client *client, pid_t pid, MoveFacts *ret) {
 }
 
 /* Of a child, which is where a command would be, also if this is the main process of a unit itself. */
-static void ask_move_of_child(Client *client, MoveFacts *ret) {
+static void ask_move_of_child(Client *client, const char *restart, MoveFacts *ret) {
         int pipe_fds[2];
         char byte;
         pid_t pid;
@@ -195,7 +202,7 @@ static void ask_move_of_child(Client *client, MoveFacts *ret) {
         }
         (void) close(pipe_fds[0]);
         if (pid > 0)
-                ask_move(client, pid, ret);
+                ask_move(client, pid, restart, ret);
         (void) close(pipe_fds[1]);
         if (pid > 0)
                 (void) waitpid(pid, NULL, 0);
@@ -230,7 +237,7 @@ static void ask_policy(Client **client, CallerFacts *caller, UnitFacts *unit) {
         const char *name = unit->asked ? unit->source : NULL;
 
         ask_rule(*client, NULL, name, &caller->rule);
-        ask_move_of_child(*client, &caller->move);
+        ask_move_of_child(*client, name, &caller->move);
         if (!unit->asked)
                 ask_ways(*client, caller);
         else {
@@ -238,7 +245,7 @@ static void ask_policy(Client **client, CallerFacts *caller, UnitFacts *unit) {
                 if (unit->inside)
                         unit->move = caller->move;
                 else if (unit->sample > 0)
-                        ask_move(*client, unit->sample, &unit->move);
+                        ask_move(*client, unit->sample, name, &unit->move);
         }
         ask_jobs(client, caller);
 }

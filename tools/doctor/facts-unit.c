@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "tools/adopt/drop-in.h"
 #include "tools/doctor/ask.h"
 #include "tools/doctor/gather.h"
 
-#define ADOPTION_DROP_IN "/50-cgmove.conf"
+#define ADOPTION_DROP_IN "/" DROP_IN_NAME
 
 /* What is read beside the facts themselves. */
 typedef struct UnitAnswer {

@@ -58,7 +58,7 @@ typedef struct RuleFacts {
         Answer restart;   /* its restart list has the unit */
 } RuleFacts;
 
-/* What the daemon says to the move of one process that is there. */
+/* What the daemon says to the move of one process that is there, or to its restart of the unit. */
 typedef struct MoveFacts {
         Answer allowed;
         char code[128]; /* of the error: "Denied", "SandboxLost", ... */

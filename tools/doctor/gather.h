@@ -23,6 +23,6 @@ void gather_daemon(DaemonFacts *daemon, CallerFacts *caller, UnitFacts *unit);
  * that of cgroup v2. Part of gather_unit(). */
 void gather_processes(const char *mount, uid_t uid, UnitFacts *unit);
 
-/* The port that WORD of a command line names, with PREVIOUS in front of it ("--port 17", "--port=17", "-p 17");
- * or 0. Pure. */
+/* The port that WORD of a command line names, with PREVIOUS in front of it ("--port 17", "--port=17",
+ * "-p 17"); or 0. Pure. */
 uint16_t port_from_words(const char *previous, const char *word);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
 #include "tools/doctor/judge.h"
 
 static bool is_root(const Facts *facts) {
@@ -44,7 +45,7 @@ static void tell_allowed(const RuleFacts *rule, Findings *findings) {
                     rule->file, (unsigned) rule->line, rule->source, (unsigned) rule->max_jobs, rule->rate);
 }
 
-/* --- without a unit: can the caller get out of where he is, or of one of his units? ----------------------- */
+/* --- without a unit: can the caller get out of where he is, or of one of his units? ---------- */
 
 static size_t list_ways(const CallerFacts *caller, char *list, size_t size) {
         size_t n_ways = 0;
@@ -126,16 +127,23 @@ static void check_unit_rule(const Facts *facts, Findings *findings) {
         cure_rule(facts, &unit->rule, unit->source, finding);
 }
 
-/* What stands in the way of a process that is there, beside the policy. */
+/* What stands in the way of a process that is there, beside the rule for its place. */
 static void check_unit_move(const Facts *facts, Findings *findings) {
+        static const char *const of_no_interest[] = {
+                "MainProcess", "NoSuchProcess", "NotYours", /* it was not the right one to ask for */
+                "LimitReached",                             /* of calls that wait */
+        };
         const UnitFacts *unit = &facts->unit;
         Finding *finding;
 
         if (!unit->asked || unit->move.allowed != ANSWER_NO ||
             (!is_root(facts) && unit->rule.allowed != ANSWER_YES))
                 return;
-        if (strcmp(unit->move.code, "MainProcess") == 0 || strcmp(unit->move.code, "NoSuchProcess") == 0)
-                return; /* it was not the right one to ask for */
+        if (unit->system && strcmp(unit->move.code, "Denied") == 0)
+                return; /* check_restart_list() and check_protected() have a cure */
+        for (size_t i = 0; i < ELEMENTSOF(of_no_interest); i++)
+                if (strcmp(unit->move.code, of_no_interest[i]) == 0)
+                        return;
         finding = finding_add(findings, FINDING_PROBLEM, "move", "%s", unit->move.text);
         cure_refusal(facts, &unit->rule, &unit->move, finding);
 }
@@ -147,41 +155,46 @@ static void cure_restart(const RuleFacts *rule, const char *unit, Finding *findi
                      unit, rule->section, rule->file, (unsigned) rule->line);
 }
 
-/* A system unit is restarted for those whom the policy's restart list names; a user's own by a move out of
- * it, or from elsewhere by the list as well. */
+/* A system unit is restarted for those whom the policy's restart list names. */
 static void check_restart_list(const Facts *facts, Findings *findings) {
+        const UnitFacts *unit = &facts->unit;
+
+        if (!unit->asked || !unit->system || is_root(facts) || unit->rule.allowed != ANSWER_YES ||
+            unit->rule.restart == ANSWER_YES)
+                return;
+        cure_restart(&unit->rule, unit->source,
+                     finding_add(findings, FINDING_PROBLEM, "restart-list",
+                                 "Section \"%s\" does not list %s in restart, which a unit of the system "
+                                 "manager needs.",
+                                 unit->rule.section, unit->source));
+}
+
+/* Asking from elsewhere is another question than the one that was asked. */
+static void check_from_here(const Facts *facts, Findings *findings) {
+        const CallerFacts *caller = &facts->caller;
         const UnitFacts *unit = &facts->unit;
         Finding *finding;
 
-        if (!unit->asked || is_root(facts) || facts->daemon.reachable != ANSWER_YES)
+        if (!unit->asked || unit->inside || caller->move.allowed != ANSWER_NO || is_nowhere(caller))
                 return;
-        if (unit->system && unit->rule.allowed == ANSWER_YES && unit->rule.restart != ANSWER_YES) {
-                finding = finding_add(findings, FINDING_PROBLEM, "restart-list",
-                                      "Section \"%s\" does not list %s in restart, which a unit of the "
-                                      "system manager needs.",
-                                      unit->rule.section, unit->source);
-                cure_restart(&unit->rule, unit->source, finding);
-        }
-        if (unit->inside || facts->caller.rule.allowed != ANSWER_YES ||
-            facts->caller.rule.restart == ANSWER_YES)
-                return;
-        finding = finding_add(findings, FINDING_NOTE, "restart-list",
-                              "From here (%s), cgmove restart %s is refused: section \"%s\" does not list "
-                              "it in restart.",
-                              facts->caller.place, unit->name, facts->caller.rule.section);
-        cure_restart(&facts->caller.rule, unit->source, finding);
+        finding = finding_add(findings, FINDING_NOTE, "place", "From here it would be refused: %s",
+                              caller->move.text);
+        if (caller->rule.allowed == ANSWER_YES)
+                cure_restart(&caller->rule, unit->source, finding);
+        else
+                cure_rule(facts, &caller->rule, caller->place, finding);
 }
 
-/* daemon/ refuses these whatever the policy says. */
-static void check_forbidden(const Facts *facts, Findings *findings) {
+/* The daemon restarts these for nobody. */
+static void check_protected(const Facts *facts, Findings *findings) {
         static const char *const prefixes[] = {
-                "dbus", "systemd-", "cgmoved.", "cgmove@", "user@", "init."
+                "systemd-", "dbus", "cgmove", "user@", "user-runtime-dir@", "emergency.", "init", "rescue.",
         };
         const UnitFacts *unit = &facts->unit;
 
         if (!unit->asked || !unit->system)
                 return;
-        for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+        for (size_t i = 0; i < ELEMENTSOF(prefixes); i++)
                 if (strncmp(unit->name, prefixes[i], strlen(prefixes[i])) == 0) {
                         finding_cure(finding_add(findings, FINDING_PROBLEM, "restart-list",
                                                  "%s is one of the units that cgmove restarts for nobody.",
@@ -213,5 +226,6 @@ static void check_jobs(const Facts *facts, Findings *findings) {
 }
 
 const JudgeCheck judge_policy[] = {
-        check_place, check_unit_rule, check_unit_move, check_restart_list, check_forbidden, check_jobs, NULL,
+        check_place,     check_unit_rule, check_unit_move, check_restart_list,
+        check_from_here, check_protected, check_jobs,      NULL,
 };

@@ -113,8 +113,8 @@ static void check_restart(const Facts *facts, Findings *findings) {
                 finding_add(findings, FINDING_OK, "restart", "Restart=%s, after %s.", unit->restart, text);
 }
 
-/* A port that is held for longer than all starts take leaves the unit down; one start after another without an
- * end is the other way to lose. */
+/* A port that is held for longer than all starts take leaves the unit down; one start after another without
+ * an end is the other way to lose. */
 static void check_start_limit(const Facts *facts, Findings *findings) {
         const UnitFacts *unit = &facts->unit;
         char interval[32], all[32];
