@@ -27,22 +27,20 @@ int pidfd_open_process(pid_t pid) {
         return fd >= 0 ? fd : errno == ENOENT ? -EINVAL : -errno;
 }
 
-/* Reads a whole small file into BUFFER as a string. */
+/* Reads a small file into BUFFER as a string: to the kernel it is one record, handed out by one read. */
 static int read_small(int dir_fd, const char *name, char *buffer, size_t size) {
         _cleanup_close_ int fd = -1;
-        size_t n = 0;
-        ssize_t k;
+        ssize_t n;
 
         fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0)
                 return -errno;
 
-        while (n < size - 1 && (k = read(fd, buffer + n, size - 1 - n)) != 0) {
-                if (k < 0 && errno != EINTR)
-                        return -errno;
-                if (k > 0)
-                        n += (size_t) k;
-        }
+        do
+                n = read(fd, buffer, size - 1);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
 
         buffer[n] = '\0';
         return 0;

@@ -17,11 +17,12 @@
 #define CGROUP_FILE_MAX (128 * 1024)  /* a line of at most PATH_MAX for each v1 hierarchy and one for v2 */
 #define FLAG_KERNEL_THREAD 0x00200000 /* PF_KTHREAD of the kernel's sched.h, unchanged since 2.6.27 */
 
-/* Reads up to SIZE bytes of /proc/PID/NAME. */
+/* Reads up to SIZE bytes of /proc/PID/NAME. To the kernel each of the files read here is one record, which it
+ * hands out by one read as far as there is room. */
 static int read_bytes(int proc_fd, pid_t pid, const char *name, char *buffer, size_t size, size_t *ret) {
         _cleanup_close_ int fd = -1;
         char path[64];
-        size_t n = 0;
+        ssize_t n;
 
         if (pid < 1)
                 return -ESRCH;
@@ -31,19 +32,13 @@ static int read_bytes(int proc_fd, pid_t pid, const char *name, char *buffer, si
         if (fd < 0)
                 return errno == ENOENT ? -ESRCH : -errno;
 
-        while (n < size) {
-                ssize_t k = read(fd, buffer + n, size - n);
+        do
+                n = read(fd, buffer, size);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
 
-                if (k < 0 && errno == EINTR)
-                        continue;
-                if (k < 0)
-                        return -errno;
-                if (k == 0)
-                        break;
-                n += (size_t) k;
-        }
-
-        *ret = n;
+        *ret = (size_t) n;
         return 0;
 }
 
