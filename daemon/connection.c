@@ -150,12 +150,14 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         return 0;
 }
 
-static int on_begin(sd_event_source *source, void *userdata) {
-        Connection *connection = userdata;
-
+void connection_begin(Connection *connection) {
         connection->begins_later = listener_user_is_paused(connection->listener, connection->user, now_usec(CLOCK_MONOTONIC));
         if (!connection->begins_later)
                 serve(connection);
+}
+
+static int on_begin(sd_event_source *source, void *userdata) {
+        connection_begin(userdata);
         return 0;
 }
 
@@ -221,6 +223,8 @@ static int watch_bus(Connection *connection) {
                 r = sd_event_source_set_prepare(connection->io, on_prepare);
         if (r >= 0)
                 r = sd_event_add_defer(event, &connection->begin, on_begin, connection);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(connection->begin, SD_EVENT_OFF);
         if (r >= 0)
                 r = sd_event_add_time_relative(event, &connection->deadline, CLOCK_MONOTONIC, DEADLINE, 0,
                                                on_deadline, connection);

@@ -47,7 +47,7 @@ struct Connection {
         Caller caller;
         sd_bus *bus;
         sd_event_source *io;
-        sd_event_source *begin;    /* once: what came with the authentication is in sd-bus already */
+        sd_event_source *begin;    /* once: what sd-bus has read already does not wake the loop */
         bool begins_later;         /* its user has to wait first */
         sd_event_source *deadline; /* for a first, or a begun, message */
         uint64_t n_received;       /* bytes since the last whole message */
@@ -61,6 +61,9 @@ struct Connection {
 /* Takes over FD (also on failure). */
 int connection_new(Daemon *daemon, Listener *listener, ListenerUser *user, int fd, Caller *caller, Connection **ret);
 Connection *connection_free(Connection *connection);
+
+/* Serves what came with the connection, once it is in the listener's list; later if its user has to wait. */
+void connection_begin(Connection *connection);
 
 /* Counts against CGMOVE_REQUESTS_PER_USER_MAX: -EMFILE beyond. */
 int pending_begin(Pending *pending, Connection *connection, sd_bus_message *call, void (*abandon)(Pending *pending));

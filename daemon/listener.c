@@ -11,7 +11,6 @@
 #include "lib/protocol.h"
 #include "lib/values.h"
 
-#define ACCEPT_PER_TURN 16
 #define RETRY_AFTER USEC_PER_SEC /* when descriptors have run out */
 #define COSTLY (5 * USEC_PER_SEC / 1000) /* a turn that nobody else should have to wait for twice */
 #define PAUSE_FACTOR 4                   /* so nobody has more than a fifth of the loop by costly turns */
@@ -154,6 +153,7 @@ static int admit(Listener *listener, int fd, Caller *caller) {
         user->n_connections++;
         listener->n_connections++;
         LIST_INSERT_HEAD(&listener->connections, connection, of_listener);
+        connection_begin(connection);
         return 0;
 }
 
@@ -176,24 +176,19 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         return sd_event_source_set_enabled(listener->io, SD_EVENT_ON);
 }
 
+/* One a turn: it waited already when the loop looked, so a reload that was asked for before comes first. */
 static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Listener *listener = userdata;
         int connection;
 
-        for (unsigned i = 0; i < ACCEPT_PER_TURN; i++) {
-                connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-                if (connection >= 0) {
-                        accept_one(listener, connection);
-                        continue;
-                }
-                if (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS)
-                        break;
-
+        connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (connection >= 0)
+                accept_one(listener, connection);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
                 /* the peer waits in the backlog; without a pause this would be a busy loop */
                 (void) sd_event_source_set_enabled(listener->io, SD_EVENT_OFF);
                 (void) sd_event_source_set_time_relative(listener->retry, RETRY_AFTER);
                 (void) sd_event_source_set_enabled(listener->retry, SD_EVENT_ONESHOT);
-                break;
         }
         return 0;
 }
