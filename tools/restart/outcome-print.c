@@ -44,7 +44,8 @@ static void print_ports(const json_t *object) {
         size_t i, n = 0;
 
         json_array_foreach(ports, i, port) {
-                n += (size_t) snprintf(line + n, sizeof(line) - n, "%s%d", i > 0 ? ", " : "", (int) json_integer_value(port));
+                n += (size_t) snprintf(line + n, sizeof(line) - n, "%s%" JSON_INTEGER_FORMAT, i > 0 ? ", " : "",
+                                       json_integer_value(port));
                 if (n >= sizeof(line))
                         break;
         }
@@ -58,8 +59,8 @@ static void print_processes(const json_t *object, const char *key, const char *t
         size_t i;
 
         json_array_foreach(list, i, process) {
-                (void) snprintf(line, sizeof(line), "port %d: %s",
-                                (int) json_integer_value(json_object_get(process, "port")), text_of(process, "text"));
+                (void) snprintf(line, sizeof(line), "port %" JSON_INTEGER_FORMAT ": %s",
+                                json_integer_value(json_object_get(process, "port")), text_of(process, "text"));
                 output_key_text(i == 0 ? title : "", line);
         }
 }

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
+#include "lib/text.h"
+#include "tools/display.h"
 #include "tools/output.h"
 
 void outcome_init(Outcome *outcome, const char *unit) {
@@ -60,6 +63,16 @@ void outcome_add_ended(Outcome *outcome, const OutcomeProcess *process) {
 
 /* --- JSON ---------------------------------------------------------------------------------------------- */
 
+/* The daemon takes no control characters, and JSON escapes only some of them. */
+static json_t *text_to_json(const char *text) {
+        _cleanup_free_ char *escaped = NULL;
+
+        if (!text[0] || text_is_plain(text))
+                return output_json_text(text);
+        escaped = display_escape(text, strlen(text), true);
+        return escaped ? json_string(escaped) : NULL;
+}
+
 static json_t *phases_to_json(const Outcome *outcome) {
         json_t *array = json_array();
 
@@ -88,9 +101,9 @@ static json_t *processes_to_json(const OutcomeProcess *list, size_t n) {
                 (void) json_array_append_new(
                                 array, json_pack("{s:i, s:o, s:I, s:o, s:o, s:o}", "port", (int) list[i].port, "pid",
                                                  output_json_number((uint64_t) list[i].pid, true), "uid",
-                                                 (json_int_t) list[i].uid, "comm", output_json_text(list[i].comm),
-                                                 "source", output_json_text(list[i].source), "text",
-                                                 output_json_text(list[i].text)));
+                                                 (json_int_t) list[i].uid, "comm", text_to_json(list[i].comm),
+                                                 "source", text_to_json(list[i].source), "text",
+                                                 text_to_json(list[i].text)));
         return array;
 }
 
@@ -98,30 +111,36 @@ static json_t *log_to_json(const Outcome *outcome) {
         json_t *array = json_array();
 
         for (size_t i = 0; array && i < outcome->n_log; i++)
-                (void) json_array_append_new(array, output_json_text(outcome->log[i]));
+                (void) json_array_append_new(array, text_to_json(outcome->log[i]));
         return array;
 }
 
 json_t *outcome_to_json(const Outcome *outcome) {
         return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "unit", outcome->unit, "state",
-                         outcome->state, "reason", outcome->reason, "text", output_json_text(outcome->text),
+                         outcome->state, "reason", outcome->reason, "text", text_to_json(outcome->text),
                          "downtime_usec", output_json_number(outcome->downtime, false), "phases", phases_to_json(outcome),
                          "ports", ports_to_json(outcome), "holders",
                          processes_to_json(outcome->holders, outcome->n_holders), "ended",
                          processes_to_json(outcome->ended, outcome->n_ended), "log", log_to_json(outcome));
 }
 
+/* Leaves out one thing: the oldest line of the log, else the process that came last. False if there is none. */
+static bool shorten(json_t *object) {
+        json_t *ended = json_object_get(object, "ended"), *holders = json_object_get(object, "holders");
+
+        return json_array_remove(json_object_get(object, "log"), 0) == 0 ||
+               json_array_remove(ended, json_array_size(ended) - 1) == 0 ||
+               json_array_remove(holders, json_array_size(holders) - 1) == 0;
+}
+
 char *outcome_to_text(const Outcome *outcome) {
-        json_t *object = outcome_to_json(outcome), *log;
+        json_t *object = outcome_to_json(outcome);
         char *text;
 
         if (!object)
                 return NULL;
-        log = json_object_get(object, "log");
-        while ((text = json_dumps(object, JSON_COMPACT)) && strlen(text) > OUTCOME_JSON_MAX && json_array_size(log) > 0) {
+        while ((text = json_dumps(object, JSON_COMPACT)) && strlen(text) > OUTCOME_JSON_MAX && shorten(object))
                 free(text);
-                (void) json_array_remove(log, 0);
-        }
         json_decref(object);
         return text;
 }

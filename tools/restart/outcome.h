@@ -69,8 +69,8 @@ void outcome_add_ended(Outcome *outcome, const OutcomeProcess *process);
 /* The object that is documented in cgmove(1); NULL: out of memory. */
 json_t *outcome_to_json(const Outcome *outcome);
 
-/* The same as text of at most OUTCOME_JSON_MAX bytes, the oldest lines of the log left out where it would be longer.
- * NULL: out of memory. The caller frees it. */
+/* The same as text of at most OUTCOME_JSON_MAX bytes, as the daemon takes it: where it would be longer, the oldest lines
+ * of the log, then processes are left out. NULL: out of memory. The caller frees it. */
 char *outcome_to_text(const Outcome *outcome);
 
 /* Prints the object of a job, whoever wrote it, as lines of `cgmove status`. IS_RUNNING: the job; if it is not, and
