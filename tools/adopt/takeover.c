@@ -17,10 +17,8 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
-#include "lib/protocol.h"
 #include "lib/source.h"
 #include "tools/adopt/deferred-stop.h"
-#include "tools/connect.h"
 #include "tools/options.h"
 #include "tools/output.h"
 #include "tools/status.h"
@@ -149,18 +147,9 @@ static int take_over(Takeover *t) {
         return STATUS_FAILED;
 }
 
-/* No waiting for a daemon that is away. */
-static bool daemon_is_there(void) {
-        int fd = connect_private(CGMOVE_PRIVATE_SOCKET);
-
-        if (fd < 0)
-                return false;
-        (void) close(fd);
-        return true;
-}
-
 int verb_systemctl(int argc, char **argv) {
         Takeover t = { .verb = argc == 6 ? argv[1] : "" };
+        Failure failure;
         int r;
 
         if (argc != 6 || strcmp(argv[4], "--") != 0)
@@ -168,10 +157,12 @@ int verb_systemctl(int argc, char **argv) {
         t.unit = argv[5];
         t.system = strcmp(argv[2], "--system") == 0;
         t.quiet = strcmp(argv[3], "--quiet") == 0;
-        if (!unit_name_is_valid(t.unit) || !daemon_is_there())
-                return STATUS_UNAVAILABLE;
+        if (!unit_name_is_valid(t.unit))
+                return STATUS_USAGE;
         options_fill_stdio();
-        r = take_over(&t);
+        r = client_connect(&t.client, &failure); /* once: a daemon that is away is not waited for */
+        if (r == 0)
+                r = take_over(&t);
         (void) client_free(t.client);
         return r;
 }

@@ -30,6 +30,8 @@ script_write() {
 # Another unit of alice's manager.
 other_start() {
         cat >"/home/alice/.config/systemd/user/$OTHER" <<-UNIT
+		[Unit]
+		StartLimitIntervalSec=0
 		[Service]
 		ExecStart=/bin/sleep infinity
 	UNIT
