@@ -83,7 +83,7 @@ static void on_result(int error, const char *message, const char *result, void *
         int r;
 
         if (error == -ETIMEDOUT)
-                result = "timeout-here";
+                result = "running";
         if (result)
                 r = sd_bus_reply_method_return(call->pending.call, "s", result);
         else

@@ -11,7 +11,8 @@ library would not let pass.
   peer.py signature                a Move with arguments of the wrong types
   peer.py sender                   a call with a forged sender field
   peer.py restart UNIT [--repeat N] [--kind KIND] [--tree] [--also N]
-                                   a Move with the option restart, of N children (1), each time over one connection
+                                   a Move with the option restart, of N children (1); "%d" is the number of the time, and
+                                   "hex=" goes before a name that no command line can have
   peer.py inside UNIT WORD...      moves itself into a job that restarts UNIT, and says each word to that job: the name of a method
                                    (GetUnit), a field of what GetUnit answers (.ActiveState), report=TEXT, report-bytes=N,
                                    report-raw=HEX, finish=N, sleep=SECONDS, wait=FILE, or another job's number, which
@@ -290,11 +291,12 @@ def verb_restart(args):
     if "--tree" in args:
         args.remove("--tree")
         options.append(("tree", "b", True))
-    unit = os.fsdecode(args[0])
+    unit = bytes.fromhex(args[0][4:]).decode("utf-8", "surrogateescape") if args[0].startswith("hex=") else args[0]
     peer = Peer().authenticate()
     pids = begin_children(count)
-    for _ in range(repeat):
-        print(peer.move(pids, options + [("restart", "s", unit)]), flush=True)
+    for i in range(repeat):
+        name = unit.replace("%d", str(i))
+        print(peer.move(pids, options + [("restart", "s", name)]), flush=True)
 
 
 class JobPeer:
