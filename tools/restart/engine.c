@@ -167,6 +167,7 @@ static int restart(Engine *e) {
                 .proc_fd = e->proc_fd,
                 .ports = e->ports,
                 .socket_activated = e->unit.socket_activated,
+                .n_restarts = e->unit.n_restarts,
                 .timeout = restart_timeout(&e->plan, &e->unit),
                 .tick = tell_progress,
                 .userdata = e,

@@ -13,7 +13,7 @@ static bool waits_to_start_again(const Unit *unit) {
         return is_state(unit, "activating") && strncmp(unit->sub_state, "auto-restart", strlen("auto-restart")) == 0;
 }
 
-static bool has_changed_for(const RestartFacts *facts, uint64_t usec) {
+static bool has_been_so_for(const RestartFacts *facts, uint64_t usec) {
         return facts->now - facts->unchanged >= usec;
 }
 
@@ -30,7 +30,7 @@ static RestartStep judge_failed(const RestartFacts *facts) {
         if (facts->n_started >= RESTART_HEALS_MAX)
                 return RESTART_START_FAILED;
         /* a reason that may be gone: the port was taken, or too many starts while it was */
-        if (facts->n_ended > 0 || facts->start_if_inactive ||
+        if (facts->n_ended > 0 || facts->was_closing || facts->start_if_inactive ||
             (facts->n_started == 0 && strcmp(facts->unit->result, "start-limit-hit") == 0))
                 return RESTART_START;
         return RESTART_START_FAILED;
@@ -53,15 +53,23 @@ static RestartStep judge_loop(const RestartFacts *facts) {
         return facts->ports->n_foreign > 0 ? RESTART_PORT_HELD : RESTART_START_FAILED;
 }
 
+/* One that has come up within its time is given the time to prove itself. */
+static RestartStep judge_up(const RestartFacts *facts, uint64_t stable) {
+        if (has_been_so_for(facts, stable))
+                return RESTART_DONE;
+        return facts->now >= facts->deadline && facts->now - facts->deadline >= RESTART_PATIENCE ? RESTART_UNSTABLE
+                                                                                                 : RESTART_WAIT;
+}
+
 static RestartStep judge_active(const RestartFacts *facts) {
         if (!facts->has_ports)
-                return has_changed_for(facts, RESTART_STABLE_BLIND) ? RESTART_DONE : RESTART_WAIT;
+                return judge_up(facts, RESTART_STABLE_BLIND);
         if (facts->ports->n_missing == 0)
-                return has_changed_for(facts, RESTART_STABLE) ? RESTART_DONE : RESTART_WAIT;
+                return judge_up(facts, RESTART_STABLE);
         if (facts->ports->n_foreign > 0)
-                return has_changed_for(facts, RESTART_PATIENCE) ? RESTART_PORT_HELD : RESTART_WAIT;
-        if (facts->n_ended > 0 && facts->n_started == 0 && facts->ports->n_time_wait == 0 &&
-            has_changed_for(facts, RESTART_PATIENCE))
+                return has_been_so_for(facts, RESTART_PATIENCE) ? RESTART_PORT_HELD : wait_or(facts, RESTART_PORT_HELD);
+        if (facts->n_ended > 0 && facts->n_started == 0 && facts->ports->n_time_wait == 0 && !facts->restart_once &&
+            has_been_so_for(facts, RESTART_PATIENCE))
                 return RESTART_AGAIN;
         return wait_or(facts, RESTART_PORT_LOST);
 }

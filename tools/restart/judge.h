@@ -23,8 +23,10 @@ typedef struct RestartFacts {
         bool has_ports;        /* there are ports to look at, and they are the unit's own */
         unsigned n_ended;      /* times that left-overs were ended */
         unsigned n_started;    /* times that the unit was started again */
-        uint32_t n_restarts;   /* NRestarts when the restart had been asked for */
+        uint32_t n_restarts;   /* NRestarts that are not to be counted */
+        bool was_closing;      /* a port was seen in TIME_WAIT since the unit was started last */
         bool start_if_inactive; /* nobody can have meant it to be down */
+        bool restart_once;     /* it can be asked for once only */
         uint64_t now, deadline; /* CLOCK_MONOTONIC, microseconds, as all here */
         uint64_t unchanged;    /* since when the unit is in this state, with this main process and these ports */
 } RestartFacts;
@@ -41,6 +43,7 @@ typedef enum RestartStep {
         RESTART_PORT_HELD,     /* by someone who is not ours to end */
         RESTART_PORT_LOST,     /* nobody holds it, and the unit does not listen on it */
         RESTART_STOPPED,       /* by someone else, or by itself */
+        RESTART_UNSTABLE,      /* it is up again and again, and never for long */
         RESTART_TIMEOUT,
 } RestartStep;
 

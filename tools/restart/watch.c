@@ -63,6 +63,9 @@ static int look_again(Look *look, Failure *failure) {
                             watch->outcome);
         if (r < 0)
                 return failure_errno(failure, r, "Cannot see who holds the ports of %s", watch->plan->unit);
+        look->facts.was_closing |= look->state.n_time_wait > 0;
+        if (look->unit.n_restarts < look->facts.n_restarts) /* its manager counts from the beginning again */
+                look->facts.n_restarts = 0;
         look->facts.now = now_monotonic();
         if (snapshot_update(look))
                 look->facts.unchanged = look->facts.now;
@@ -89,6 +92,7 @@ static int act(Look *look, UnitAction action, Failure *failure) {
 
         outcome_begin_phase(watch->outcome, "healing");
         look->facts.n_started++;
+        look->facts.was_closing = false;
         look->facts.n_restarts = look->unit.n_restarts;
         /* what becomes of it, the next looks tell */
         return unit_act(watch->manager, watch->plan->unit, action, watch->timeout, result, watch->tick, watch->userdata,
@@ -155,6 +159,9 @@ static void end_failed(Look *look, RestartStep step) {
                 outcome_end(outcome, "failed", "stopped-meanwhile",
                             "%s was stopped by someone else, or ended by itself, and was left so.", name);
                 break;
+        case RESTART_UNSTABLE:
+                outcome_end(outcome, "failed", "unstable", "%s starts, but does not stay up for long.", name);
+                break;
         default:
                 outcome_end(outcome, "failed", "timeout", "%s is not up yet (%s, %s); its manager goes on without us.", name,
                             unit->active_state, unit->sub_state);
@@ -199,7 +206,8 @@ bool restart_watch(RestartWatch *watch) {
                 .has_ports = !watch->socket_activated && (watch->ports.n_wanted > 0 || watch->ports.n_any > 0),
                 .n_restarts = watch->n_restarts,
                 .start_if_inactive = watch->start_if_inactive,
-                .deadline = watch->issued + watch->timeout,
+                .restart_once = watch->plan->system,
+                .deadline = watch->timeout < UINT64_MAX - watch->issued ? watch->issued + watch->timeout : UINT64_MAX,
         };
         for (;;) {
                 if (look_again(&look, &failure) != 0)
