@@ -13,7 +13,7 @@
 int unit_name_complete(const char *name, char *ret, Failure *failure) {
         char complete[UNIT_NAME_MAX + sizeof(".service")];
         const char *dot = strrchr(name, '.');
-        bool has_suffix = dot && unit_name_is_valid(name);
+        bool has_suffix = dot && (strcmp(dot, ".service") == 0 || unit_name_is_valid(name));
 
         (void) snprintf(complete, sizeof(complete), "%s%s", name, has_suffix ? "" : ".service");
         if (strlen(name) > UNIT_NAME_MAX || !unit_name_is_valid(complete))
@@ -31,7 +31,7 @@ int unit_name_complete(const char *name, char *ret, Failure *failure) {
 
 typedef struct Property {
         const char *name;
-        char type; /* of the D-Bus; 's' into an array of SIZE bytes, 'u' and 't' as they are, 'b' a bool */
+        char type; /* of the D-Bus; 's' into an array of SIZE bytes (if it fits), 'u' and 't' as they are, 'b' a bool */
         size_t offset, size;
 } Property;
 
@@ -62,6 +62,9 @@ static const Property properties[] = {
         PROPERTY("StartLimitIntervalUSec", 't', start_limit_interval),
         PROPERTY("ActiveEnterTimestampMonotonic", 't', active_enter),
         PROPERTY("InactiveEnterTimestampMonotonic", 't', inactive_enter),
+        /* as cgmoved tells them; a manager itself does so in other types, see below */
+        PROPERTY("Job", 'u', job),
+        PROPERTY("InvocationID", 's', invocation_id),
 };
 
 static int read_plain(sd_bus_message *message, const Property *property, Unit *unit) {
@@ -77,9 +80,10 @@ static int read_plain(sd_bus_message *message, const Property *property, Unit *u
         r = sd_bus_message_read_basic(message, property->type, &value);
         if (r < 0)
                 return r;
-        if (property->type == 's')
-                (void) snprintf(to, property->size, "%s", value.text);
-        else if (property->type == 'b')
+        if (property->type == 's') {
+                if (strlen(value.text) < property->size) /* half a path is another path */
+                        (void) strcpy(to, value.text);
+        } else if (property->type == 'b')
                 *(bool *) to = value.boolean;
         else if (property->type == 'u')
                 memcpy(to, &value.u, sizeof(value.u)); /* of the same size: pid_t and uint32_t */
