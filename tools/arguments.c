@@ -41,6 +41,15 @@ int argument_pid(const char *text, pid_t *ret) {
         return 0;
 }
 
+int argument_port(const char *text, uint16_t *ret) {
+        uint64_t value;
+
+        if (parse_decimal(text, UINT16_MAX, &value) < 0 || value == 0)
+                return -EINVAL;
+        *ret = (uint16_t) value;
+        return 0;
+}
+
 static int parse_realtime(const char *text, int *ret) {
         uint64_t offset = 0;
 

@@ -8,4 +8,5 @@
 
 int argument_job_id(const char *text, uint64_t *ret); /* decimal, 1 or more */
 int argument_pid(const char *text, pid_t *ret);       /* the same, in the range of pid_t */
+int argument_port(const char *text, uint16_t *ret);   /* the same, up to 65535 */
 int argument_signal(const char *text, int *ret);      /* "TERM", "SIGTERM", "15", "RTMIN+1" */

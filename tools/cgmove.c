@@ -39,6 +39,7 @@ static const char help[] =
                 "  adopt UNIT         make the usual restart commands safe inside UNIT\n"
                 "  release UNIT       take that back\n\n"
                 "Information:\n"
+                "  wait-port PORT...  wait until a port can be bound, or say who holds it\n"
                 "  where [PID]        show where a process belongs, and what would kill it\n"
                 "  doctor [UNIT]      check host, policy and unit, and say what to change\n"
                 "  policy VERB        check, explain and change the policy\n\n"
@@ -58,6 +59,7 @@ static const struct {
         { "doctor", verb_doctor },
         { "adopt", verb_adopt }, { "release", verb_release }, { "systemctl", verb_systemctl },
         { "stop-job", verb_stop_job },
+        { "wait-port", verb_wait_port },
 };
 
 int main(int argc, char **argv) {

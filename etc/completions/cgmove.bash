@@ -47,6 +47,7 @@ __cgmove_options() {
         logs) printf '%s ' --follow ;;
         kill) printf '%s ' --signal ;;
         doctor) printf '%s ' --user --system ;;
+        wait-port) printf '%s ' --timeout --reuse ;;
         esac
         printf '%s ' --json --help
 }
@@ -56,7 +57,7 @@ _cgmove() {
         COMPREPLY=()
 
         if ((COMP_CWORD == 1)); then
-                mapfile -t COMPREPLY < <(compgen -W 'run exec move restart list status logs wait stop kill where doctor policy
+                mapfile -t COMPREPLY < <(compgen -W 'run exec move restart list status logs wait stop kill wait-port where doctor policy
                         --help --version' -- "$cur")
                 return
         fi
@@ -94,7 +95,7 @@ _cgmove() {
                 mapfile -t COMPREPLY < <(compgen -c -- "$cur")
                 return
                 ;;
-        -n | --name | -d | --delay | --from | -p | --port | --timeout) return ;;
+        -n | --name | -d | --delay | --from | -p | --port | -t | --timeout) return ;;
         esac
 
         if [[ $cur == -* ]]; then

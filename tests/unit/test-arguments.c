@@ -47,6 +47,19 @@ static void test_pid(void **state) {
         assert_int_equal(argument_pid("-1", &pid), -EINVAL);
 }
 
+static void test_port(void **state) {
+        static const char *const bad[] = { "", "0", "65536", "http", "+5", "-5", " 80", "80 ", "8080x", "0x50" };
+        uint16_t port = 5;
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_int_equal(argument_port(bad[i], &port), -EINVAL);
+        assert_int_equal(port, 5);
+        assert_int_equal(argument_port("1", &port), 0);
+        assert_int_equal(port, 1);
+        assert_int_equal(argument_port("65535", &port), 0);
+        assert_int_equal(port, 65535);
+}
+
 static void test_signal(void **state) {
         static const char *const bad[] = { "",      "0",        "65",      "SIG",     "FOO",
                                            "TERMX", "RTMIN+99", "RTMIN-1", "RTMAX+1", "-9" };
@@ -84,6 +97,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_job_id),
                 cmocka_unit_test(test_pid),
+                cmocka_unit_test(test_port),
                 cmocka_unit_test(test_signal),
                 cmocka_unit_test(test_status),
         };

@@ -100,7 +100,7 @@ static int on_socket(const struct nlmsghdr *header, void *userdata) {
                 .uid = message->idiag_uid,
                 .inode = message->idiag_inode,
         };
-        if (socket.family != dump->family || (dump->port != 0 && socket.port != dump->port))
+        if (socket.family != dump->family)
                 return walk_fail(walk, -EBADMSG);
 
         read_address(message, &socket.address);
@@ -108,7 +108,8 @@ static int on_socket(const struct nlmsghdr *header, void *userdata) {
         if (r < 0)
                 return walk_fail(walk, r);
 
-        if (dump->uid != UID_NONE && socket.uid != dump->uid)
+        if ((dump->port != 0 && socket.port != dump->port) ||
+            (dump->uid != UID_NONE && socket.uid != dump->uid))
                 return MNL_CB_OK;
         if (dump->list->n >= dump->max)
                 return walk_fail(walk, -E2BIG);

@@ -15,13 +15,13 @@
 
 typedef struct PortHolder {
         TcpSocket socket;
-        pid_t pid;               /* 0: no process that the caller may look into has it open */
-        uint64_t starttime;      /* of the process, clock ticks since boot; 0 with pid 0 */
-        char comm[32];           /* of the process; "" with pid 0; may hold any byte but NUL */
+        pid_t pid;          /* 0: no process that the caller may look into has it open */
+        uint64_t starttime; /* of the process, clock ticks since boot; 0 with pid 0 */
+        char comm[32];      /* of the process; "" with pid 0; may hold any byte but NUL */
         /* the place of the process ("user:NAME", "system:NAME", "session", "job", as source_to_string()), or
          * with pid 0 of the cgroup the socket was made in, if that still exists; "" if not known */
         char source[JOB_RECORD_SOURCE_MAX];
-        char cgroup[512];        /* that cgroup's path, "/..."; "" if not known */
+        char cgroup[512]; /* that cgroup's path, "/..."; "" if not known */
 } PortHolder;
 
 typedef struct PortHolderList {

@@ -27,6 +27,20 @@ static void socket_closep(struct mnl_socket **nl) {
                 (void) mnl_socket_close(*nl);
 }
 
+/* Has the kernel send nothing but sockets on PORT: "at least PORT, and at most PORT", each with the number
+ * in the operation after it; a "no" leads beyond the end, which means no. (The port in the request itself
+ * would do, if the kernel looked at it for sockets that are just bound.) */
+static void put_port_filter(struct nlmsghdr *header, uint16_t port) {
+        const struct inet_diag_bc_op code[] = {
+                { .code = INET_DIAG_BC_S_GE, .yes = 2 * sizeof(code[0]), .no = 5 * sizeof(code[0]) },
+                { .no = port },
+                { .code = INET_DIAG_BC_S_LE, .yes = 2 * sizeof(code[0]), .no = 3 * sizeof(code[0]) },
+                { .no = port },
+        };
+
+        mnl_attr_put(header, INET_DIAG_REQ_BYTECODE, sizeof(code), code);
+}
+
 static int send_request(struct mnl_socket *nl, uint32_t states, uint32_t seq, const DiagDump *dump) {
         _Alignas(struct nlmsghdr) char buffer[256] = "";
         struct inet_diag_req_v2 *request;
@@ -40,7 +54,8 @@ static int send_request(struct mnl_socket *nl, uint32_t states, uint32_t seq, co
         request->sdiag_family = (uint8_t) dump->family;
         request->sdiag_protocol = IPPROTO_TCP;
         request->idiag_states = states;
-        request->id.idiag_sport = htons(dump->port); /* with a dump, the kernel skips all others */
+        if (dump->port != 0)
+                put_port_filter(header, dump->port);
 
         return mnl_socket_sendto(nl, header, header->nlmsg_len) < 0 ? -errno : 0;
 }

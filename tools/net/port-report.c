@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/net/port-report.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/cleanup.h"
+#include "tools/output.h"
+
+#define HOLDERS_SHOWN_MAX 64 /* in JSON */
+
+void port_report_done(PortReport *report) {
+        port_holder_list_done(&report->holders);
+}
+
+static bool is_connection(const PortHolder *holder) {
+        return holder->socket.state != TCP_LISTEN && holder->socket.state != TCP_CLOSE;
+}
+
+/* Listeners before what is only bound before connections; then with a process before without. */
+static int rank(const PortHolder *holder) {
+        return (holder->socket.state == TCP_LISTEN ? 0
+                : is_connection(holder)            ? 8
+                                                   : 4) +
+               (holder->socket.inode == 0) * 2 + (holder->pid == 0);
+}
+
+static int compare_holders(const void *a, const void *b) {
+        const PortHolder *x = a, *y = b;
+
+        return rank(x) != rank(y) ? rank(x) - rank(y) : (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+void port_report_sort(PortReport *report) {
+        if (report->holders.n > 0)
+                qsort(report->holders.items, report->holders.n, sizeof(PortHolder), compare_holders);
+}
+
+/* One of the sockets, if there is any. */
+static int add_any(int proc, uint16_t port, uint32_t states, PortHolderList *list) {
+        TcpSocketList sockets = { .items = NULL };
+        TcpSocket socket;
+        int r;
+
+        r = states ? socket_diag_find(states, port, &socket) : 0;
+        if (r <= 0)
+                return r;
+        sockets = (TcpSocketList) { .items = &socket, .n = 1 };
+        return port_holders_join(proc, -1, &sockets, list);
+}
+
+int port_report_make(uint16_t port, uint32_t states, PortReport *ret) {
+        uint32_t left_over = states & TCP_STATE(TCP_TIME_WAIT);
+        _cleanup_(port_report_done) PortReport report = { .port = port };
+        _cleanup_close_ int proc = -1;
+        int r;
+
+        proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (proc < 0)
+                return -errno;
+        r = port_holders_get(proc, states & ~left_over, port, &report.holders);
+        if (r == -E2BIG)
+                r = add_any(proc, port, states & ~left_over, &report.holders);
+        if (r >= 0 && report.holders.n == 0)
+                r = add_any(proc, port, left_over, &report.holders);
+        if (r < 0)
+                return r;
+        port_report_sort(&report);
+        report.free = report.holders.n == 0;
+        *ret = report;
+        report.holders = (PortHolderList) { .items = NULL };
+        return 0;
+}
+
+void port_report_text(const PortReport *report, char *text, size_t size) {
+        const PortHolderList *holders = &report->holders;
+        char first[1024] = "nobody";
+        bool others = false;
+
+        if (holders->n > 0)
+                port_holder_text(&holders->items[0], first, sizeof(first));
+        for (size_t i = 1; i < holders->n; i++)
+                others = others || holders->items[i].pid != holders->items[0].pid;
+        (void) snprintf(text, size, "%s%s", first, others ? ", and others" : "");
+}
+
+static json_t *address_to_json(const TcpSocket *socket) {
+        char text[INET6_ADDRSTRLEN] = "";
+        const void *address = &socket->address;
+
+        if (IN6_IS_ADDR_V4MAPPED(&socket->address))
+                (void) inet_ntop(AF_INET, &socket->address.s6_addr[12], text, sizeof(text));
+        else
+                (void) inet_ntop(AF_INET6, address, text, sizeof(text));
+        return output_json_text(text);
+}
+
+static json_t *holder_to_json(const PortHolder *holder) {
+        bool orphan = holder->socket.inode == 0;
+        char text[1024];
+
+        port_holder_text(holder, text, sizeof(text));
+        return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+                         tcp_state_to_string(holder->socket.state), "address",
+                         address_to_json(&holder->socket), "pid",
+                         output_json_number((uint64_t) holder->pid, true), "uid",
+                         orphan ? json_null() : json_integer(holder->socket.uid), "command",
+                         output_json_text(holder->comm), "source", output_json_text(holder->source),
+                         "control_group", output_json_text(holder->cgroup), "text", output_json_text(text));
+}
+
+json_t *port_report_to_json(const PortReport *report) {
+        json_t *holders = json_array();
+
+        for (size_t i = 0; holders && i < report->holders.n && i < HOLDERS_SHOWN_MAX; i++)
+                (void) json_array_append_new(holders, holder_to_json(&report->holders.items[i]));
+        return json_pack("{s:i, s:b, s:o}", "port", (int) report->port, "free", report->free, "holders",
+                         holders);
+}
