@@ -158,18 +158,6 @@ int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progr
         return 0;
 }
 
-int client_properties(Client *client, uint64_t timeout, sd_bus_message **ret, Failure *failure) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
-        int r;
-
-        r = sd_bus_message_new_method_call(client->bus, &message, NULL, CGMOVE_PATH,
-                                           "org.freedesktop.DBus.Properties", "GetAll");
-        if (r >= 0)
-                r = sd_bus_message_append(message, "s", CGMOVE_MANAGER_INTERFACE);
-        return r < 0 ? client_bad_message(r, failure)
-                     : client_call(client, message, timeout, NULL, ret, failure);
-}
-
 static int call_once(Client **client, client_build_t build, void *userdata, uint64_t timeout,
                      Progress *progress, sd_bus_message **ret, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;

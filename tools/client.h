@@ -24,9 +24,6 @@ DEFINE_CLEANUP(Client, client_free)
 /* A call on the manager (JOB 0) or on the object of a job. */
 int client_message(Client *client, uint64_t job, const char *member, sd_bus_message **ret, Failure *failure);
 
-/* The properties of the manager, as one a{sv}. TIMEOUT as below. */
-int client_properties(Client *client, uint64_t timeout, sd_bus_message **ret, Failure *failure);
-
 /* Sends MESSAGE and waits for the answer, PROGRESS (may be NULL) being told each second. failure->lost
  * is set if the connection broke. */
 int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progress *progress,

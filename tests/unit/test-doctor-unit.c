@@ -81,6 +81,10 @@ static void test_crash_loop(void **state) {
         CHECK(PROBLEM, "crash-loop", "start limit", "cgmove restart gateway.service",
               set_state(f, "failed", "failed", "start-limit-hit"),
               set_state(f, "failed", "failed", "exit-code"));
+        /* the result is that of the last start, and yet */
+        CHECK(PROBLEM, "crash-loop", "start limit", "cgmove restart gateway.service",
+              (set_state(f, "failed", "failed", "exit-code"), f->unit.n_restarts = 4),
+              (set_status(f, 78), f->unit.n_restarts = 4));
         CHECK(WARNING, "crash-loop", "3 times", "journalctl --user",
               (f->unit.n_restarts = 3, f->unit.active_enter = 995 * SECOND), f->unit.n_restarts = 3);
         CHECK(WARNING, "crash-loop", "times", "",

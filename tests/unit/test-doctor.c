@@ -115,6 +115,11 @@ static void test_policy_file(void **state) {
         CHECK(PROBLEM, "policy-file", "x.conf:8", "cgmove policy check",
               (strcpy(f->daemon.policy_problem, "x.conf:8"), f->daemon.policy_loaded = 0),
               strcpy(f->daemon.policy_problem, "x.conf:8"));
+        CHECK(WARNING, "policy-file", "x.conf:8", "cgmove policy check",
+              strcpy(f->daemon.file_problem, "x.conf:8"), );
+        CHECK(NOTE, "policy-file", "changed after it was loaded",
+              "as root: systemctl reload cgmoved.service", f->daemon.file_newer = true,
+              (f->daemon.file_newer = true, strcpy(f->daemon.file_problem, "x")));
 }
 
 static void refuse_place(Facts *f) {

@@ -9,6 +9,8 @@
 #include <sys/un.h>
 
 #include "lib/cleanup.h"
+#include "lib/protocol.h"
+#include "tools/connect.h"
 #include "tools/output.h"
 
 int ask_open_system_bus(sd_bus **ret) {
@@ -42,13 +44,11 @@ static int connect_owned(const char *path, uid_t uid) {
         return peer.uid == uid || peer.uid == 0 ? TAKE_FD(fd) : -EPERM;
 }
 
-static int open_private(const char *path, uid_t uid, sd_bus **ret) {
+/* Takes FD over. */
+static int start_on(int fd, sd_bus **ret) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
-        int fd, r;
+        int r;
 
-        fd = connect_owned(path, uid);
-        if (fd < 0)
-                return fd;
         r = sd_bus_new(&bus);
         if (r >= 0)
                 r = sd_bus_set_fd(bus, fd, fd);
@@ -61,6 +61,18 @@ static int open_private(const char *path, uid_t uid, sd_bus **ret) {
                 return r;
         *ret = TAKE_PTR(bus);
         return 0;
+}
+
+static int open_private(const char *path, uid_t uid, sd_bus **ret) {
+        int fd = connect_owned(path, uid);
+
+        return fd < 0 ? fd : start_on(fd, ret);
+}
+
+int ask_open_daemon(sd_bus **ret) {
+        int fd = connect_private(CGMOVE_PRIVATE_SOCKET);
+
+        return fd < 0 ? fd : start_on(fd, ret);
 }
 
 int ask_open_user_manager(uid_t uid, sd_bus **ret) {

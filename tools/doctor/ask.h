@@ -23,6 +23,9 @@ int ask_open_user_manager(uid_t uid, sd_bus **ret);
 /* PID 1: for root over its private socket, for others over the bus. */
 int ask_open_system_manager(sd_bus **ret);
 
+/* cgmoved; as connect_private(). */
+int ask_open_daemon(sd_bus **ret);
+
 /* Waits for the answer. ERROR of SIZE bytes (may be NULL) gets the sentence of one that is an error. */
 int ask_call(sd_bus *bus, sd_bus_message *message, sd_bus_message **ret, char *error, size_t size);
 

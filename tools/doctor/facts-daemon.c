@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "lib/cleanup.h"
 #include "lib/pattern.h"
 #include "lib/pidfd.h"
+#include "lib/protocol.h"
 #include "tools/client.h"
 #include "tools/doctor/ask.h"
 #include "tools/doctor/gather.h"
@@ -34,30 +36,38 @@ static const AskField manager_fields[] = {
         FIELD(ManagerAnswer, policy_problem, "PolicyProblem", "s", ask_read_string),
 };
 
-static void keep_failure(DaemonFacts *daemon, const Failure *failure) {
-        daemon->reachable = ANSWER_NO;
-        daemon->timeout = strcmp(failure->code, "Timeout") == 0;
-        daemon->untrusted = strcmp(failure->code, "NoDaemon") == 0 && !failure->lost;
-        (void) snprintf(daemon->error, sizeof(daemon->error), "%s", failure->message);
-}
-
-static int ask_daemon(Client *client, DaemonFacts *daemon, Failure *failure) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+/* By our own connection, as a client's waits for a daemon that hangs for as long as the library likes. */
+static int ask_daemon(DaemonFacts *daemon) {
+        _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
         ManagerAnswer manager = { .tree = "" };
         int r;
 
-        r = client_properties(client, ASK_TIMEOUT, &answer, failure);
-        if (r != 0)
-                return r;
-        r = ask_read_dictionary(answer, manager_fields, ELEMENTSOF(manager_fields), &manager);
+        r = ask_open_daemon(&bus);
+        if (r >= 0)
+                r = ask_properties(bus, NULL, CGMOVE_PATH, CGMOVE_MANAGER_INTERFACE, manager_fields,
+                                   ELEMENTSOF(manager_fields), &manager);
         if (r < 0)
-                return client_bad_message(r, failure);
+                return r;
         daemon->reachable = ANSWER_YES;
         daemon->direct = strcmp(manager.tree, "direct") == 0;
         daemon->policy_loaded = manager.policy_loaded;
         strcpy(daemon->version, manager.version);
         strcpy(daemon->policy_problem, manager.policy_problem);
         return 0;
+}
+
+static void keep_error(DaemonFacts *daemon, int error) {
+        daemon->reachable = ANSWER_NO;
+        daemon->timeout = error == -ETIMEDOUT || error == -EAGAIN;
+        daemon->untrusted = error == -EPERM;
+        if (daemon->timeout)
+                (void) snprintf(daemon->error, sizeof(daemon->error), "The daemon cgmoved does not answer.");
+        else if (daemon->untrusted)
+                (void) snprintf(daemon->error, sizeof(daemon->error),
+                                "The socket " CGMOVE_PRIVATE_SOCKET " is not root's, so it is not trusted.");
+        else
+                (void) snprintf(daemon->error, sizeof(daemon->error),
+                                "The daemon cgmoved cannot be reached: %s.", strerror(-error));
 }
 
 /* --- the policy --------------------------------------------------------------------------------------- */
@@ -253,10 +263,13 @@ static void ask_policy(Client **client, CallerFacts *caller, UnitFacts *unit) {
 void gather_daemon(DaemonFacts *daemon, CallerFacts *caller, UnitFacts *unit) {
         _cleanup_(client_freep) Client *client = NULL;
         Failure failure;
+        int r;
 
         *daemon = (DaemonFacts){ .tool_version = PACKAGE_VERSION };
-        if (client_connect(&client, &failure) != 0 || ask_daemon(client, daemon, &failure) != 0)
-                keep_failure(daemon, &failure);
-        else
+        r = ask_daemon(daemon);
+        if (r < 0)
+                keep_error(daemon, r);
+        else if (client_connect(&client, &failure) == 0)
                 ask_policy(&client, caller, unit);
+        gather_policy_files(daemon);
 }

@@ -19,6 +19,9 @@ void gather_unit(const HostFacts *host, CallerFacts *caller, UnitFacts *unit);
 /* The daemon, and what its policy says of the caller's place and of the unit. After the others. */
 void gather_daemon(DaemonFacts *daemon, CallerFacts *caller, UnitFacts *unit);
 
+/* The policy as it lies on the disk. Part of gather_daemon(). */
+void gather_policy_files(DaemonFacts *daemon);
+
 /* The processes in the unit's group that are not below its main process, and who holds its ports. MOUNT is
  * that of cgroup v2. Part of gather_unit(). */
 void gather_processes(const char *mount, uid_t uid, UnitFacts *unit);

@@ -41,23 +41,37 @@ static void check_version(const Facts *facts, Findings *findings) {
                      judge_as_root(facts));
 }
 
-static void check_policy_file(const Facts *facts, Findings *findings) {
+static void check_policy_loaded(const Facts *facts, Findings *findings) {
         const DaemonFacts *daemon = &facts->daemon;
-        Finding *finding;
+        const char *problem = daemon->policy_problem[0] ? daemon->policy_problem : daemon->file_problem;
 
-        if (daemon->reachable != ANSWER_YES || (!daemon->policy_problem[0] && daemon->policy_loaded > 0))
-                return;
-        if (daemon->policy_loaded == 0)
-                finding = finding_add(findings, FINDING_PROBLEM, "policy-file",
-                                      "No policy is in force, so all is refused: %s",
-                                      daemon->policy_problem[0] ? daemon->policy_problem
-                                                                : "it is not loaded yet.");
-        else
-                finding = finding_add(findings, FINDING_WARNING, "policy-file",
-                                      "The policy was changed and not taken, the one before is in force: %s",
-                                      daemon->policy_problem);
-        finding_cure(finding, "%scgmove policy check && systemctl reload cgmoved.service",
-                     judge_as_root(facts));
+        if (daemon->reachable == ANSWER_YES && daemon->policy_loaded == 0)
+                finding_cure(finding_add(findings, FINDING_PROBLEM, "policy-file",
+                                         "No policy is in force, so all is refused: %s",
+                                         problem[0] ? problem : "it is not loaded yet."),
+                             "%scgmove policy check && systemctl reload cgmoved.service",
+                             judge_as_root(facts));
 }
 
-const JudgeCheck judge_daemon[] = { check_reachable, check_version, check_policy_file, NULL };
+static void check_policy_file(const Facts *facts, Findings *findings) {
+        const DaemonFacts *daemon = &facts->daemon;
+        const char *problem = daemon->file_problem[0] ? daemon->file_problem : daemon->policy_problem;
+
+        if (daemon->reachable == ANSWER_YES && daemon->policy_loaded == 0)
+                return;
+        if (problem[0])
+                finding_cure(finding_add(findings, FINDING_WARNING, "policy-file",
+                                         "The policy on the disk is not good, the one before it stays in "
+                                         "force until the daemon starts anew: %s",
+                                         problem),
+                             "%scgmove policy check && systemctl reload cgmoved.service",
+                             judge_as_root(facts));
+        else if (daemon->reachable == ANSWER_YES && daemon->file_newer)
+                finding_cure(finding_add(findings, FINDING_NOTE, "policy-file",
+                                         "The policy on the disk was changed after it was loaded."),
+                             "%ssystemctl reload cgmoved.service", judge_as_root(facts));
+}
+
+const JudgeCheck judge_daemon[] = {
+        check_reachable, check_version, check_policy_loaded, check_policy_file, NULL,
+};

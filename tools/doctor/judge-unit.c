@@ -95,11 +95,20 @@ static bool was_prevented(const UnitFacts *unit) {
         return false;
 }
 
+/* The result is often that of the last start instead: the limit does not overwrite it. A unit that was started
+ * again by itself, and would be after each end but those, is down for no other reason. */
+static bool is_start_limited(const UnitFacts *unit) {
+        if (is(unit->result, "start-limit-hit"))
+                return true;
+        return unit->n_restarts > 0 && !is(unit->restart, "no") && unit->start_limit_interval > 0 &&
+               unit->start_limit_burst > 0 && !was_prevented(unit);
+}
+
 static void tell_failed(const Facts *facts, Findings *findings) {
         const UnitFacts *unit = &facts->unit;
         Finding *finding;
 
-        if (is(unit->result, "start-limit-hit")) {
+        if (is_start_limited(unit)) {
                 finding = finding_add(findings, FINDING_PROBLEM, "crash-loop",
                                       "%s failed so often that its start limit is hit, and nothing starts "
                                       "it any more.",

@@ -78,24 +78,21 @@ static void print_finding(const Finding *finding, size_t topic_width, size_t wid
         print_wrapped(finding->cure, indent + 3, width);
 }
 
-static void print_verdict(const Facts *facts, const Findings *findings) {
+static void print_verdict(const Facts *facts, const Findings *findings, size_t width) {
         size_t n = findings_count(findings, FINDING_PROBLEM),
                n_warnings = findings_count(findings, FINDING_WARNING);
+        char what[UNIT_NAME_MAX + 64] = "Escaping", how[64] = "works", warnings[64] = "", text[512];
 
-        (void) putchar('\n');
-        if (facts->unit.asked) {
-                (void) fputs("A restart of ", stdout);
-                output_text(stdout, facts->unit.name);
-                (void) fputs(" from inside ", stdout);
-        } else
-                (void) fputs("Escaping ", stdout);
+        if (facts->unit.asked)
+                (void) snprintf(what, sizeof(what), "A restart of %s from inside", facts->unit.name);
         if (n > 0)
-                (void) printf("would not work now: %zu problem%s", n, n == 1 ? "" : "s");
-        else
-                (void) printf("works");
+                (void) snprintf(how, sizeof(how), "would not work now: %zu problem%s", n, n == 1 ? "" : "s");
         if (n_warnings > 0)
-                (void) printf("%s %zu warning%s", n > 0 ? "," : ";", n_warnings, n_warnings == 1 ? "" : "s");
-        (void) puts(".");
+                (void) snprintf(warnings, sizeof(warnings), "%s %zu warning%s", n > 0 ? "," : ";",
+                                n_warnings, n_warnings == 1 ? "" : "s");
+        (void) snprintf(text, sizeof(text), "%s %s%s.", what, how, warnings);
+        (void) putchar('\n');
+        print_wrapped(text, 0, width);
 }
 
 void findings_print(const Facts *facts, const Findings *findings) {
@@ -107,7 +104,7 @@ void findings_print(const Facts *facts, const Findings *findings) {
                         topic_width = strlen(findings->items[i].topic);
         for (size_t i = 0; i < findings->n; i++)
                 print_finding(&findings->items[i], topic_width, width, colour);
-        print_verdict(facts, findings);
+        print_verdict(facts, findings, width);
 }
 
 static json_t *finding_to_json(const Finding *finding) {
