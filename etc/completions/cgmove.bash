@@ -43,6 +43,8 @@ __cgmove_options() {
         exec) printf '%s ' --name --fallback ;;
         move) printf '%s ' --name --tree --dry-run ;;
         restart) printf '%s ' --system --wait --delay --when --then --else --port --timeout --dry-run ;;
+        adopt) printf '%s ' --system --port --yes --dry-run ;;
+        release) printf '%s ' --system --dry-run ;;
         list) printf '%s ' --all ;;
         logs) printf '%s ' --follow ;;
         kill) printf '%s ' --signal ;;
@@ -57,7 +59,7 @@ _cgmove() {
         COMPREPLY=()
 
         if ((COMP_CWORD == 1)); then
-                mapfile -t COMPREPLY < <(compgen -W 'run exec move restart list status logs wait stop kill wait-port where doctor policy
+                mapfile -t COMPREPLY < <(compgen -W 'run exec move restart adopt release list status logs wait stop kill wait-port where doctor policy
                         --help --version' -- "$cur")
                 return
         fi
@@ -113,7 +115,7 @@ _cgmove() {
         move | where)
                 mapfile -t COMPREPLY < <(compgen -W "$(command ps -u "$EUID" -o pid= 2>/dev/null)" -- "$cur")
                 ;;
-        restart)
+        restart | adopt | release)
                 mapfile -t COMPREPLY < <(compgen -W "$(__cgmove_services)" -- "$cur")
                 ;;
         run | exec)

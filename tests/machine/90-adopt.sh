@@ -108,8 +108,9 @@ test_ports() {
         gateway_start mixed "--ports 18789,18790"
         check_contains "$(as alice cgmove adopt --dry-run "$GATEWAY")" " --reuse --timeout=30 18789 18790"
         gateway_remove
-        gateway_start mixed "--no-reuseaddr" "TimeoutStartSec=40"
-        check_contains "$(as alice cgmove adopt --dry-run "$GATEWAY")" "wait-port --timeout=30 18789"
+        # a port of its own: here a connection of a test before, in TIME_WAIT, would matter
+        gateway_start mixed "--port 18797 --no-reuseaddr" "TimeoutStartSec=40"
+        check_contains "$(as alice cgmove adopt --dry-run "$GATEWAY")" "wait-port --timeout=30 18797"
         user_systemctl alice stop "$GATEWAY"
         check_status 0 as alice cgmove adopt --dry-run "$GATEWAY"
         check_lacks "$OUTPUT" "wait-port"

@@ -76,14 +76,17 @@ static void test_timeout(void **state) {
 }
 
 static void test_text(void **state) {
-        DropIn drop_in = { .path = "/opt/a b:/opt/50%:/usr/bin", .ports = { 80, 443 }, .n_ports = 2, .timeout = 30 };
+        DropIn drop_in = {
+                .path = "/opt/a b:/opt/50%:/usr/bin", .ports = { 80, 443 }, .n_ports = 2, .timeout = 30
+        };
         _cleanup_free_ char *text = NULL, *plain = NULL, *reuse = NULL;
 
         assert_int_equal(drop_in_text(&drop_in, &text), 0);
         assert_true(drop_in_is_ours(text));
         assert_non_null(strstr(text, "\n[Service]\n"));
         assert_non_null(strstr(text, "\nEnvironment=\"PATH=" SHIMS ":/opt/a b:/opt/50%%:/usr/bin\"\n"));
-        assert_non_null(strstr(text, "\nExecStartPre=-" CGMOVE_BIN_DIR "/cgmove wait-port --timeout=30 80 443\n"));
+        assert_non_null(strstr(text,
+                               "\nExecStartPre=-" CGMOVE_BIN_DIR "/cgmove wait-port --timeout=30 80 443\n"));
 
         drop_in.reuse = true;
         assert_int_equal(drop_in_text(&drop_in, &reuse), 0);
@@ -104,7 +107,8 @@ static void test_empty_path(void **state) {
 
 /* A line of its own could be another setting. */
 static void test_refuses_control_characters(void **state) {
-        static const char *const bad[] = { "/bin\nExecStart=/bin/sh", "/bin\r", "/bin\t", "/bin\x1b[2J", "/bin:\xff" };
+        static const char *const bad[] = { "/bin\nExecStart=/bin/sh", "/bin\r", "/bin\t", "/bin\x1b[2J",
+                                           "/bin:\xff" };
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
                 DropIn drop_in = { .path = bad[i] };
@@ -125,12 +129,9 @@ static void test_is_ours(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_quote),
-                cmocka_unit_test(test_clean_path),
-                cmocka_unit_test(test_timeout),
-                cmocka_unit_test(test_text),
-                cmocka_unit_test(test_empty_path),
-                cmocka_unit_test(test_refuses_control_characters),
+                cmocka_unit_test(test_quote),      cmocka_unit_test(test_clean_path),
+                cmocka_unit_test(test_timeout),    cmocka_unit_test(test_text),
+                cmocka_unit_test(test_empty_path), cmocka_unit_test(test_refuses_control_characters),
                 cmocka_unit_test(test_is_ours),
         };
 

@@ -66,7 +66,8 @@ static int tear_down(void **state) {
 static const char *find(const char *search) {
         static RealProgram program;
 
-        return real_program_find("systemctl", search, &self, no_fallback, &program) < 0 ? NULL : program.path;
+        return real_program_find("systemctl", search, &self, no_fallback, &program) < 0 ? NULL
+                                                                                        : program.path;
 }
 
 static void test_next(void **state) {
@@ -99,8 +100,8 @@ static void test_working_folder(void **state) {
 }
 
 static void test_fallback(void **state) {
-        const char *const fallbacks[] = { "nowhere/systemctl", "link/systemctl", "plain/systemctl", "real/systemctl",
-                                          NULL };
+        const char *const fallbacks[] = { "nowhere/systemctl", "link/systemctl", "plain/systemctl",
+                                          "real/systemctl", NULL };
         RealProgram program;
 
         assert_int_equal(real_program_find("systemctl", NULL, &self, fallbacks, &program), 0);
@@ -121,9 +122,9 @@ static void test_too_long(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_next),           cmocka_unit_test(test_not_itself),
-                cmocka_unit_test(test_behind_itself),  cmocka_unit_test(test_working_folder),
-                cmocka_unit_test(test_fallback),       cmocka_unit_test(test_too_long),
+                cmocka_unit_test(test_next),          cmocka_unit_test(test_not_itself),
+                cmocka_unit_test(test_behind_itself), cmocka_unit_test(test_working_folder),
+                cmocka_unit_test(test_fallback),      cmocka_unit_test(test_too_long),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

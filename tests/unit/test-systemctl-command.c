@@ -293,7 +293,8 @@ static bool getopt_words(const Line *line, char *ret, size_t size) {
         memcpy(argv, line->argv, sizeof(argv));
         optind = 0;
         opterr = 0;
-        while ((c = getopt_long(line->argc, argv, "hC:t:p:P:alqfs:H:M:n:o:iTr.::", systemd_options, NULL)) >= 0)
+        while ((c = getopt_long(line->argc, argv, "hC:t:p:P:alqfs:H:M:n:o:iTr.::", systemd_options, NULL)) >=
+               0)
                 if (c == '?')
                         return false;
         ret[0] = '\0';
@@ -420,10 +421,10 @@ static void test_complete(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_table),    cmocka_unit_test(test_as_getopt_does),
-                cmocka_unit_test(test_flags),    cmocka_unit_test(test_parts),
-                cmocka_unit_test(test_posix),    cmocka_unit_test(test_nothing_at_all),
-                cmocka_unit_test(test_meaning),  cmocka_unit_test(test_complete),
+                cmocka_unit_test(test_table),   cmocka_unit_test(test_as_getopt_does),
+                cmocka_unit_test(test_flags),   cmocka_unit_test(test_parts),
+                cmocka_unit_test(test_posix),   cmocka_unit_test(test_nothing_at_all),
+                cmocka_unit_test(test_meaning), cmocka_unit_test(test_complete),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,14 +23,15 @@
 
 static const char help[] =
                 "Usage: cgmove adopt [OPTION...] UNIT\n\n"
-                "Makes 'systemctl restart' and 'systemctl stop' safe for commands inside the service UNIT that know nothing of\n"
-                "cgmove: writes one drop-in for it, after having shown it and asked.\n\n"
-                "      --system       UNIT is one of the system manager (root only)\n"
-                "  -p, --port=N       a TCP port that UNIT listens on, if that is not to be found out; may be repeated\n"
-                "  -y, --yes          do not ask\n"
-                "  -n, --dry-run      only show what would be written\n"
-                "      --json         print JSON\n"
-                "  -h, --help         show this help\n";
+                "Makes 'systemctl restart' and 'systemctl stop' of the service UNIT safe for commands\n"
+                "inside of it that know nothing of cgmove: writes one drop-in, after having shown it and\n"
+                "asked.\n\n"
+                "      --system     UNIT is one of the system manager (root only)\n"
+                "  -p, --port=PORT  a TCP port that UNIT listens on, instead of those that are found\n"
+                "  -y, --yes        do not ask\n"
+                "  -n, --dry-run    only show what would be written\n"
+                "      --json       print JSON\n"
+                "  -h, --help       show this help\n";
 
 typedef struct Adopt {
         Adoption adoption;
@@ -53,8 +54,7 @@ static void add_note(Adopt *adopt, const char *note) {
                 adopt->notes[adopt->n_notes++] = note;
 }
 
-/* --- command line
- * ------------------------------------------------------------------------------------------------ */
+/* --- command line ------------------------------------------------------------------------------------- */
 
 static int take_port(Adopt *adopt, const char *text) {
         char *end;
@@ -73,8 +73,10 @@ static int take_port(Adopt *adopt, const char *text) {
 static int parse(int argc, char **argv, Adopt *adopt) {
         enum { OPTION_SYSTEM = OPTION_FIRST_FREE };
         static const struct option options[] = {
-                { "system", no_argument, NULL, OPTION_SYSTEM }, { "port", required_argument, NULL, 'p' },
-                { "yes", no_argument, NULL, 'y' },              { "dry-run", no_argument, NULL, 'n' },
+                { "system", no_argument, NULL, OPTION_SYSTEM },
+                { "port", required_argument, NULL, 'p' },
+                { "yes", no_argument, NULL, 'y' },
+                { "dry-run", no_argument, NULL, 'n' },
                 OPTIONS_COMMON,
         };
         int c, r;
@@ -108,8 +110,7 @@ static int parse(int argc, char **argv, Adopt *adopt) {
         return -1;
 }
 
-/* --- what to write
- * ----------------------------------------------------------------------------------------------- */
+/* --- what to write ------------------------------------------------------------------------------------ */
 
 static int find_unit_path(Adopt *adopt, Failure *failure) {
         const AdoptUnit *unit = &adopt->adoption.unit;
@@ -137,7 +138,8 @@ static int find_ports(Adopt *adopt, Failure *failure) {
         if (unit->control_group[0] && !unit->socket_activated) {
                 r = unit_ports_find(unit->control_group, &found);
                 if (r < 0)
-                        return failure_errno(failure, r, "Cannot tell the ports of %s; name them with --port", unit->id);
+                        return failure_errno(failure, r,
+                                             "Cannot tell the ports of %s; name them with --port", unit->id);
         }
         adopt->drop_in.reuse = found.reuse;
         if (!given) {
@@ -148,12 +150,14 @@ static int find_ports(Adopt *adopt, Failure *failure) {
         if (adopt->drop_in.n_ports > 0)
                 return 0;
         if (unit->socket_activated)
-                add_note(adopt, "It is socket-activated: its ports stay with its manager, and are not waited for.");
+                add_note(adopt,
+                         "It is socket-activated: its ports stay with its manager, and are not waited for.");
         else if (unit->control_group[0])
-                add_note(adopt, "It listens on no TCP port now, so none is waited for; name them with --port.");
+                add_note(adopt,
+                         "It listens on no TCP port now, so none is waited for; name them with --port.");
         else
-                add_note(adopt, "It does not run, so its ports are not known, and none is waited for; adopt it again when "
-                                "it runs, or name them with --port.");
+                add_note(adopt, "It does not run, so its ports are not known, and none is waited for; adopt "
+                                "it again when it runs, or name them with --port.");
         return 0;
 }
 
@@ -169,15 +173,15 @@ static int prepare(Adopt *adopt, Failure *failure) {
         r = drop_in_text(&adopt->drop_in, &adopt->text);
         if (r == -EINVAL)
                 return failure_set(failure, STATUS_FAILED, "Failed",
-                                   "The PATH of %s has control characters or is not UTF-8; systemd would not take it.",
+                                   "The PATH of %s has control characters or is not UTF-8; systemd would "
+                                   "not take it.",
                                    a->unit.id);
         if (r < 0)
                 return failure_errno(failure, r, "Cannot write the drop-in");
         return drop_in_look(a->folder, a->path, adopt->text, &adopt->state, failure);
 }
 
-/* --- writing it
- * -------------------------------------------------------------------------------------------------- */
+/* --- writing it --------------------------------------------------------------------------------------- */
 
 /* Another drop-in, with a later name, may have the last word about PATH. */
 static void check_effect(Adopt *adopt) {
@@ -190,8 +194,8 @@ static void check_effect(Adopt *adopt) {
                 return;
         path = adopt_environment_find(unit.environment, "PATH");
         if (!path || strncmp(path, SHIMS ":", strlen(SHIMS) + 1) != 0)
-                add_note(adopt, "It has no effect: a drop-in with a later name sets PATH again; take that out there, and adopt "
-                                "the unit again.");
+                add_note(adopt, "It has no effect: a drop-in with a later name sets PATH again; take that "
+                                "out there, and adopt the unit again.");
         adopt_unit_done(&unit);
 }
 
@@ -212,8 +216,7 @@ static int write_it(Adopt *adopt, Failure *failure) {
         return r;
 }
 
-/* --- output
- * ------------------------------------------------------------------------------------------------------ */
+/* --- output ------------------------------------------------------------------------------------------- */
 
 static void print_plan(const Adopt *adopt) {
         (void) printf("%s/" DROP_IN_NAME "%s:\n\n", adopt->adoption.path,
@@ -235,7 +238,8 @@ static void print_notes(const Adopt *adopt) {
 static void print_done(const Adopt *adopt) {
         const Adoption *a = &adopt->adoption;
 
-        (void) printf("%s is adopted. It takes effect with its next start; what runs in it now keeps its PATH.\n"
+        (void) printf("%s is adopted. It takes effect with its next start; what runs in it now keeps its "
+                      "PATH.\n"
                       "'cgmove restart%s %s' starts it anew, 'cgmove release%s %s' takes it back.\n",
                       a->unit.id, adoption_scope(a), a->unit.id, adoption_scope(a), a->unit.id);
 }
@@ -248,11 +252,13 @@ static int print_json(const Adopt *adopt, bool written) {
                 (void) json_array_append_new(ports, json_integer(adopt->drop_in.ports[i]));
         for (size_t i = 0; notes && i < adopt->n_notes; i++)
                 (void) json_array_append_new(notes, output_json_text(adopt->notes[i]));
-        return output_json(json_pack("{s:{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:b, s:b, s:o}}", "adopt", "unit", a->unit.id,
-                                     "system", (int) a->system, "folder", output_json_text(a->path), "name", DROP_IN_NAME,
-                                     "text", output_json_text(adopt->text), "path", output_json_text(adopt->path),
-                                     "ports", ports, "changed", (int) (written && adopt->state != DROP_IN_SAME),
-                                     "dry_run", (int) a->dry_run, "notes", notes));
+        return output_json(json_pack("{s:{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:b, s:b, s:o}}", "adopt",
+                                     "unit", a->unit.id, "system", (int) a->system, "folder",
+                                     output_json_text(a->path), "name", DROP_IN_NAME, "text",
+                                     output_json_text(adopt->text), "path", output_json_text(adopt->path),
+                                     "ports", ports, "changed",
+                                     (int) (written && adopt->state != DROP_IN_SAME), "dry_run",
+                                     (int) a->dry_run, "notes", notes));
 }
 
 static int adopt_unit(Adopt *adopt, const char *word, Failure *failure) {

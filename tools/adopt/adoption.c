@@ -24,15 +24,16 @@ const char *adoption_scope(const Adoption *a) {
         return a->system ? " --system" : "";
 }
 
-static int complete(const char *verb, const char *word, char name[static UNIT_NAME_MAX + 1], Failure *failure) {
+static int complete(const char *verb, const char *word, char name[static UNIT_NAME_MAX + 1],
+                    Failure *failure) {
         const char *suffix;
 
         if (!systemctl_word_complete(word, name, UNIT_NAME_MAX + 1))
                 return failure_set(failure, STATUS_USAGE, "Usage", "\"%s\" is no name of a unit.", word);
         suffix = strrchr(name, '.');
         if (strcmp(suffix, ".service") != 0)
-                return failure_set(failure, STATUS_USAGE, "Usage", "%s is no service; 'cgmove %s' is for services.", name,
-                                   verb);
+                return failure_set(failure, STATUS_USAGE, "Usage",
+                                   "%s is no service; 'cgmove %s' is for services.", name, verb);
         return 0;
 }
 
@@ -46,12 +47,13 @@ static int check_unit(const Adoption *a, Failure *failure) {
                                    "%s has no unit %s; 'systemctl%s list-unit-files' shows what there is.",
                                    a->system ? "The system manager" : "Your user manager", unit->id,
                                    a->system ? "" : " --user");
-        return failure_set(failure, STATUS_FAILED, "NotLoaded", "%s cannot be loaded (%s); see 'systemctl%s status %s'.",
-                           unit->id, unit->load_state, a->system ? "" : " --user", unit->id);
+        return failure_set(failure, STATUS_FAILED, "NotLoaded",
+                           "%s cannot be loaded (%s); see 'systemctl%s status %s'.", unit->id,
+                           unit->load_state, a->system ? "" : " --user", unit->id);
 }
 
-/* The folders that the manager itself reads, whatever the environment of this process says: that of a root shell may
- * name the home of someone else. */
+/* The folders that the manager itself reads, whatever the environment of this process says: that of a
+ * root shell may name the home of someone else. */
 static int find_path(Adoption *a, Failure *failure) {
         const char *config = adopt_environment_find(a->manager_environment, "XDG_CONFIG_HOME");
         const char *home = adopt_environment_find(a->manager_environment, "HOME");
@@ -66,7 +68,8 @@ static int find_path(Adoption *a, Failure *failure) {
                 config = NULL;
         r = a->system ? drop_in_folder_path(a->unit.id, NULL, NULL, a->path, sizeof(a->path))
                       : drop_in_folder_path(a->unit.id, config, home, a->path, sizeof(a->path));
-        return r < 0 ? failure_errno(failure, r, "Cannot tell where the unit files of your user manager are") : 0;
+        return r < 0 ? failure_errno(failure, r, "Cannot tell where the unit files of your user manager are")
+                     : 0;
 }
 
 int adoption_open(Adoption *a, const char *word, Failure *failure) {
@@ -79,7 +82,8 @@ int adoption_open(Adoption *a, const char *word, Failure *failure) {
                 return r;
         if (a->system && geteuid() != 0)
                 return failure_set(failure, STATUS_FAILED, "NotRoot",
-                                   "Only root can %s a unit of the system manager; run 'sudo cgmove %s --system %s'.",
+                                   "Only root can %s a unit of the system manager; run 'sudo cgmove %s "
+                                   "--system %s'.",
                                    a->verb, a->verb, name);
         r = adopt_manager_open(a->system, &a->bus, failure);
         if (r == 0)
@@ -102,8 +106,8 @@ int adoption_ask(const Adoption *a, const char *question, Failure *failure) {
                 return 0;
         if (a->json || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
                 return failure_set(failure, STATUS_FAILED, "NotConfirmed",
-                                   "There is no terminal to ask at; nothing was changed. Give --yes, or --dry-run to see what "
-                                   "would be done.");
+                                   "There is no terminal to ask at; nothing was changed. Give --yes, or "
+                                   "--dry-run to see what would be done.");
         (void) fflush(stdout);
         (void) fprintf(stderr, "%s [y/N] ", question);
         if (fgets(answer, sizeof(answer), stdin) && strncasecmp(answer, "y", 1) == 0)

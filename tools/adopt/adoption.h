@@ -25,8 +25,8 @@ void adoption_done(Adoption *adoption);
 /* Finds all of it for the service WORD. Returns 0, or an exit status with FAILURE filled. */
 int adoption_open(Adoption *adoption, const char *word, Failure *failure);
 
-/* After TEXT (what is about to be done) was shown: yes or no. Without a terminal to ask at, and without --yes, fails.
- * Returns 0, or an exit status with FAILURE filled. */
+/* After it was shown what is about to be done: yes or no. Without a terminal to ask at, and without
+ * --yes, fails. Returns 0, or an exit status with FAILURE filled. */
 int adoption_ask(const Adoption *adoption, const char *question, Failure *failure);
 
 /* " --system" or "". */

@@ -61,7 +61,8 @@ static bool user_has_alias(const char *unit, const char *name) {
         const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
         bool same = false;
 
-        (void) (look(config ?: home, config ? "/systemd/user" : "/.config/systemd/user", name, unit, &same) ||
+        (void) (look(config ?: home, config ? "/systemd/user" : "/.config/systemd/user", name, unit,
+                     &same) ||
                 look("/etc", "/systemd/user", name, unit, &same) ||
                 look(getenv("XDG_RUNTIME_DIR"), "/systemd/user", name, unit, &same) ||
                 look("/run", "/systemd/user", name, unit, &same) ||

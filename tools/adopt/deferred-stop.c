@@ -61,7 +61,8 @@ int deferred_stop_cancel(Client **client, uint64_t job, Failure *failure) {
 }
 
 /* Who calls, and which start of the unit it is that shall be stopped: a later one is none of ours. */
-static int make_plan(bool system, const char *unit, RestartPlan *plan, char invocation[static 33], Failure *failure) {
+static int make_plan(bool system, const char *unit, RestartPlan *plan, char invocation[static 33],
+                     Failure *failure) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(adopt_unit_done) AdoptUnit found = { .id = "" };
         _cleanup_close_ int proc = -1;
@@ -70,7 +71,7 @@ static int make_plan(bool system, const char *unit, RestartPlan *plan, char invo
         proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (proc < 0)
                 return failure_errno(failure, errno, "Cannot open /proc");
-        *plan = (RestartPlan) { .system = system };
+        *plan = (RestartPlan){ .system = system };
         (void) snprintf(plan->unit, sizeof(plan->unit), "%s", unit);
         calling_note_ancestors(proc, plan);
         r = adopt_manager_open(system, &bus, failure);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A stop of a unit that was asked for from inside of it. It is a job, which waits until the calling command has ended, so
- * that the command is not killed and whoever called gets an answer; a command that takes longer is moved out. A start or
- * a restart that is asked for before takes its place. Functions return 0, or an exit status with FAILURE filled. */
+/* A stop of a unit that was asked for from inside of it. It is a job, which waits until the calling
+ * command has ended, so that the command is not killed and whoever called gets an answer; a command that
+ * takes longer is moved out. A start or a restart that is asked for before takes its place. Functions
+ * return 0, or an exit status with FAILURE filled. */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -80,8 +80,8 @@ unsigned drop_in_timeout(uint64_t start_usec, bool reuse) {
 static void put_ports(FILE *f, const DropIn *d) {
         if (d->n_ports == 0)
                 return;
-        (void) fputs("# The ports it listened on. \"-\": should cgmove be removed, or the wait be in vain, it starts all the "
-                     "same.\nExecStartPre=-" PROGRAM " wait-port",
+        (void) fputs("# The ports it listened on. \"-\": if the wait is in vain, or cgmove gone, it starts.\n"
+                     "ExecStartPre=-" PROGRAM " wait-port",
                      f);
         if (d->reuse)
                 (void) fputs(" --reuse", f);
@@ -107,11 +107,11 @@ int drop_in_text(const DropIn *d, char **ret) {
         if (!f)
                 return -ENOMEM;
         (void) fprintf(f,
-                       DROP_IN_MARKER "\n"
-                                      "[Service]\n"
-                                      "# A \"systemctl\" that makes a restart or a stop from inside safe, see cgmove(1).\n"
-                                      "Environment=%s\n",
-                       value);
+                       "%s\n"
+                       "[Service]\n"
+                       "# A \"systemctl\" that makes a restart or a stop from inside safe, see cgmove(1).\n"
+                       "Environment=%s\n",
+                       DROP_IN_MARKER, value);
         put_ports(f, d);
         if (fclose(f) != 0)
                 return -ENOMEM;

@@ -16,25 +16,26 @@
 typedef struct DropIn {
         const char *path; /* the PATH of the unit, without our folder */
         uint16_t ports[DROP_IN_PORTS_MAX];
-        size_t n_ports;  /* 0: the unit does not wait for ports */
-        unsigned timeout; /* seconds for which it waits, below what its start may take; 0: as wait-port has it */
+        size_t n_ports;   /* 0: the unit does not wait for ports */
+        unsigned timeout; /* seconds for which it waits, see drop_in_timeout(); 0: as wait-port has it */
         bool reuse;       /* a connection in TIME_WAIT does not keep the unit from its port */
 } DropIn;
 
-/* The text of the file. Returns 0; -EINVAL for a PATH that systemd would not take (control characters, not UTF-8:
- * env_assignment_is_valid()); -ENOMEM. The caller frees *ret. */
+/* The text of the file. Returns 0; -EINVAL for a PATH that systemd would not take (control characters,
+ * not UTF-8: env_assignment_is_valid()); -ENOMEM. The caller frees *ret. */
 int drop_in_text(const DropIn *drop_in, char **ret);
 
 /* Whether a file that begins with TEXT is ours. */
 bool drop_in_is_ours(const char *text);
 
-/* VALUE as one word of a setting, in double quotes: systemd.syntax(7), "Quoting", and the "%%" of systemd.unit(5),
- * "Specifiers". 0 or -ENOMEM; the caller frees *ret. */
+/* VALUE as one word of a setting, in double quotes: systemd.syntax(7), "Quoting", and the "%%" of
+ * systemd.unit(5), "Specifiers". 0 or -ENOMEM; the caller frees *ret. */
 int drop_in_quote(const char *value, char **ret);
 
 /* PATH without the folder of shims, wherever it is in there; 0 or -ENOMEM. The caller frees *ret. */
 int drop_in_clean_path(const char *path, char **ret);
 
-/* The seconds that wait-port may take where a start may take START_USEC microseconds (UINT64_MAX, or 0: as long as
- * it likes): enough for TIME_WAIT if that is possible, and never so much that the wait ends the start. */
+/* The seconds that wait-port may take where a start may take START_USEC microseconds (UINT64_MAX, or 0:
+ * as long as it likes): enough for TIME_WAIT if that is possible, and never so much that the wait ends
+ * the start. */
 unsigned drop_in_timeout(uint64_t start_usec, bool reuse);

@@ -29,8 +29,7 @@ int drop_in_folder_path(const char *unit, const char *config, const char *home, 
         return n < (int) size ? 0 : -ENAMETOOLONG;
 }
 
-/* --- the folder
- * -------------------------------------------------------------------------------------------------- */
+/* --- the folder --------------------------------------------------------------------------------------- */
 
 static int check_owner(int fd) {
         struct stat st;
@@ -90,12 +89,12 @@ int drop_in_folder_open(const char *path, bool create, int *ret, Failure *failur
         return 0;
 }
 
-/* --- the file
- * ---------------------------------------------------------------------------------------------------- */
+/* --- the file ----------------------------------------------------------------------------------------- */
 
 static int fail_foreign(const char *path, Failure *failure) {
         return failure_set(failure, STATUS_FAILED, "Foreign",
-                           "%s/" DROP_IN_NAME " was not written by cgmove (its first line says who wrote it); move it away "
+                           "%s/" DROP_IN_NAME
+                           " was not written by cgmove (its first line says who wrote it); move it away "
                            "first. Nothing was changed.",
                            path);
 }

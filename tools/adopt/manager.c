@@ -83,8 +83,8 @@ int adopt_manager_environment(sd_bus *bus, char ***ret, Failure *failure) {
         return r < 0 ? fail_call(r, &error, "tell its environment", failure) : 0;
 }
 
-static int get_string(sd_bus *bus, const char *path, const char *interface, const char *name, sd_bus_error *error,
-                      char *ret, size_t size) {
+static int get_string(sd_bus *bus, const char *path, const char *interface, const char *name,
+                      sd_bus_error *error, char *ret, size_t size) {
         _cleanup_free_ char *value = NULL;
         int r;
 
@@ -98,7 +98,8 @@ static int get_environment_files(sd_bus *bus, const char *path, sd_bus_error *er
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
-        r = sd_bus_get_property(bus, NULL, path, SYSTEMD_SERVICE, "EnvironmentFiles", error, &reply, "a(sb)");
+        r = sd_bus_get_property(bus, NULL, path, SYSTEMD_SERVICE, "EnvironmentFiles", error, &reply,
+                                "a(sb)");
         if (r < 0)
                 return r;
         r = sd_bus_message_enter_container(reply, 'a', "(sb)");
@@ -116,8 +117,8 @@ static int get_service(sd_bus *bus, const char *path, sd_bus_error *error, Adopt
         r = get_string(bus, path, SYSTEMD_SERVICE, "ControlGroup", error, unit->control_group,
                        sizeof(unit->control_group));
         if (r >= 0)
-                r = sd_bus_get_property_trivial(bus, NULL, path, SYSTEMD_SERVICE, "TimeoutStartUSec", error, 't',
-                                                &unit->timeout_start);
+                r = sd_bus_get_property_trivial(bus, NULL, path, SYSTEMD_SERVICE, "TimeoutStartUSec", error,
+                                                't', &unit->timeout_start);
         if (r >= 0)
                 r = get_environment_files(bus, path, error, &unit->has_environment_file);
         if (r >= 0)
@@ -150,6 +151,14 @@ static int get_main_pid(sd_bus *bus, const char *path, sd_bus_error *error, pid_
         return r;
 }
 
+static int get_job(sd_bus *bus, const char *path, sd_bus_error *error, uint32_t *ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_get_property(bus, NULL, path, SYSTEMD_UNIT, "Job", error, &reply, "(uo)");
+        return r < 0 ? r : sd_bus_message_read(reply, "(uo)", ret, NULL);
+}
+
 static int get_socket_activated(sd_bus *bus, const char *path, sd_bus_error *error, bool *ret) {
         char **units = NULL;
         int r;
@@ -169,19 +178,23 @@ int adopt_unit_get(sd_bus *bus, const char *name, AdoptUnit *ret, Failure *failu
         const char *path;
         int r;
 
-        r = sd_bus_call_method(bus, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "LoadUnit", &error, &reply, "s", name);
+        r = sd_bus_call_method(bus, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "LoadUnit", &error, &reply, "s",
+                               name);
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &path);
         if (r >= 0)
                 r = get_string(bus, path, SYSTEMD_UNIT, "Id", &error, unit.id, sizeof(unit.id));
         if (r >= 0)
-                r = get_string(bus, path, SYSTEMD_UNIT, "LoadState", &error, unit.load_state, sizeof(unit.load_state));
+                r = get_string(bus, path, SYSTEMD_UNIT, "LoadState", &error, unit.load_state,
+                               sizeof(unit.load_state));
         if (r >= 0)
                 r = get_socket_activated(bus, path, &error, &unit.socket_activated);
         if (r >= 0)
                 r = get_invocation(bus, path, &error, unit.invocation_id, sizeof(unit.invocation_id));
         if (r >= 0)
                 r = get_main_pid(bus, path, &error, &unit.main_pid);
+        if (r >= 0)
+                r = get_job(bus, path, &error, &unit.job);
         if (r >= 0)
                 r = get_service(bus, path, &error, &unit);
         if (r < 0) {

@@ -18,8 +18,9 @@ typedef struct AdoptUnit {
         char control_group[1024]; /* "" if it does not run */
         char **environment;       /* Environment=, "NAME=VALUE", NULL-terminated */
         bool has_environment_file;
-        bool socket_activated; /* its ports are its manager's */
+        bool socket_activated;  /* its ports are its manager's */
         uint64_t timeout_start; /* microseconds; UINT64_MAX: none */
+        uint32_t job;           /* id of the manager's job for it; 0: none */
         pid_t main_pid;         /* 0: none */
         char invocation_id[33]; /* hexadecimal; "" if it never ran */
 } AdoptUnit;

@@ -64,8 +64,8 @@ static int find_descriptor(pid_t pid, uint64_t inode) {
         return -ENOENT;
 }
 
-/* Whether a socket of another process has SO_REUSEADDR: by a copy of it (pidfd_getfd(2)), which needs the right to
- * trace the process. A negative errno without. */
+/* Whether a socket of another process has SO_REUSEADDR: by a copy of it (pidfd_getfd(2)), which needs the
+ * right to trace the process. A negative errno without. */
 static int get_reuse(const PortHolder *holder) {
         _cleanup_close_ int pidfd = -1, fd = -1;
         int number, value;
@@ -97,8 +97,8 @@ int unit_ports_find(const char *control_group, DropIn *drop_in) {
         r = port_holders_get(proc, TCP_STATE(TCP_LISTEN), 0, &list);
         if (r < 0)
                 return r;
-        /* Most servers set it. Where that cannot be told: rather a start that fails once, and is tried again, than one
-         * that waits for a minute each time. */
+        /* Most servers set it. Where that cannot be told: rather a start that fails once, and is tried
+         * again, than one that waits for a minute each time. */
         found.n_ports = 0;
         found.reuse = true;
         for (size_t i = 0; i < list.n; i++) {

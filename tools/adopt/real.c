@@ -61,8 +61,8 @@ static bool has_self(const char *name, const char *search, const struct stat *se
         return false;
 }
 
-int real_program_find(const char *name, const char *search, const struct stat *self, const char *const *fallbacks,
-                      RealProgram *ret) {
+int real_program_find(const char *name, const char *search, const struct stat *self,
+                      const char *const *fallbacks, RealProgram *ret) {
         if (search_path(name, search, self, has_self(name, search, self), ret))
                 return 0;
         for (; *fallbacks; fallbacks++)

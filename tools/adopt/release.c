@@ -12,13 +12,12 @@
 #include "tools/status.h"
 #include "tools/verbs.h"
 
-static const char help[] =
-                "Usage: cgmove release [OPTION...] UNIT\n\n"
-                "Removes the drop-in that 'cgmove adopt' has written for the service UNIT.\n\n"
-                "      --system   UNIT is one of the system manager (root only)\n"
-                "  -n, --dry-run  only show what would be removed\n"
-                "      --json     print JSON\n"
-                "  -h, --help     show this help\n";
+static const char help[] = "Usage: cgmove release [OPTION...] UNIT\n\n"
+                           "Removes the drop-in that 'cgmove adopt' has written for the service UNIT.\n\n"
+                           "      --system   UNIT is one of the system manager (root only)\n"
+                           "  -n, --dry-run  only show what would be removed\n"
+                           "      --json     print JSON\n"
+                           "  -h, --help     show this help\n";
 
 /* Returns -1 to go on, or the exit status. */
 static int parse(int argc, char **argv, Adoption *a) {
@@ -72,7 +71,8 @@ static void print_done(const Adoption *a, DropInState state) {
         else if (a->dry_run)
                 (void) printf("Would remove %s/" DROP_IN_NAME ".\n", a->path);
         else
-                (void) printf("%s/" DROP_IN_NAME " is removed. It takes effect with the next start of %s; what runs in it now "
+                (void) printf("%s/" DROP_IN_NAME
+                              " is removed. It takes effect with the next start of %s; what runs in it now "
                               "keeps its PATH.\n",
                               a->path, a->unit.id);
 }
@@ -91,9 +91,10 @@ int verb_release(int argc, char **argv) {
         if (r != 0)
                 return failure_print(&failure, a.json);
         if (a.json)
-                return output_json(json_pack("{s:{s:s, s:b, s:o, s:s, s:b, s:b}}", "release", "unit", a.unit.id, "system",
-                                             (int) a.system, "folder", output_json_text(a.path), "name", DROP_IN_NAME,
-                                             "changed", (int) (state != DROP_IN_ABSENT && !a.dry_run), "dry_run",
+                return output_json(json_pack("{s:{s:s, s:b, s:o, s:s, s:b, s:b}}", "release", "unit",
+                                             a.unit.id, "system", (int) a.system, "folder",
+                                             output_json_text(a.path), "name", DROP_IN_NAME, "changed",
+                                             (int) (state != DROP_IN_ABSENT && !a.dry_run), "dry_run",
                                              (int) a.dry_run));
         print_done(&a, state);
         return output_finish(0);

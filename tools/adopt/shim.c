@@ -2,10 +2,11 @@
 
 /* shims/systemctl, first in the PATH of an adopted unit.
  *
- * A restart or a stop of the unit that the caller is inside of would end the caller; it becomes `cgmove restart`,
- * or a stop that waits for the caller's command. Everything else, and everything if cgmove cannot or must not
- * help, is the real systemctl's, which is executed in this process with all arguments, descriptors and the
- * environment as they are. So this is small, has nothing but libc linked in, and says nothing itself. */
+ * A restart or a stop of the unit that the caller is inside of would end the caller; it becomes `cgmove
+ * restart`, or a stop that waits for the caller's command. Everything else, and everything if cgmove
+ * cannot or must not help, is the real systemctl's, which is executed in this process with all arguments,
+ * descriptors and the environment as they are. So this is small, has nothing but libc linked in, and says
+ * nothing itself. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +45,7 @@ static int find_real(RealProgram *ret) {
         struct stat self;
 
         if (stat("/proc/self/exe", &self) < 0)
-                self = (struct stat) { .st_ino = 0 };
+                self = (struct stat){ .st_ino = 0 };
         return real_program_find("systemctl", getenv("PATH"), &self, fallbacks, ret);
 }
 
@@ -57,8 +58,9 @@ static int become(const RealProgram *real, char **argv) {
         return error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE;
 }
 
-/* Runs ARGV with its standard output on OUTPUT (-1: ours) and, with one, its standard error nowhere. Returns the
- * exit status, or a negative errno. Our caller may have told us to ignore SIGCHLD, which hides it. */
+/* Runs ARGV with its standard output on OUTPUT (-1: ours) and, with one, its standard error nowhere.
+ * Returns the exit status, or a negative errno. Our caller may have told us to ignore SIGCHLD, which
+ * hides it. */
 static int run(const char *path, char *const argv[], int output) {
         struct sigaction action = { .sa_handler = SIG_DFL }, old;
         posix_spawn_file_actions_t actions;
@@ -72,7 +74,8 @@ static int run(const char *path, char *const argv[], int output) {
         if (output >= 0) {
                 r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
                 if (r == 0)
-                        r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+                        r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY,
+                                                             0);
         }
         if (r == 0)
                 r = posix_spawn(&pid, path, &actions, NULL, argv, environ);
@@ -86,8 +89,8 @@ static int run(const char *path, char *const argv[], int output) {
         return WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_FAILED;
 }
 
-/* What the real systemctl writes when it is called so, the caller frees it; NULL if it fails. It goes to a file in
- * memory, so that whatever the size nobody waits for anybody. */
+/* What the real systemctl writes when it is called so, the caller frees it; NULL if it fails. It goes to
+ * a file in memory, so that whatever the size nobody waits for anybody. */
 static char *ask_real(const Shim *shim, char *const argv[]) {
         _cleanup_close_ int fd = -1;
         char *text;
@@ -110,8 +113,7 @@ static char *scope_option(const Shim *shim) {
         return (char *) (shim->command.user ? "--user" : "--system");
 }
 
-/* --- which units
- * ------------------------------------------------------------------------------------------------- */
+/* --- which units -------------------------------------------------------------------------------------- */
 
 static bool word_means_own_unit(const Shim *shim, const char *word) {
         char name[UNIT_NAME_MAX + 1];
@@ -122,12 +124,19 @@ static bool word_means_own_unit(const Shim *shim, const char *word) {
                caller_unit_has_alias(shim->command.user, shim->unit, name);
 }
 
-/* Adds what PATTERN means but our own unit to ARGV, as systemctl itself would expand it. The names are in *TEXT,
- * which is the caller's to keep. Returns how many, or -1. */
+/* Adds what PATTERN means but our own unit to ARGV, as systemctl itself would expand it. The names are in
+ * *TEXT, which is the caller's to keep. Returns how many, or -1. */
 static int expand_pattern(const Shim *shim, char *pattern, char **argv, size_t room, char **text) {
-        char *const list[] = { shim->argv[0], scope_option(shim), (char *) "list-units", (char *) "--plain",
-                               (char *) "--no-legend", (char *) "--full", (char *) "--no-pager",
-                               shim->command.all ? (char *) "--all" : (char *) "--plain", (char *) "--", pattern,
+        char *const list[] = { shim->argv[0],
+                               scope_option(shim),
+                               (char *) "list-units",
+                               (char *) "--plain",
+                               (char *) "--no-legend",
+                               (char *) "--full",
+                               (char *) "--no-pager",
+                               shim->command.all ? (char *) "--all" : (char *) "--plain",
+                               (char *) "--",
+                               pattern,
                                NULL };
         char *rest, *line;
         int n = 0;
@@ -148,8 +157,8 @@ static int expand_pattern(const Shim *shim, char *pattern, char **argv, size_t r
 
 #define EXPANDED_MAX 4096
 
-/* The command line without our own unit: options, "--", verb, units. *RET_UNITS says how many units are left. NULL
- * if that cannot be told. It is used to the end of the process. */
+/* The command line without our own unit: options, "--", verb, units. *RET_UNITS says how many units are
+ * left. NULL if that cannot be told. It is used to the end of the process. */
 static char **other_units(const Shim *shim, size_t *ret_units) {
         char **argv = calloc((size_t) shim->argc + EXPANDED_MAX + 2, sizeof(char *)), *text;
         size_t n = 0, first;
@@ -176,7 +185,8 @@ static char **other_units(const Shim *shim, size_t *ret_units) {
                 if (!systemctl_word_is_pattern(shim->argv[i]))
                         continue;
                 k = expand_pattern(shim, shim->argv[i], argv + n,
-                                   (size_t) shim->argc + EXPANDED_MAX + 1 - n - (size_t) (shim->argc - i), &text);
+                                   (size_t) shim->argc + EXPANDED_MAX + 1 - n - (size_t) (shim->argc - i),
+                                   &text);
                 if (k < 0)
                         return NULL;
                 n += (size_t) k;
@@ -185,8 +195,7 @@ static char **other_units(const Shim *shim, size_t *ret_units) {
         return argv;
 }
 
-/* --- whether
- * ----------------------------------------------------------------------------------------------------- */
+/* --- whether ------------------------------------------------------------------------------------------ */
 
 static bool names_own_unit(const Shim *shim) {
         for (int i = 0; i < shim->argc; i++)
@@ -206,8 +215,14 @@ static bool is_usual_manager(void) {
 
 /* A reload ends nobody, nor does what is on condition that the unit is active, if it is not. */
 static bool condition_holds(const Shim *shim) {
-        char *const show[] = { shim->argv[0], scope_option(shim), (char *) "show", (char *) "--property=ActiveState",
-                               (char *) "--property=CanReload", (char *) "--", (char *) shim->unit, NULL };
+        char *const show[] = { shim->argv[0],
+                               scope_option(shim),
+                               (char *) "show",
+                               (char *) "--property=ActiveState",
+                               (char *) "--property=CanReload",
+                               (char *) "--",
+                               (char *) shim->unit,
+                               NULL };
         SystemctlAction action = shim->command.action;
         bool try = action == SYSTEMCTL_TRY_RESTART || action == SYSTEMCTL_TRY_RELOAD_OR_RESTART;
         bool reload = action == SYSTEMCTL_RELOAD_OR_RESTART || action == SYSTEMCTL_TRY_RELOAD_OR_RESTART;
@@ -239,8 +254,13 @@ static bool take_over(const Shim *shim) {
         const char *verb = shim->command.action == SYSTEMCTL_STOP    ? "stop"
                            : shim->command.action == SYSTEMCTL_START ? "start"
                                                                      : "restart";
-        char *argv[] = { (char *) "cgmove", (char *) "systemctl", (char *) verb, scope_option(shim),
-                         (char *) (shim->command.quiet ? "--quiet" : "--say"), (char *) "--", (char *) shim->unit,
+        char *argv[] = { (char *) "cgmove",
+                         (char *) "systemctl",
+                         (char *) verb,
+                         scope_option(shim),
+                         (char *) (shim->command.quiet ? "--quiet" : "--say"),
+                         (char *) "--",
+                         (char *) shim->unit,
                          NULL };
 
         return run(CLIENT, argv, -1) == 0;
@@ -252,7 +272,8 @@ int main(int argc, char **argv) {
         char **others;
 
         if (find_real(&shim.real) < 0) {
-                fprintf(stderr, "%s: No systemctl found but that of cgmove.\n", argc > 0 ? argv[0] : "systemctl");
+                fprintf(stderr, "%s: No systemctl found but that of cgmove.\n",
+                        argc > 0 ? argv[0] : "systemctl");
                 return STATUS_NOT_FOUND;
         }
         shim.parts = calloc((size_t) argc + 1, sizeof(SystemctlPart));

@@ -20,8 +20,10 @@
 #define CALLER_PATIENCE 30000 /* milliseconds */
 #define SYSTEMCTL "/usr/bin/systemctl"
 
-/* Whether it is still the same start of the unit, and its main process. */
-static int look(const RestartPlan *plan, const char *invocation, bool *ret_same, pid_t *ret_main_pid, Failure *failure) {
+/* Whether it is still the same start of the unit, which nobody else is about to stop or to restart; and its
+ * main process. */
+static int look(const RestartPlan *plan, const char *invocation, bool *ret_same, pid_t *ret_main_pid,
+                Failure *failure) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(adopt_unit_done) AdoptUnit unit = { .id = "" };
         int r;
@@ -31,7 +33,7 @@ static int look(const RestartPlan *plan, const char *invocation, bool *ret_same,
                 r = adopt_unit_get(bus, plan->unit, &unit, failure);
         if (r != 0)
                 return r;
-        *ret_same = strcmp(unit.invocation_id, invocation) == 0;
+        *ret_same = strcmp(unit.invocation_id, invocation) == 0 && unit.job == 0;
         *ret_main_pid = unit.main_pid;
         return 0;
 }
@@ -47,15 +49,16 @@ static void wait_for_caller(const RestartPlan *plan, pid_t main_pid) {
         pidfd = proc >= 0 && command ? plan_process_open(proc, command) : -ESRCH;
         if (pidfd < 0)
                 return; /* it has ended */
-        end = (struct pollfd) { .fd = pidfd, .events = POLLIN };
+        end = (struct pollfd){ .fd = pidfd, .events = POLLIN };
         if (poll(&end, 1, CALLER_PATIENCE) == 0)
                 calling_move_out(&client, pidfd);
 }
 
+/* "fail": a restart that someone else has asked for meanwhile is not taken back by it. */
 static int stop(const RestartPlan *plan) {
         const char *scope = plan->system ? "--system" : "--user";
 
-        (void) execl(SYSTEMCTL, "systemctl", scope, "stop", "--", plan->unit, (char *) NULL);
+        (void) execl(SYSTEMCTL, "systemctl", scope, "--job-mode=fail", "stop", "--", plan->unit, (char *) NULL);
         (void) fprintf(stderr, "cgmove: %s cannot be executed: %s.\n", SYSTEMCTL, strerror(errno));
         return STATUS_FAILED;
 }
@@ -78,7 +81,7 @@ int verb_stop_job(int argc, char **argv) {
                 return failure_print(&failure, false);
         if (same)
                 return stop(&plan);
-        (void) printf("%s was started anew since its stop was asked for, or does not run any more; it is left as it is.\n",
-                      plan.unit);
+        (void) printf("%s was stopped or started by someone else since then; it is left as it is.
+", plan.unit);
         return 0;
 }

@@ -8,8 +8,7 @@
 #include "lib/source.h"
 #include "tools/adopt/systemctl-command.h"
 
-/* --- options
- * ----------------------------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------------------------------------ */
 
 typedef enum Meaning {
         FOREIGN,  /* makes the command line one that is not ours */
@@ -209,8 +208,7 @@ static int take_short(State *state, const char *arg, const char *next) {
         return 1;
 }
 
-/* --- words
- * ------------------------------------------------------------------------------------------------------- */
+/* --- words -------------------------------------------------------------------------------------------- */
 
 /* unit_actions[] of src/systemctl/systemctl-start-unit.c */
 static SystemctlAction find_action(const char *verb) {
@@ -279,7 +277,8 @@ static bool parse(int argc, char *const *argv, bool posix, State *state, Systemc
                         parts[k] = SYSTEMCTL_OPTION;
         }
         /* verb_start(): it says so, and does nothing */
-        if (state->wait && state->command.action != SYSTEMCTL_START && state->command.action != SYSTEMCTL_RESTART)
+        if (state->wait && state->command.action != SYSTEMCTL_START &&
+            state->command.action != SYSTEMCTL_RESTART)
                 return false;
         return n_words > 1;
 }
@@ -290,7 +289,7 @@ void systemctl_parse(int argc, char *const *argv, bool posix, SystemctlCommand *
         if (argc > 0)
                 parts[0] = SYSTEMCTL_PROGRAM;
         if (!parse(argc, argv, posix, &state, parts))
-                state.command = (SystemctlCommand) { .action = SYSTEMCTL_OTHER };
+                state.command = (SystemctlCommand){ .action = SYSTEMCTL_OTHER };
         *ret = state.command;
 }
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What a command line of systemctl(1) asks for, as far as it concerns whoever would be ended by it: nothing but
- * libc, no allocation, pure.
+/* What a command line of systemctl(1) asks for, as far as it concerns whoever would be ended by it:
+ * nothing but libc, no allocation, pure.
  *
- * The options are those of systemd 252 and 257 together (systemctl_parse_argv() of src/systemctl/systemctl.c),
- * read as getopt_long(3) does: bundled letters, abbreviated long options, options behind words, "--". What one
- * of the two does not know, or what changes more than whether something is printed or waited for, makes the
- * command line one that is not ours: the real systemctl knows better. */
+ * The options are those of systemd 252 and 257 together (systemctl_parse_argv() of
+ * src/systemctl/systemctl.c), read as getopt_long(3) does: bundled letters, abbreviated long options,
+ * options behind words, "--". What one of the two does not know, or what changes more than whether
+ * something is printed or waited for, makes the command line one that is not ours: the real systemctl
+ * knows better. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,8 +47,8 @@ void systemctl_parse(int argc, char *const *argv, bool posix, SystemctlCommand *
  * systemctl completes them (unit_name_mangle()). Aliases are not known here. */
 bool systemctl_word_means(const char *word, const char *unit);
 
-/* The unit name that WORD is, with ".service" behind it if it has no suffix, in BUFFER of SIZE bytes; false for
- * a pattern, a path, or what is no unit name. */
+/* The unit name that WORD is, with ".service" behind it if it has no suffix, in BUFFER of SIZE bytes;
+ * false for a pattern, a path, or what is no unit name. */
 bool systemctl_word_complete(const char *word, char *buffer, size_t size);
 
 bool systemctl_word_is_pattern(const char *word);

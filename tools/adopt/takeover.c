@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* `cgmove systemctl restart|stop|start --user|--system --say|--quiet -- UNIT`: what the shim hands on, for a UNIT that
- * the caller is inside of. Says one line and returns 0 if it was taken over; else says nothing, and the shim goes on with
- * the real systemctl. */
+/* `cgmove systemctl restart|stop|start --user|--system --say|--quiet -- UNIT`: what the shim hands on,
+ * for a UNIT that the caller is inside of. Says one line and returns 0 if it was taken over; else says
+ * nothing, and the shim goes on with the real systemctl. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,7 +90,12 @@ static int read_job(int fd, uint64_t *ret, bool *ret_joined) {
 }
 
 static int restart(Takeover *t) {
-        char *argv[] = { (char *) "cgmove", (char *) "restart", (char *) "--json", (char *) "--", (char *) t->unit, NULL,
+        char *argv[] = { (char *) "cgmove",
+                         (char *) "restart",
+                         (char *) "--json",
+                         (char *) "--",
+                         (char *) t->unit,
+                         NULL,
                          NULL };
         _cleanup_close_ int output = -1;
         bool joined = false;
@@ -107,10 +112,14 @@ static int restart(Takeover *t) {
         if (read_job(output, &job, &joined) < 0)
                 return say(t, "%s is restarted when this command has ended.", t->unit);
         if (joined)
-                return say(t, "%s is restarted by job %" PRIu64 " already; 'cgmove status %" PRIu64 "' tells how it went.",
+                return say(t,
+                           "%s is restarted by job %" PRIu64 " already; 'cgmove status %" PRIu64
+                           "' tells how it went.",
                            t->unit, job, job);
-        return say(t, "%s is restarted when this command has ended; 'cgmove status %" PRIu64 "' tells how it went.", t->unit,
-                   job);
+        return say(t,
+                   "%s is restarted when this command has ended; 'cgmove status %" PRIu64
+                   "' tells how it went.",
+                   t->unit, job);
 }
 
 /* What was to be stopped is to run after all. */
