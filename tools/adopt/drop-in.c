@@ -80,7 +80,7 @@ unsigned drop_in_timeout(uint64_t start_usec, bool reuse) {
 static void put_ports(FILE *f, const DropIn *d) {
         if (d->n_ports == 0)
                 return;
-        (void) fputs("# The ports it listened on. \"-\": if the wait is in vain, or cgmove gone, it starts.\n"
+        (void) fputs("# The ports it listened on. \"-\": if that is in vain, or cgmove gone, it starts.\n"
                      "ExecStartPre=-" PROGRAM " wait-port",
                      f);
         if (d->reuse)

@@ -58,7 +58,8 @@ static void wait_for_caller(const RestartPlan *plan, pid_t main_pid) {
 static int stop(const RestartPlan *plan) {
         const char *scope = plan->system ? "--system" : "--user";
 
-        (void) execl(SYSTEMCTL, "systemctl", scope, "--job-mode=fail", "stop", "--", plan->unit, (char *) NULL);
+        (void) execl(SYSTEMCTL, "systemctl", scope, "--job-mode=fail", "stop", "--", plan->unit,
+                     (char *) NULL);
         (void) fprintf(stderr, "cgmove: %s cannot be executed: %s.\n", SYSTEMCTL, strerror(errno));
         return STATUS_FAILED;
 }
@@ -81,7 +82,6 @@ int verb_stop_job(int argc, char **argv) {
                 return failure_print(&failure, false);
         if (same)
                 return stop(&plan);
-        (void) printf("%s was stopped or started by someone else since then; it is left as it is.
-", plan.unit);
+        (void) printf("%s was stopped or started by someone else since then; it is left as it is.\n", plan.unit);
         return 0;
 }
