@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -17,13 +18,16 @@
 #include "tools/status.h"
 #include "tools/verbs.h"
 
-#define CALLER_PATIENCE 30000 /* milliseconds */
+/* milliseconds */
+#define CALLER_PATIENCE 30000
+#define MANAGER_PATIENCE 30000
+#define LOOK_PAUSE 200
 #define SYSTEMCTL "/usr/bin/systemctl"
 
-/* Whether it is still the same start of the unit, which nobody else is about to stop or to restart; and its
- * main process. */
+/* Whether it is still the same start of the unit, its main process, and whether its manager is at it:
+ * someone else is about to restart it, for one. */
 static int look(const RestartPlan *plan, const char *invocation, bool *ret_same, pid_t *ret_main_pid,
-                Failure *failure) {
+                bool *ret_busy, Failure *failure) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(adopt_unit_done) AdoptUnit unit = { .id = "" };
         int r;
@@ -33,8 +37,9 @@ static int look(const RestartPlan *plan, const char *invocation, bool *ret_same,
                 r = adopt_unit_get(bus, plan->unit, &unit, failure);
         if (r != 0)
                 return r;
-        *ret_same = strcmp(unit.invocation_id, invocation) == 0 && unit.job == 0;
+        *ret_same = strcmp(unit.invocation_id, invocation) == 0;
         *ret_main_pid = unit.main_pid;
+        *ret_busy = unit.job != 0;
         return 0;
 }
 
@@ -64,24 +69,42 @@ static int stop(const RestartPlan *plan) {
         return STATUS_FAILED;
 }
 
+/* What becomes of the unit when its manager is done with what it is at. */
+static int look_when_settled(const RestartPlan *plan, const char *invocation, bool *ret_same,
+                             Failure *failure) {
+        const struct timespec pause = { .tv_nsec = LOOK_PAUSE * 1000000L };
+        bool busy = true;
+        pid_t main_pid;
+        int r = 0;
+
+        for (int waited = 0; busy && waited < MANAGER_PATIENCE; waited += LOOK_PAUSE) {
+                if (waited > 0)
+                        (void) nanosleep(&pause, NULL);
+                r = look(plan, invocation, ret_same, &main_pid, &busy, failure);
+                if (r != 0 || !*ret_same)
+                        return r;
+        }
+        return r;
+}
+
 int verb_stop_job(int argc, char **argv) {
         RestartPlan plan;
         Failure failure;
+        bool same, busy;
         pid_t main_pid;
-        bool same;
         int r;
 
         if (argc < 3 || plan_from_arguments(argc - 1, argv + 1, &plan) < 0)
                 return STATUS_USAGE; /* not called by people */
-        r = look(&plan, argv[1], &same, &main_pid, &failure);
+        r = look(&plan, argv[1], &same, &main_pid, &busy, &failure);
         if (r == 0 && same) {
                 wait_for_caller(&plan, main_pid);
-                r = look(&plan, argv[1], &same, &main_pid, &failure);
+                r = look_when_settled(&plan, argv[1], &same, &failure);
         }
         if (r != 0)
                 return failure_print(&failure, false);
         if (same)
                 return stop(&plan);
-        (void) printf("%s was stopped or started by someone else since then; it is left as it is.\n", plan.unit);
+        (void) printf("%s was started anew since its stop was asked for; it is left as it is.\n", plan.unit);
         return 0;
 }
