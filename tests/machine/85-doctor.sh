@@ -77,6 +77,24 @@ test_all_good() {
 }
 TEST_POLICY='"test"'
 
+# What it says is what happens.
+test_its_word_is_kept() {
+        local old
+        policy_restart
+        gateway_sound
+        old=$(gateway_pid)
+        doctor_inside 0
+        restart_inside
+        check_restarted "$old"
+        leftover_start "${STRICT_LIMIT[@]}"
+        run_into_start_limit
+        doctor_of_gateway 1
+        check_found problem crash-loop "start limit" "cgmove restart $GATEWAY"
+        restart_outside
+        check_outcome "done" restarted
+        doctor_inside 0
+}
+
 test_for_people() {
         gateway_sound
         check_status 0 gateway_call "cgmove doctor $GATEWAY"
@@ -285,14 +303,12 @@ test_somebody_else_has_the_port() {
 
 test_no_lingering_and_no_manager() {
         gateway_sound
-        loginctl disable-linger bob
         mkdir -p /var/lib/systemd/linger
         mv /var/lib/systemd/linger/alice /var/lib/systemd/linger/.alice
         doctor_inside 0
         mv /var/lib/systemd/linger/.alice /var/lib/systemd/linger/alice
         check_found warning linger "does not linger" "loginctl enable-linger alice"
         check_found note logout "/run/user/1000"
-        loginctl enable-linger bob
 
         user_manager_stop alice
         doctor_of_gateway 1
@@ -356,6 +372,14 @@ test_system_unit() {
         doctor 0 as alice cgmove doctor --json --system gw
         doctor 0 cgmove doctor --json gw
         check_found ok policy "You are root"
+        doctor 1 as bob cgmove doctor --json --system gw
+        check_found problem user "runs as alice, and you are bob" "runuser -u alice -- cgmove doctor --system gw.service"
+        systemctl stop gw.service
+        sed -i 's/^User=.*/&\nProtectHome=read-only/' /run/systemd/system/gw.service
+        systemctl daemon-reload
+        systemctl start gw.service
+        doctor 1 "${call[@]}" "HOME=/home/alice cgmove doctor --json gw"
+        check_found problem log "Read-only file system" "as root: ReadWritePaths=/home/alice/.local/state/cgmove under [Service]"
         touch /run/systemd/system/gw.service
         sed -i 's/RestartSec=5/RestartSec=6/' /run/systemd/system/gw.service
         doctor 1 "${call[@]}" "cgmove doctor --json gw"

@@ -100,6 +100,7 @@ Facts *doctor_good_place(void) {
                         .runtime_directory = true,
                         .bus = true,
                         .runtime_variable = true,
+                        .log_folder = "/home/alice/.local/state/cgmove",
                         .manager = ANSWER_YES,
                 },
                 .unit = { .memory_max = UINT64_MAX, .tasks_max = UINT64_MAX },

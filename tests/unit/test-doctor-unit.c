@@ -19,6 +19,7 @@
 static void make_system(Facts *f) {
         f->unit.system = true;
         strcpy(f->unit.source, "system:gateway.service");
+        strcpy(f->unit.user, "alice");
 }
 
 static void test_load(void **state) {
@@ -46,6 +47,14 @@ static void test_reload(void **state) {
               f->unit.refuse_manual_stop = true, );
         CHECK(PROBLEM, "manual", "RefuseManualStart", "RefuseManualStart=no",
               f->unit.refuse_manual_start = true, );
+}
+
+static void test_user(void **state) {
+        CHECK(PROBLEM, "user", "runs as bob, and you are alice",
+              "as root: runuser -u bob -- cgmove doctor --system gateway.service",
+              (make_system(f), strcpy(f->unit.user, "bob")), make_system(f));
+        CHECK(PROBLEM, "user", "runs as root", "runuser -u root", (make_system(f), f->unit.user[0] = 0),
+              (make_system(f), f->unit.user[0] = 0, f->caller.uid = 0));
 }
 
 static void set_state(Facts *f, const char *active, const char *sub, const char *result) {
@@ -221,19 +230,13 @@ static void test_ports(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_load),
-                cmocka_unit_test(test_reload),
-                cmocka_unit_test(test_active),
-                cmocka_unit_test(test_crash_loop),
-                cmocka_unit_test(test_job_and_adoption),
-                cmocka_unit_test(test_kill_mode),
-                cmocka_unit_test(test_timeouts),
-                cmocka_unit_test(test_restart),
-                cmocka_unit_test(test_start_limit),
-                cmocka_unit_test(test_type),
-                cmocka_unit_test(test_resources),
-                cmocka_unit_test(test_left_overs),
-                cmocka_unit_test(test_ports),
+                cmocka_unit_test(test_load),       cmocka_unit_test(test_reload),
+                cmocka_unit_test(test_user),       cmocka_unit_test(test_active),
+                cmocka_unit_test(test_crash_loop), cmocka_unit_test(test_job_and_adoption),
+                cmocka_unit_test(test_kill_mode),  cmocka_unit_test(test_timeouts),
+                cmocka_unit_test(test_restart),    cmocka_unit_test(test_start_limit),
+                cmocka_unit_test(test_type),       cmocka_unit_test(test_resources),
+                cmocka_unit_test(test_left_overs), cmocka_unit_test(test_ports),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

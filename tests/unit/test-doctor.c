@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,6 +39,9 @@ static void test_cgroup(void **state) {
               f->host.cgroup_mount[0] = 0, );
         CHECK(PROBLEM, "cgroup", "hybrid", "systemd.unified_cgroup_hierarchy=1",
               strcpy(f->host.cgroup_mount, "/sys/fs/cgroup/unified"), );
+        CHECK(NOTE, "cgroup", "hybrid", "",
+              (strcpy(f->host.cgroup_mount, "/sys/fs/cgroup/unified"), f->daemon.direct = true),
+              strcpy(f->host.cgroup_mount, "/sys/fs/cgroup/unified"));
         CHECK(WARNING, "cgroup", "(memory)", "cgroup_no_v1=all", strcpy(f->host.cgroup_v1, "memory"), );
         doctor_expect(doctor_good(), OK, "cgroup", "/sys/fs/cgroup", "");
 }
@@ -193,6 +197,7 @@ static void test_unit_move(void **state) {
 static void make_system(Facts *f) {
         f->unit.system = true;
         strcpy(f->unit.source, "system:gateway.service");
+        strcpy(f->unit.user, "alice");
 }
 
 static void test_system(void **state) {
@@ -231,6 +236,15 @@ static void test_login(void **state) {
               f->caller.runtime_variable = false, );
 }
 
+static void test_log(void **state) {
+        CHECK_PLACE(PROBLEM, "log", "HOME is not set", "export HOME=~alice", f->caller.log_folder[0] = 0, );
+        CHECK_PLACE(PROBLEM, "log", "Read-only file system",
+                    "export XDG_STATE_HOME=", f->caller.log_error = EROFS, );
+        CHECK(PROBLEM, "log", "Permission denied",
+              "ReadWritePaths=/home/alice/.local/state/cgmove under [Service]",
+              (f->caller.log_error = EACCES, f->unit.inside = true), f->caller.log_error = EACCES);
+}
+
 /* More findings than there is room for are no disaster. */
 static void test_many_findings(void **state) {
         static Findings findings;
@@ -260,15 +274,25 @@ static void test_port_from_words(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_good),          cmocka_unit_test(test_cgroup),
-                cmocka_unit_test(test_kernel),        cmocka_unit_test(test_favordynmods),
-                cmocka_unit_test(test_systemd),       cmocka_unit_test(test_controllers),
-                cmocka_unit_test(test_install),       cmocka_unit_test(test_daemon),
-                cmocka_unit_test(test_policy_file),   cmocka_unit_test(test_place),
-                cmocka_unit_test(test_ways),          cmocka_unit_test(test_unit_rule),
-                cmocka_unit_test(test_unit_move),     cmocka_unit_test(test_system),
-                cmocka_unit_test(test_jobs),          cmocka_unit_test(test_login),
-                cmocka_unit_test(test_many_findings), cmocka_unit_test(test_port_from_words),
+                cmocka_unit_test(test_good),
+                cmocka_unit_test(test_cgroup),
+                cmocka_unit_test(test_kernel),
+                cmocka_unit_test(test_favordynmods),
+                cmocka_unit_test(test_systemd),
+                cmocka_unit_test(test_controllers),
+                cmocka_unit_test(test_install),
+                cmocka_unit_test(test_daemon),
+                cmocka_unit_test(test_policy_file),
+                cmocka_unit_test(test_place),
+                cmocka_unit_test(test_ways),
+                cmocka_unit_test(test_unit_rule),
+                cmocka_unit_test(test_unit_move),
+                cmocka_unit_test(test_system),
+                cmocka_unit_test(test_jobs),
+                cmocka_unit_test(test_login),
+                cmocka_unit_test(test_log),
+                cmocka_unit_test(test_many_findings),
+                cmocka_unit_test(test_port_from_words),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

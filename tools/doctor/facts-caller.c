@@ -49,6 +49,27 @@ static Answer find_lingering(const char *name) {
         return errno == ENOENT ? ANSWER_NO : ANSWER_UNKNOWN;
 }
 
+/* As logfile_directory(), but nothing is made: the deepest part of the path that exists must be writable. */
+static void find_log_folder(CallerFacts *caller) {
+        const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+        char path[sizeof(caller->log_folder)];
+        char *slash;
+        int n;
+
+        if (state && state[0] == '/')
+                n = snprintf(path, sizeof(path), "%s/cgmove", state);
+        else
+                n = home && home[0] == '/' ? snprintf(path, sizeof(path), "%s/.local/state/cgmove", home)
+                                           : -1;
+        if (n < 0 || n >= (int) sizeof(path))
+                return;
+        strcpy(caller->log_folder, path);
+        while (access(path, F_OK) < 0 && errno == ENOENT && (slash = strrchr(path, '/')) && slash > path)
+                *slash = 0;
+        if (access(path, W_OK | X_OK) < 0)
+                caller->log_error = errno;
+}
+
 void gather_caller(CallerFacts *ret) {
         EnvironmentPaths paths;
         const char *variable = getenv("XDG_RUNTIME_DIR");
@@ -56,6 +77,7 @@ void gather_caller(CallerFacts *ret) {
         *ret = (CallerFacts){ .uid = geteuid(), .n_jobs = UINT64_MAX };
         find_name(ret);
         find_place(ret);
+        find_log_folder(ret);
         ret->lingers = find_lingering(ret->name);
         environment_paths_find(ret->uid, &paths);
         ret->runtime_directory = paths.runtime_dir[0];

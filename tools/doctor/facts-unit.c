@@ -180,7 +180,6 @@ static const AskField unit_fields[] = {
         FACT(timeout_start, "TimeoutStartUSec", "t", ask_read_u64),
         FACT(timeout_stop, "TimeoutStopUSec", "t", ask_read_u64),
         FACT(restart_delay, "RestartUSec", "t", ask_read_u64),
-        FACT(runtime_max, "RuntimeMaxUSec", "t", ask_read_u64),
         FACT(send_sigkill, "SendSIGKILL", "b", ask_read_bool),
         FACT(main_pid, "MainPID", "u", ask_read_u32),
         FACT(control_pid, "ControlPID", "u", ask_read_u32),
@@ -310,13 +309,13 @@ static int ask_services(sd_bus *bus, CallerFacts *caller) {
 
 /* --- all ---------------------------------------------------------------------------------------------- */
 
-static void explain_error(int error, char *text, size_t size) {
+static void explain_error(int error, const char *who, char *text, size_t size) {
         if (text[0])
                 return; /* it has said so itself */
         if (error == -ENOENT || error == -ECONNREFUSED)
-                (void) snprintf(text, size, "it does not run.");
+                (void) snprintf(text, size, "%s does not run.", who);
         else if (error == -ETIMEDOUT || error == -EAGAIN)
-                (void) snprintf(text, size, "it does not answer.");
+                (void) snprintf(text, size, "%s does not answer.", who);
         else
                 (void) snprintf(text, size, "%s.", strerror(error < 0 ? -error : error));
 }
@@ -338,9 +337,9 @@ static void ask_user_manager(CallerFacts *caller, UnitFacts *unit) {
         }
         if (caller->manager != ANSWER_YES) {
                 caller->manager = ANSWER_NO;
-                explain_error(r, caller->manager_error, sizeof(caller->manager_error));
+                explain_error(r, "it", caller->manager_error, sizeof(caller->manager_error));
         } else if (r < 0 && unit_asked)
-                explain_error(r, unit->error, sizeof(unit->error));
+                explain_error(r, "its manager", unit->error, sizeof(unit->error));
 }
 
 static void ask_system_manager(UnitFacts *unit) {
@@ -351,7 +350,7 @@ static void ask_system_manager(UnitFacts *unit) {
         if (r >= 0)
                 r = ask_unit(bus, unit);
         if (r < 0)
-                explain_error(r, unit->error, sizeof(unit->error));
+                explain_error(r, "its manager", unit->error, sizeof(unit->error));
 }
 
 void gather_unit(const HostFacts *host, CallerFacts *caller, UnitFacts *unit) {

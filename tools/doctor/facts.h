@@ -86,6 +86,8 @@ typedef struct CallerFacts {
         bool runtime_directory; /* /run/user/UID is there */
         bool bus;               /* with a socket of the user bus */
         bool runtime_variable;  /* XDG_RUNTIME_DIR is set */
+        char log_folder[256];   /* of the logs of jobs; "": there is no home directory */
+        int log_error;          /* errno of making or writing it; 0 */
         Answer manager;         /* the user manager answers */
         char manager_error[256];
 } CallerFacts;
@@ -151,7 +153,7 @@ typedef struct UnitFacts {
         uint64_t active_enter;
         char type[DOCTOR_WORD_MAX], restart[DOCTOR_WORD_MAX], kill_mode[DOCTOR_WORD_MAX],
                         user[DOCTOR_WORD_MAX];
-        uint64_t timeout_start, timeout_stop, restart_delay, runtime_max;
+        uint64_t timeout_start, timeout_stop, restart_delay;
         bool send_sigkill;
         pid_t main_pid, control_pid;
         int32_t exit_code, exit_status; /* CLD_* and the status of the last main process; 0: none */

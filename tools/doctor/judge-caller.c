@@ -2,6 +2,8 @@
 
 /* The user's login: lingering, manager, bus. */
 
+#include <string.h>
+
 #include "tools/doctor/judge.h"
 
 /* Root's manager is seldom there, and a unit of the system does not care for its user's. */
@@ -88,4 +90,30 @@ static void check_bus(const Facts *facts, Findings *findings) {
                 finding_add(findings, FINDING_OK, "user-bus", "The user bus is there.");
 }
 
-const JudgeCheck judge_caller[] = { check_lingering, check_logout, check_manager, check_bus, NULL };
+/* A restart has a log; in a sandbox its folder may be out of reach. */
+static void check_log(const Facts *facts, Findings *findings) {
+        const CallerFacts *caller = &facts->caller;
+        Finding *finding;
+
+        if (facts->unit.asked && !facts->unit.inside)
+                return; /* it may be another one there */
+        if (!caller->log_folder[0])
+                finding_cure(finding_add(findings, FINDING_PROBLEM, "log",
+                                         "HOME is not set here, so jobs have no place for their logs."),
+                             "export HOME=~%s", caller->name);
+        else if (caller->log_error != 0) {
+                finding = finding_add(findings, FINDING_PROBLEM, "log",
+                                      "The logs of jobs go to %s, which cannot be written from here: %s.",
+                                      caller->log_folder, strerror(caller->log_error));
+                if (facts->unit.asked)
+                        finding_cure(finding, "%sReadWritePaths=%s under [Service] with '%s edit %s'",
+                                     judge_as_owner(facts), caller->log_folder, judge_systemctl(facts),
+                                     facts->unit.name);
+                else
+                        finding_cure(finding, "export XDG_STATE_HOME=DIRECTORY, one that you may write");
+        }
+}
+
+const JudgeCheck judge_caller[] = {
+        check_log, check_lingering, check_logout, check_manager, check_bus, NULL
+};

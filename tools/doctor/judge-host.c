@@ -11,30 +11,36 @@
 
 #define SYSTEMD_OLDEST 252
 
+/* systemd's hybrid layout: the v2 hierarchy is there, and has no controllers. */
+static bool is_hybrid(const HostFacts *host) {
+        return strcmp(host->cgroup_mount, "/sys/fs/cgroup/unified") == 0;
+}
+
 static void check_cgroup(const Facts *facts, Findings *findings) {
         const HostFacts *host = &facts->host;
+        FindingLevel level = facts->daemon.direct ? FINDING_NOTE : FINDING_PROBLEM;
         Finding *finding;
 
-        if (!host->cgroup_mount[0] || strcmp(host->cgroup_mount, "/sys/fs/cgroup/unified") == 0) {
-                finding = finding_add(
-                                findings, FINDING_PROBLEM, "cgroup",
-                                host->cgroup_mount[0]
-                                                ? "This host has the hybrid cgroup layout, where systemd "
-                                                  "keeps its controllers in v1 hierarchies; cgmove needs "
-                                                  "the unified one."
-                                                : "No cgroup v2 hierarchy is mounted; cgmove needs one.");
-                finding_cure(finding, "systemd.unified_cgroup_hierarchy=1 on the kernel command line");
-                return;
-        }
-        if (host->cgroup_v1[0]) {
+        if (!host->cgroup_mount[0])
+                finding = finding_add(findings, FINDING_PROBLEM, "cgroup",
+                                      "No cgroup v2 hierarchy is mounted; cgmove needs one.");
+        else if (is_hybrid(host))
+                finding = finding_add(findings, level, "cgroup",
+                                      "This host has the hybrid cgroup layout, where systemd keeps its "
+                                      "controllers in v1 hierarchies; cgmove needs the unified one.");
+        else if (host->cgroup_v1[0]) {
                 finding = finding_add(findings, FINDING_WARNING, "cgroup",
                                       "Controllers are in v1 hierarchies beside cgroup v2 (%s): limits of "
                                       "jobs that need them are not set.",
                                       host->cgroup_v1);
                 finding_cure(finding, "cgroup_no_v1=all on the kernel command line");
                 return;
+        } else {
+                finding_add(findings, FINDING_OK, "cgroup", "cgroup v2 is mounted on %s.",
+                            host->cgroup_mount);
+                return;
         }
-        finding_add(findings, FINDING_OK, "cgroup", "cgroup v2 is mounted on %s.", host->cgroup_mount);
+        finding_cure(finding, "systemd.unified_cgroup_hierarchy=1 on the kernel command line");
 }
 
 static void check_kernel(const Facts *facts, Findings *findings) {
@@ -70,7 +76,8 @@ static void check_favordynmods(const Facts *facts, Findings *findings) {
         const HostFacts *host = &facts->host;
         Finding *finding;
 
-        if (!host->cgroup_mount[0] || host->kernel_major < 6 || strstr(host->cgroup_options, "favordynmods"))
+        if (!host->cgroup_mount[0] || is_hybrid(host) || host->kernel_major < 6 ||
+            strstr(host->cgroup_options, "favordynmods"))
                 return;
         finding = finding_add(findings, FINDING_NOTE, "favordynmods",
                               "cgroup v2 is mounted without favordynmods, so a lone move may wait some 10 "
@@ -100,10 +107,13 @@ static void check_systemd(const Facts *facts, Findings *findings) {
         Finding *finding;
 
         if (!host->systemd) {
-                finding_add(findings, facts->daemon.direct ? FINDING_NOTE : FINDING_PROBLEM, "systemd",
-                            "PID 1 is not systemd: there are no units, and the daemon works only with tree "
-                            "= \"direct\" in %s/cgmove.conf.",
-                            CGMOVE_CONF_DIR);
+                finding = finding_add(findings, facts->daemon.direct ? FINDING_NOTE : FINDING_PROBLEM,
+                                      "systemd",
+                                      "PID 1 is not systemd: there are no units, and the daemon works only "
+                                      "with tree = \"direct\" in %s/cgmove.conf.",
+                                      CGMOVE_CONF_DIR);
+                finding_cure(finding,
+                             "tree = \"direct\" in " CGMOVE_CONF_DIR "/cgmove.conf, see cgmove.conf(5)");
                 return;
         }
         if (!host->systemd_version[0]) {

@@ -26,12 +26,6 @@ static void span(uint64_t usec, char *text, size_t size) {
                 display_span(usec, text, size);
 }
 
-/* "LINE under [SECTION] with 'systemctl --user edit UNIT'" */
-static void cure_setting(const Facts *facts, Finding *finding, const char *section, const char *line) {
-        finding_cure(finding, "%s under [%s] with '%s%s edit %s'", line, section, judge_as_owner(facts),
-                     judge_systemctl(facts), facts->unit.name);
-}
-
 static void check_kill_mode(const Facts *facts, Findings *findings) {
         const UnitFacts *unit = &facts->unit;
         Finding *finding;
@@ -44,7 +38,7 @@ static void check_kill_mode(const Facts *facts, Findings *findings) {
                                       "holds its port keeps the new instance from starting (cgmove restart "
                                       "ends such).",
                                       unit->kill_mode);
-                cure_setting(facts, finding, "Service", "KillMode=mixed");
+                judge_cure_setting(facts, finding, "Service", "KillMode=mixed");
         } else
                 finding_add(findings, FINDING_OK, "kill-mode",
                             "KillMode=%s ends every command in the unit at a restart%s; cgmove restart is "
@@ -67,7 +61,7 @@ static void check_timeout_stop(const Facts *facts, Findings *findings) {
                                       "TimeoutStopSec= is %s: a service that drains its commands may be "
                                       "away for that long at each restart.",
                                       text);
-                cure_setting(facts, finding, "Service", "TimeoutStopSec=30");
+                judge_cure_setting(facts, finding, "Service", "TimeoutStopSec=30");
         } else
                 finding_add(findings, FINDING_OK, "stop-timeout",
                             "A stop takes %s at most (TimeoutStopSec=).", text);
@@ -75,7 +69,7 @@ static void check_timeout_stop(const Facts *facts, Findings *findings) {
                 finding = finding_add(findings, FINDING_WARNING, "stop-timeout",
                                       "SendSIGKILL=no: what does not end on SIGTERM is never ended, and a "
                                       "restart leaves it behind.");
-                cure_setting(facts, finding, "Service", "SendSIGKILL=yes");
+                judge_cure_setting(facts, finding, "Service", "SendSIGKILL=yes");
         }
 }
 
@@ -93,7 +87,7 @@ static void check_timeout_start(const Facts *facts, Findings *findings) {
                               "TimeoutStartSec= is %s: a new instance that never gets ready is not given up "
                               "before.",
                               text);
-        cure_setting(facts, finding, "Service", "TimeoutStartSec=90");
+        judge_cure_setting(facts, finding, "Service", "TimeoutStartSec=90");
 }
 
 static void check_restart(const Facts *facts, Findings *findings) {
@@ -108,7 +102,7 @@ static void check_restart(const Facts *facts, Findings *findings) {
                 finding = finding_add(findings, FINDING_WARNING, "restart",
                                       "Restart=no: if the new instance ends, nothing starts it again but "
                                       "cgmove restart, twice at most.");
-                cure_setting(facts, finding, "Service", "Restart=on-failure");
+                judge_cure_setting(facts, finding, "Service", "Restart=on-failure");
         } else
                 finding_add(findings, FINDING_OK, "restart", "Restart=%s, after %s.", unit->restart, text);
 }
@@ -140,7 +134,7 @@ static void check_start_limit(const Facts *facts, Findings *findings) {
                               "A port that is held for more than %s leaves the unit down: %u starts, one "
                               "every RestartSec=, reach the start limit of %s.",
                               all, (unsigned) unit->start_limit_burst, interval);
-        cure_setting(facts, finding, "Unit", "StartLimitIntervalSec=0");
+        judge_cure_setting(facts, finding, "Unit", "StartLimitIntervalSec=0");
 }
 
 /* What the program says with its exit status decides whether it comes back. */
@@ -178,7 +172,7 @@ static void check_type(const Facts *facts, Findings *findings) {
                 finding = finding_add(findings, FINDING_WARNING, "type",
                                       "Type=oneshot: there is no main process to restart; its commands are "
                                       "run again.");
-                cure_setting(facts, finding, "Service", "Type=exec");
+                judge_cure_setting(facts, finding, "Service", "Type=exec");
         } else if (is(unit->type, "simple") || is(unit->type, "idle") || is(unit->type, "exec"))
                 finding_add(findings, FINDING_NOTE, "type",
                             "Type=%s: its manager calls a start done before the program is ready; cgmove "
@@ -203,7 +197,7 @@ static void check_oom(const Facts *facts, Findings *findings) {
                                       "OOMPolicy=%s: one command of it that the kernel ends for memory ends "
                                       "the whole unit.",
                                       unit->oom_policy);
-                cure_setting(facts, finding, "Service", "OOMPolicy=continue");
+                judge_cure_setting(facts, finding, "Service", "OOMPolicy=continue");
         }
         if (unit->oom_score_adjust > 200)
                 finding_add(findings, FINDING_NOTE, "oom",
@@ -266,7 +260,7 @@ static void check_delegate(const Facts *facts, Findings *findings) {
         finding = finding_add(findings, FINDING_WARNING, "delegate",
                               "Delegate= with KillMode=process: processes left over in groups below the "
                               "unit's can keep the new main process from starting (status 219/CGROUP).");
-        cure_setting(facts, finding, "Service", "KillMode=mixed");
+        judge_cure_setting(facts, finding, "Service", "KillMode=mixed");
 }
 
 const JudgeCheck judge_service[] = {

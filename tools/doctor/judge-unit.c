@@ -74,14 +74,34 @@ static void check_reload(const Facts *facts, Findings *findings) {
 /* RefuseManualStart= and RefuseManualStop= refuse RestartUnit, too: org.freedesktop.systemd1(5). */
 static void check_manual(const Facts *facts, Findings *findings) {
         const UnitFacts *unit = &facts->unit;
-        const char *setting = unit->refuse_manual_start ? "RefuseManualStart" : "RefuseManualStop";
 
-        if (!judge_unit_is_readable(facts) || (!unit->refuse_manual_start && !unit->refuse_manual_stop))
+        if (!judge_unit_is_readable(facts))
                 return;
-        finding_cure(finding_add(findings, FINDING_PROBLEM, "manual",
-                                 "%s=yes of %s makes its manager refuse a restart.", setting, unit->name),
-                     "%s=no under [Unit] with '%s%s edit %s'", setting, judge_as_owner(facts),
-                     judge_systemctl(facts), unit->name);
+        if (unit->refuse_manual_start)
+                judge_cure_setting(facts,
+                                   finding_add(findings, FINDING_PROBLEM, "manual",
+                                               "RefuseManualStart=yes makes the manager refuse a restart."),
+                                   "Unit", "RefuseManualStart=no");
+        if (unit->refuse_manual_stop)
+                judge_cure_setting(facts,
+                                   finding_add(findings, FINDING_PROBLEM, "manual",
+                                               "RefuseManualStop=yes makes the manager refuse a restart."),
+                                   "Unit", "RefuseManualStop=no");
+}
+
+/* Its commands are another's: what the caller may do says nothing of them. */
+static void check_user(const Facts *facts, Findings *findings) {
+        const UnitFacts *unit = &facts->unit;
+        const char *user = unit->user[0] ? unit->user : "root";
+
+        if (!judge_unit_is_readable(facts) || !unit->system || facts->caller.uid == 0 ||
+            strcmp(user, facts->caller.name) == 0)
+                return;
+        finding_cure(finding_add(findings, FINDING_PROBLEM, "user",
+                                 "%s runs as %s, and you are %s: what you may do says nothing of its "
+                                 "commands.",
+                                 unit->name, user, facts->caller.name),
+                     "as root: runuser -u %s -- cgmove doctor --system %s", user, unit->name);
 }
 
 /* --- is it up? ---------------------------------------------------------------------------------------- */
@@ -228,5 +248,6 @@ static void check_adopted(const Facts *facts, Findings *findings) {
 }
 
 const JudgeCheck judge_unit[] = {
-        check_known, check_load, check_reload, check_manual, check_active, check_job, check_adopted, NULL,
+        check_known,  check_load, check_user,    check_reload, check_manual,
+        check_active, check_job,  check_adopted, NULL,
 };

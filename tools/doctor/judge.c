@@ -17,6 +17,11 @@ const char *judge_as_owner(const Facts *facts) {
         return facts->unit.system ? judge_as_root(facts) : "";
 }
 
+void judge_cure_setting(const Facts *facts, Finding *finding, const char *section, const char *line) {
+        finding_cure(finding, "%s%s under [%s] with '%s edit %s'", judge_as_owner(facts), line, section,
+                     judge_systemctl(facts), facts->unit.name);
+}
+
 bool judge_unit_is_readable(const Facts *facts) {
         return facts->unit.asked && facts->unit.known == ANSWER_YES &&
                !strcmp(facts->unit.load_state, "loaded");

@@ -30,5 +30,8 @@ const char *judge_as_root(const Facts *facts);
 /* The same for what only the unit's owner may do. */
 const char *judge_as_owner(const Facts *facts);
 
+/* The cure "LINE under [SECTION] with 'systemctl --user edit UNIT'". */
+void judge_cure_setting(const Facts *facts, Finding *finding, const char *section, const char *line);
+
 /* A unit is asked for, and it is loaded: what it is set to means something. */
 bool judge_unit_is_readable(const Facts *facts);

@@ -8,7 +8,7 @@ LEFT_OVER="sleep 4261"
 # leftover_start [LINE...]: under KillMode=process, with a child that has inherited the listening socket.
 leftover_start() {
         gateway_start process "--leave-child \"exec $LEFT_OVER\"" "$@"
-        leftover_pid >/dev/null
+        wait_for leftover_pid
 }
 
 # The oldest of them: that of the first instance.
