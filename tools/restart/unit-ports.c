@@ -9,9 +9,15 @@
 
 #include "lib/cleanup.h"
 #include "lib/proc.h"
+#include "tools/net/cgroup-id.h"
 
 #define PORT_RANGE_FILE "/proc/sys/net/ipv4/ip_local_port_range" /* ip(7) */
 #define DEPTH_MAX 64
+
+/* States in which a connection whose process has closed it keeps its port from a bind(2) without SO_REUSEADDR. */
+#define CLOSING                                                                                                       \
+        (TCP_STATE(TCP_TIME_WAIT) | TCP_STATE(TCP_FIN_WAIT1) | TCP_STATE(TCP_FIN_WAIT2) | TCP_STATE(TCP_CLOSING) |    \
+         TCP_STATE(TCP_LAST_ACK))
 
 bool cgroup_is_within(const char *cgroup, const char *group) {
         size_t length = strlen(group);
@@ -29,19 +35,47 @@ static bool is_chosen_by_kernel(uint16_t port) {
         return port >= first && port <= last;
 }
 
-static bool is_wanted(const UnitPorts *ports, uint16_t port) {
-        for (size_t i = 0; i < ports->n_wanted; i++)
-                if (ports->wanted[i] == port)
+static bool has_port(const uint16_t *list, size_t n, uint16_t port) {
+        for (size_t i = 0; i < n; i++)
+                if (list[i] == port)
                         return true;
         return false;
 }
 
-/* Whether an earlier entry of the list is the same port with a process of the unit. */
-static bool was_before(const PortHolderList *list, size_t index, const Unit *unit) {
-        for (size_t i = 0; i < index; i++)
-                if (list->items[i].socket.port == list->items[index].socket.port && list->items[i].pid > 0 &&
-                    cgroup_is_within(list->items[i].cgroup, unit->control_group))
+static void add_port(uint16_t *list, size_t *n, uint16_t port) {
+        if (!has_port(list, *n, port) && *n < PLAN_PORTS_MAX)
+                list[(*n)++] = port;
+}
+
+/* The sockets that listen. Of everyone's only root is told: other users can have as many as they like. */
+static int get_listeners(int proc_fd, PortHolderList *ret) {
+        uid_t uid = getuid();
+
+        return port_holders_get_of(proc_fd, TCP_STATE(TCP_LISTEN), 0, uid == 0 ? UID_NONE : uid, ret);
+}
+
+/* Where nobody is seen who has it open (that of another user, or a program with capabilities) it is the place where the
+ * socket was made that counts. */
+static bool is_in_unit(const Unit *unit, const PortHolder *holder) {
+        return cgroup_is_within(holder->cgroup, unit->control_group);
+}
+
+static bool listens(const PortHolderList *list, const Unit *unit, pid_t pid) {
+        for (size_t i = 0; i < list->n; i++)
+                if (list->items[i].pid == pid && is_in_unit(unit, &list->items[i]))
                         return true;
+        return false;
+}
+
+/* Started by another process of the unit that listens. */
+static bool is_of_command(int proc_fd, const PortHolderList *list, const Unit *unit, pid_t pid) {
+        ProcStat stat;
+
+        for (int i = 0; i < DEPTH_MAX && pid > 0 && proc_get_stat(proc_fd, pid, &stat) >= 0 && stat.ppid > 1; i++) {
+                pid = stat.ppid;
+                if (listens(list, unit, pid))
+                        return true;
+        }
         return false;
 }
 
@@ -49,24 +83,33 @@ int unit_ports_note(int proc_fd, const Unit *unit, UnitPorts *ports) {
         _cleanup_(port_holder_list_done) PortHolderList list = { .n = 0 };
         int r;
 
-        r = port_holders_get(proc_fd, TCP_STATE(TCP_LISTEN), 0, &list);
+        r = get_listeners(proc_fd, &list);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < list.n; i++) {
                 const PortHolder *holder = &list.items[i];
+                uint16_t port = holder->socket.port;
 
-                if (holder->pid <= 0 || !cgroup_is_within(holder->cgroup, unit->control_group) ||
-                    is_wanted(ports, holder->socket.port) || was_before(&list, i, unit))
+                if (!is_in_unit(unit, holder) || has_port(ports->wanted, ports->n_wanted, port) ||
+                    is_of_command(proc_fd, &list, unit, holder->pid))
                         continue;
-                if (is_chosen_by_kernel(holder->socket.port))
-                        ports->n_any++;
-                else if (ports->n_wanted < PLAN_PORTS_MAX)
-                        ports->wanted[ports->n_wanted++] = holder->socket.port;
+                if (is_chosen_by_kernel(port))
+                        add_port(ports->any, &ports->n_any, port);
+                else
+                        add_port(ports->wanted, &ports->n_wanted, port);
         }
         return 0;
 }
 
 /* --- who has them -------------------------------------------------------------------------------------- */
+
+typedef struct Look {
+        int proc_fd;
+        const Unit *unit;
+        uint64_t restarted;
+        UnitPortsState *state;
+        Outcome *outcome;
+} Look;
 
 static bool is_below(int proc_fd, pid_t pid, pid_t ancestor) {
         ProcStat stat;
@@ -81,14 +124,21 @@ static bool is_below(int proc_fd, pid_t pid, pid_t ancestor) {
         return false;
 }
 
-static bool is_of_instance(int proc_fd, const Unit *unit, const PortHolder *holder) {
-        return holder->pid > 0 && (is_below(proc_fd, holder->pid, unit->main_pid) ||
-                                   is_below(proc_fd, holder->pid, unit->control_pid));
+static bool is_of_instance(const Look *look, const PortHolder *holder) {
+        const Unit *unit = look->unit;
+        bool active = strcmp(unit->active_state, "active") == 0;
+
+        if (holder->pid <= 0)
+                return active && is_in_unit(unit, holder);
+        if (active && unit->main_pid <= 0)
+                return is_in_unit(unit, holder) && holder->starttime >= look->restarted;
+        return is_below(look->proc_fd, holder->pid, unit->main_pid) ||
+               is_below(look->proc_fd, holder->pid, unit->control_pid);
 }
 
-static bool is_left_over(const Unit *unit, const PortHolder *holder, uint64_t restarted) {
-        return holder->pid > 0 && holder->socket.uid == getuid() && holder->starttime < restarted &&
-               cgroup_is_within(holder->cgroup, unit->control_group);
+static bool is_left_over(const Look *look, const PortHolder *holder) {
+        return holder->pid > 0 && is_in_unit(look->unit, holder) && holder->socket.uid == getuid() &&
+               holder->starttime < look->restarted && !is_of_instance(look, holder);
 }
 
 void outcome_process_from_holder(const PortHolder *holder, OutcomeProcess *ret) {
@@ -99,10 +149,10 @@ void outcome_process_from_holder(const PortHolder *holder, OutcomeProcess *ret) 
 }
 
 typedef struct PortView {
-        bool owned, left_over, foreign, time_wait;
+        bool owned, left_over, foreign;
 } PortView;
 
-static PortView look_at(int proc_fd, const Unit *unit, uint16_t port, const PortHolderList *list, uint64_t restarted) {
+static PortView view_port(const Look *look, const PortHolderList *list, uint16_t port) {
         PortView view = { .owned = false };
 
         for (size_t i = 0; i < list->n; i++) {
@@ -110,11 +160,9 @@ static PortView look_at(int proc_fd, const Unit *unit, uint16_t port, const Port
 
                 if (holder->socket.port != port)
                         continue;
-                if (holder->socket.state == TCP_TIME_WAIT)
-                        view.time_wait = true;
-                else if (is_of_instance(proc_fd, unit, holder))
+                if (is_of_instance(look, holder))
                         view.owned = true;
-                else if (is_left_over(unit, holder, restarted))
+                else if (is_left_over(look, holder))
                         view.left_over = true;
                 else
                         view.foreign = true;
@@ -122,71 +170,121 @@ static PortView look_at(int proc_fd, const Unit *unit, uint16_t port, const Port
         return view;
 }
 
-static void add_holders(int proc_fd, const Unit *unit, uint16_t port, const PortHolderList *list, uint64_t restarted,
-                        UnitPortsState *state, Outcome *outcome) {
+static void add_left_over(UnitPortsState *state, const PortHolder *holder) {
+        for (size_t i = 0; i < state->n_left_overs; i++)
+                if (state->left_overs[i].pid == holder->pid)
+                        return;
+        if (state->n_left_overs < OUTCOME_PROCESSES_MAX)
+                state->left_overs[state->n_left_overs++] = *holder;
+}
+
+static void add_holders(const Look *look, const PortHolderList *list, uint16_t port) {
         OutcomeProcess process;
 
         for (size_t i = 0; i < list->n; i++) {
                 const PortHolder *holder = &list->items[i];
 
-                if (holder->socket.port != port || holder->socket.state == TCP_TIME_WAIT ||
-                    is_of_instance(proc_fd, unit, holder))
+                if (holder->socket.port != port || is_of_instance(look, holder))
                         continue;
                 outcome_process_from_holder(holder, &process);
-                outcome_add_holder(outcome, &process);
-                if (is_left_over(unit, holder, restarted) && state->n_left_overs < OUTCOME_PROCESSES_MAX)
-                        state->left_overs[state->n_left_overs++] = *holder;
+                outcome_add_holder(look->outcome, &process);
+                if (is_left_over(look, holder))
+                        add_left_over(look->state, holder);
         }
 }
 
-static void look_at_wanted(int proc_fd, const Unit *unit, uint16_t port, const PortHolderList *list, uint64_t restarted,
-                           UnitPortsState *state, Outcome *outcome) {
-        PortView view = look_at(proc_fd, unit, port, list, restarted);
+/* Anybody's socket that listens on PORT; one is enough. */
+static int find_listener(int proc_fd, uint16_t port, PortHolderList *ret) {
+        _cleanup_close_ int cgroup_fd = -1;
+        TcpSocket socket;
+        const TcpSocketList sockets = { .items = &socket, .n = 1 };
+        int r;
 
-        if (view.owned)
-                return;
-        state->n_missing++;
-        if (view.left_over)
-                state->n_left_over++;
-        else if (view.foreign)
-                state->n_foreign++;
-        else if (view.time_wait)
-                state->n_time_wait++;
-        if (view.left_over || view.foreign)
-                add_holders(proc_fd, unit, port, list, restarted, state, outcome);
+        r = socket_diag_find(TCP_STATE(TCP_LISTEN), port, &socket);
+        if (r <= 0)
+                return r;
+        cgroup_fd = cgroup_root_open();
+        return port_holders_join(proc_fd, cgroup_fd, &sockets, ret);
 }
 
-/* Ports that are not known beforehand: enough of them must be there. */
-static size_t count_other_ports(int proc_fd, const Unit *unit, const UnitPorts *ports, const PortHolderList *list) {
-        UnitPorts seen = { .n_wanted = 0 };
+/* One that none of our own sockets is on. */
+static int look_elsewhere(const Look *look, uint16_t port) {
+        _cleanup_(port_holder_list_done) PortHolderList list = { .n = 0 };
+        TcpSocket socket;
+        PortView view;
+        int r;
+
+        r = find_listener(look->proc_fd, port, &list);
+        if (r < 0)
+                return r;
+        view = view_port(look, &list, port);
+        if (view.owned) /* by now */
+                return 0;
+        look->state->n_missing++;
+        if (view.left_over)
+                look->state->n_left_over++;
+        else if (view.foreign)
+                look->state->n_foreign++;
+        else {
+                r = socket_diag_find(CLOSING, port, &socket);
+                look->state->n_time_wait += r > 0;
+        }
+        add_holders(look, &list, port);
+        return r < 0 ? r : 0;
+}
+
+static int look_at_wanted(const Look *look, const PortHolderList *list, uint16_t port) {
+        PortView view = view_port(look, list, port);
+
+        if (view.owned)
+                return 0;
+        if (!view.left_over && !view.foreign)
+                return look_elsewhere(look, port);
+        look->state->n_missing++;
+        if (view.left_over)
+                look->state->n_left_over++;
+        else
+                look->state->n_foreign++;
+        add_holders(look, list, port);
+        return 0;
+}
+
+/* Ports that are not known beforehand: enough of them must be there. If they are not, one that has not changed after all
+ * may be held by a left-over. */
+static void look_at_any(const Look *look, const PortHolderList *list, const UnitPorts *ports) {
+        UnitPorts seen = { .n_any = 0 };
 
         for (size_t i = 0; i < list->n; i++) {
                 uint16_t port = list->items[i].socket.port;
 
-                if (list->items[i].socket.state == TCP_LISTEN && !is_wanted(ports, port) && !is_wanted(&seen, port) &&
-                    seen.n_wanted < PLAN_PORTS_MAX && is_of_instance(proc_fd, unit, &list->items[i]))
-                        seen.wanted[seen.n_wanted++] = port;
+                if (!has_port(ports->wanted, ports->n_wanted, port) && is_of_instance(look, &list->items[i]))
+                        add_port(seen.any, &seen.n_any, port);
         }
-        return seen.n_wanted;
+        if (seen.n_any >= ports->n_any)
+                return;
+        look->state->n_missing += ports->n_any - seen.n_any;
+        for (size_t i = 0; i < ports->n_any; i++)
+                if (view_port(look, list, ports->any[i]).left_over) {
+                        look->state->n_left_over++;
+                        add_holders(look, list, ports->any[i]);
+                }
 }
 
 int unit_ports_look(int proc_fd, const Unit *unit, const UnitPorts *ports, uint64_t restarted, UnitPortsState *ret,
                     Outcome *outcome) {
         _cleanup_(port_holder_list_done) PortHolderList list = { .n = 0 };
         UnitPortsState state = { .n_missing = 0 };
-        size_t n_other;
-        int r;
+        const Look look = { .proc_fd = proc_fd, .unit = unit, .restarted = restarted, .state = &state, .outcome = outcome };
+        int r = 0;
 
-        if (ports->n_wanted > 0 || ports->n_any > 0) {
-                r = port_holders_get(proc_fd, TCP_STATE(TCP_LISTEN) | TCP_STATE(TCP_TIME_WAIT), 0, &list);
-                if (r < 0)
-                        return r;
-        }
-        for (size_t i = 0; i < ports->n_wanted; i++)
-                look_at_wanted(proc_fd, unit, ports->wanted[i], &list, restarted, &state, outcome);
-        n_other = ports->n_any > 0 ? count_other_ports(proc_fd, unit, ports, &list) : 0;
-        if (n_other < ports->n_any)
-                state.n_missing += ports->n_any - n_other;
+        if (ports->n_wanted > 0 || ports->n_any > 0)
+                r = get_listeners(proc_fd, &list);
+        for (size_t i = 0; r >= 0 && i < ports->n_wanted; i++)
+                r = look_at_wanted(&look, &list, ports->wanted[i]);
+        if (r < 0)
+                return r;
+        if (ports->n_any > 0)
+                look_at_any(&look, &list, ports);
         *ret = state;
         return 0;
 }

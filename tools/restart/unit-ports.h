@@ -18,10 +18,13 @@
 typedef struct UnitPorts {
         uint16_t wanted[PLAN_PORTS_MAX]; /* what the new instance must have */
         size_t n_wanted;
-        size_t n_any; /* besides, so many ports that the kernel chooses: they differ from start to start */
+        uint16_t any[PLAN_PORTS_MAX]; /* besides, so many that the kernel has chosen: they differ from start to start */
+        size_t n_any;
 } UnitPorts;
 
-/* Adds those that processes of UNIT listen on to the ones in WANTED. Returns 0 or a negative errno. */
+/* Adds those that processes of UNIT listen on to the ones in WANTED; not those of processes that another one which listens
+ * has started: they are commands of the service, which may be gone after a restart or live on. Returns 0 or a negative
+ * errno. */
 int unit_ports_note(int proc_fd, const Unit *unit, UnitPorts *ports);
 
 /* What is in the way of ports that the new instance lacks. */
@@ -29,13 +32,15 @@ typedef struct UnitPortsState {
         size_t n_missing;   /* ports that the main process and those below it don't have */
         size_t n_left_over; /* of them: with a left-over */
         size_t n_foreign;   /* of them: with someone else */
-        size_t n_time_wait; /* of them: with nothing but closed connections in TIME_WAIT */
-        PortHolder left_overs[OUTCOME_PROCESSES_MAX]; /* each process once for each port */
+        size_t n_time_wait; /* of them: with nothing but closed connections, in TIME_WAIT or on the way there */
+        PortHolder left_overs[OUTCOME_PROCESSES_MAX]; /* each process once */
         size_t n_left_overs;
 } UnitPortsState;
 
-/* Looks at the ports now. RESTARTED: what is in the unit, was started before (clock ticks since boot), is the caller's
- * own and is neither the unit's main or control process nor below one, is left over. Foreign holders are added to
+/* Looks at the ports now. RESTARTED (clock ticks since boot): what is in the unit, was started before, is the caller's own
+ * and is neither the unit's main or control process nor below one, is left over. Of an active unit without a main process
+ * (see Type=forking), what is in it and was started since is the new instance; a socket of which no process is seen is the
+ * active unit's if it was made in there. Foreign holders and left-overs are added to
  * OUTCOME. Returns 0 or a negative errno. */
 int unit_ports_look(int proc_fd, const Unit *unit, const UnitPorts *ports, uint64_t restarted, UnitPortsState *ret,
                     Outcome *outcome);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tools/restart/watch.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,7 +62,7 @@ static int look_again(Look *look, Failure *failure) {
                 return r;
         r = unit_ports_look(watch->proc_fd, &look->unit, &watch->ports, watch->plan->restarted, &look->state,
                             watch->outcome);
-        if (r < 0)
+        if (r < 0 && r != -EAGAIN) /* at -EAGAIN all is as it was: the next look may have more luck */
                 return failure_errno(failure, r, "Cannot see who holds the ports of %s", watch->plan->unit);
         look->facts.was_closing |= look->state.n_time_wait > 0;
         if (look->unit.n_restarts < look->facts.n_restarts) /* its manager counts from the beginning again */
@@ -195,7 +196,7 @@ static void pause_for(uint64_t usec) {
 }
 
 bool restart_watch(RestartWatch *watch) {
-        Look look = { .watch = watch };
+        Look look = { .watch = watch, .state = { .n_missing = watch->ports.n_wanted + watch->ports.n_any } };
         uint64_t pause = LOOK_FIRST;
         RestartStep step;
         Failure failure;
