@@ -190,6 +190,8 @@ static void add_holders(const Look *look, const PortHolderList *list, uint16_t p
                 outcome_add_holder(look->outcome, &process);
                 if (is_left_over(look, holder))
                         add_left_over(look->state, holder);
+                else if (look->state->foreign.socket.port == 0)
+                        look->state->foreign = *holder;
         }
 }
 

@@ -35,6 +35,7 @@ typedef struct UnitPortsState {
         size_t n_time_wait; /* of them: with nothing but closed connections, in TIME_WAIT or on the way there */
         PortHolder left_overs[OUTCOME_PROCESSES_MAX]; /* each process once */
         size_t n_left_overs;
+        PortHolder foreign; /* the first of them, with n_foreign */
 } UnitPortsState;
 
 /* Looks at the ports now. RESTARTED (clock ticks since boot): what is in the unit, was started before, is the caller's own

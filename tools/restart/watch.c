@@ -128,8 +128,14 @@ static int take_step(Look *look, RestartStep step, Failure *failure) {
 
 /* --- ends ---------------------------------------------------------------------------------------------- */
 
-static const char *who_holds(const Outcome *outcome) {
-        return outcome->n_holders > 0 ? outcome->holders[0].text : "someone";
+/* The holders that the outcome has may have been ended, or have gone. */
+static void end_port_held(Look *look) {
+        OutcomeProcess holder;
+
+        outcome_process_from_holder(&look->state.foreign, &holder);
+        outcome_end(look->watch->outcome, "failed", "port-held",
+                    "Port %d of %s is held by %s, which is not a left-over of it and was not touched.", (int) holder.port,
+                    look->watch->outcome->unit, holder.text);
 }
 
 static void end_failed(Look *look, RestartStep step) {
@@ -148,9 +154,7 @@ static void end_failed(Look *look, RestartStep step) {
                             unit->active_state, unit->result);
                 break;
         case RESTART_PORT_HELD:
-                outcome_end(outcome, "failed", "port-held",
-                            "Port %d of %s is held by %s, which is not a left-over of it and was not touched.",
-                            outcome->n_holders > 0 ? (int) outcome->holders[0].port : 0, name, who_holds(outcome));
+                end_port_held(look);
                 break;
         case RESTART_PORT_LOST:
                 outcome_end(outcome, "failed", "port-lost",
