@@ -10,6 +10,7 @@
 #include "lib/cleanup.h"
 #include "lib/proc.h"
 #include "tools/net/cgroup-id.h"
+#include "tools/net/time-wait.h"
 
 #define PORT_RANGE_FILE "/proc/sys/net/ipv4/ip_local_port_range" /* ip(7) */
 #define DEPTH_MAX 64
@@ -229,7 +230,7 @@ static int look_elsewhere(const Look *look, uint16_t port) {
                 look->state->n_foreign++;
         else {
                 r = socket_diag_find(CLOSING, port, &socket);
-                look->state->n_time_wait += r > 0;
+                look->state->n_time_wait += r > 0 && time_wait_blocks(&socket);
         }
         add_holders(look, &list, port);
         return r < 0 ? r : 0;

@@ -32,7 +32,8 @@ typedef struct UnitPortsState {
         size_t n_missing;   /* ports that the main process and those below it don't have */
         size_t n_left_over; /* of them: with a left-over */
         size_t n_foreign;   /* of them: with someone else */
-        size_t n_time_wait; /* of them: with nothing but closed connections, in TIME_WAIT or on the way there */
+        size_t n_time_wait; /* of them: with nothing but closed connections, in TIME_WAIT or on the way there, that
+                             * keep a server from it, see time_wait_blocks() */
         PortHolder left_overs[OUTCOME_PROCESSES_MAX]; /* each process once */
         size_t n_left_overs;
         PortHolder foreign; /* the first of them, with n_foreign */

@@ -100,23 +100,25 @@ static int act(Look *look, UnitAction action, Failure *failure) {
                         failure);
 }
 
-static void end_left_overs(Look *look) {
+static int end_left_overs(Look *look, Failure *failure) {
         RestartWatch *watch = look->watch;
+        int r;
 
         outcome_begin_phase(watch->outcome, "healing");
         look->facts.n_ended++;
         (void) left_overs_end(watch->proc_fd, &look->unit, look->state.left_overs, look->state.n_left_overs,
                               watch->outcome);
-        /* what failed because of them does not count */
+        /* what failed because of them, also while they were waited for, does not count */
+        r = unit_get(watch->manager, watch->plan->unit, &look->unit, failure);
         look->facts.n_restarts = look->unit.n_restarts;
         look->facts.unchanged = now_monotonic();
+        return r;
 }
 
 static int take_step(Look *look, RestartStep step, Failure *failure) {
         switch (step) {
         case RESTART_END_LEFT_OVERS:
-                end_left_overs(look);
-                return 0;
+                return end_left_overs(look, failure);
         case RESTART_START:
                 return act(look, UNIT_START, failure);
         case RESTART_AGAIN:

@@ -52,7 +52,7 @@ restart_take() {
 # restart_end: the end of $JOB, its outcome in $OUTCOME.
 restart_end() {
         timeout 170 "$here/as" alice cgmove wait "$JOB" >/dev/null || [[ $? -ne 124 ]] || fail "the restart does not end"
-        OUTCOME=$(as alice cgmove status --json "$JOB" | jq .job.outcome)
+        OUTCOME=$(as alice cgmove status --json "$JOB" | jq -c .job.outcome)
 }
 
 # restart_field FIELD: of the outcome so far.
@@ -69,7 +69,7 @@ outcome() {
 check_outcome() {
         restart_end
         check_equal "$(outcome '.state + " " + .reason')" "$1 $2" "outcome ($OUTCOME)"
-        check_equal "$(outcome .unit)" "user:$GATEWAY" "unit of the outcome"
+        check_equal "$(outcome .unit)" "$GATEWAY" "unit of the outcome"
         check_match "$(outcome .text)" '[a-z].*\.$' "sentence of the outcome"
         check_match "$(outcome '.phases | length')" '^[1-9]' "number of phases ($OUTCOME)"
 }
