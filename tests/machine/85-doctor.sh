@@ -85,13 +85,16 @@ test_its_word_is_kept() {
         old=$(gateway_pid)
         doctor_inside 0
         restart_inside
-        check_restarted "$old"
+        restart_end
+        check_equal "$(outcome '.state + " " + .reason')" "done restarted" outcome
+        [[ $(gateway_pid) -ne $old ]] && gateway_answers
         leftover_start "${STRICT_LIMIT[@]}"
         run_into_start_limit
         doctor_of_gateway 1
         check_found problem crash-loop "start limit" "cgmove restart $GATEWAY"
         restart_outside
-        check_outcome "done" restarted
+        restart_end
+        check_equal "$(outcome '.state + " " + .reason')" "done restarted" outcome
         doctor_inside 0
 }
 

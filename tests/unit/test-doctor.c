@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/doctor-fixture.h"
-#include "tools/doctor/gather.h"
+#include "tools/doctor/parse.h"
 
 #define OK FINDING_OK
 #define NOTE FINDING_NOTE
@@ -272,6 +272,34 @@ static void test_port_from_words(void **state) {
         assert_int_equal(port_from_words("", "--port="), 0);
 }
 
+static void test_mount_lines(void **state) {
+        HostFacts host = { .kernel = "" };
+
+        mount_line_parse("25 30 0:22 / /sys rw,nosuid - sysfs sysfs rw\n", &host);
+        mount_line_parse("", &host);
+        mount_line_parse(" - ", &host);
+        mount_line_parse("1 2 3 4 - cgroup2 x rw\n", &host);
+        assert_string_equal(host.cgroup_mount, "");
+
+        mount_line_parse("26 25 0:23 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,nsdelegate\n", &host);
+        assert_string_equal(host.cgroup_mount, "/sys/fs/cgroup/unified");
+        mount_line_parse("27 25 0:24 / /sys/fs/cgroup/systemd rw shared:9 - cgroup cgroup "
+                         "rw,xattr,name=systemd\n",
+                         &host);
+        assert_string_equal(host.cgroup_v1, "");
+        mount_line_parse("28 25 0:25 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n", &host);
+        mount_line_parse("29 25 0:26 / /sys/fs/cgroup/cpu rw shared:10 master:3 - cgroup cgroup "
+                         "rw,cpu,cpuacct\n",
+                         &host);
+        assert_string_equal(host.cgroup_v1, "memory, cpu");
+
+        /* the usual place wins, wherever its line stands */
+        mount_line_parse("30 25 0:23 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,favordynmods\n", &host);
+        mount_line_parse("31 25 0:23 / /mnt/other rw - cgroup2 cgroup2 rw\n", &host);
+        assert_string_equal(host.cgroup_mount, "/sys/fs/cgroup");
+        assert_string_equal(host.cgroup_options, "rw,favordynmods");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_good),
@@ -293,6 +321,7 @@ int main(void) {
                 cmocka_unit_test(test_log),
                 cmocka_unit_test(test_many_findings),
                 cmocka_unit_test(test_port_from_words),
+                cmocka_unit_test(test_mount_lines),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

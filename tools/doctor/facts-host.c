@@ -11,6 +11,7 @@
 #include "lib/pidfd.h"
 #include "tools/doctor/ask.h"
 #include "tools/doctor/gather.h"
+#include "tools/doctor/parse.h"
 
 /* --- small files ------------------------------------------------------------------------------------- */
 
@@ -22,43 +23,7 @@ static void read_line(const char *path, char *line, size_t size) {
         line[strcspn(line, "\n")] = 0;
 }
 
-static void append_word(char *list, size_t size, const char *separator, const char *word) {
-        size_t n = strlen(list);
-
-        (void) snprintf(list + n, size - n, "%s%s", n > 0 ? separator : "", word);
-}
-
 /* --- cgroup tree -------------------------------------------------------------------------------------- */
-
-/* The controllers among the options of a v1 hierarchy; systemd's own, named, one is none. */
-static void add_v1(HostFacts *host, char *options) {
-        static const char *const controllers[] = { "cpu",   "cpuset",  "memory", "pids",
-                                                   "blkio", "devices", "freezer" };
-        char *state;
-
-        for (char *word = strtok_r(options, ",", &state); word; word = strtok_r(NULL, ",", &state))
-                for (size_t i = 0; i < ELEMENTSOF(controllers); i++)
-                        if (strcmp(word, controllers[i]) == 0)
-                                append_word(host->cgroup_v1, sizeof(host->cgroup_v1), ", ", word);
-}
-
-/* One line of proc_pid_mountinfo(5): ... (5) mount point (6) options ... - type source super-options */
-static void read_mount(HostFacts *host, char *line) {
-        char point[256], type[32], options[256];
-        char *rest = strstr(line, " - ");
-
-        if (!rest || sscanf(line, "%*s %*s %*s %*s %255s", point) != 1 ||
-            sscanf(rest, " - %31s %*s %255s", type, options) != 2)
-                return;
-        if (strcmp(type, "cgroup") == 0)
-                add_v1(host, options);
-        /* /sys/fs/cgroup, if it is there, and not a bind mount that somebody made elsewhere */
-        if (strcmp(type, "cgroup2") == 0 &&
-            (!host->cgroup_mount[0] || strcmp(point, "/sys/fs/cgroup") == 0)) {
-                strcpy(host->cgroup_mount, point);
-                strcpy(host->cgroup_options, options);
-        }
-}
 
 static void find_mounts(HostFacts *host) {
         _cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
@@ -66,7 +31,7 @@ static void find_mounts(HostFacts *host) {
         size_t size = 0;
 
         while (f && getline(&line, &size, f) > 0)
-                read_mount(host, line);
+                mount_line_parse(line, host);
 }
 
 /* The root of a tree has none of them: in the caller's own group, or in one that every systemd has. */

@@ -9,6 +9,7 @@
 #include "tools/adopt/drop-in.h"
 #include "tools/doctor/ask.h"
 #include "tools/doctor/gather.h"
+#include "tools/doctor/parse.h"
 
 #define ADOPTION_DROP_IN "/" DROP_IN_NAME
 

@@ -25,7 +25,3 @@ void gather_policy_files(DaemonFacts *daemon);
 /* The processes in the unit's group that are not below its main process, and who holds its ports. MOUNT is
  * that of cgroup v2. Part of gather_unit(). */
 void gather_processes(const char *mount, uid_t uid, UnitFacts *unit);
-
-/* The port that WORD of a command line names, with PREVIOUS in front of it ("--port 17", "--port=17",
- * "-p 17"); or 0. Pure. */
-uint16_t port_from_words(const char *previous, const char *word);

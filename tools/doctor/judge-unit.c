@@ -115,8 +115,8 @@ static bool was_prevented(const UnitFacts *unit) {
         return false;
 }
 
-/* The result is often that of the last start instead: the limit does not overwrite it. A unit that was started
- * again by itself, and would be after each end but those, is down for no other reason. */
+/* The result is often that of the last start instead: the limit does not overwrite it. A unit that was
+ * started again by itself, and would be after each end but those, is down for no other reason. */
 static bool is_start_limited(const UnitFacts *unit) {
         if (is(unit->result, "start-limit-hit"))
                 return true;
