@@ -12,7 +12,7 @@
 #include "lib/proc.h"
 #include "lib/protocol.h"
 
-/* --- Finish -------------------------------------------------------------------------------------------------------- */
+/* --- Finish ----------------------------------------------------------------------------------------- */
 
 bool bus_job_caller_is_inside(const JobCall *call) {
         const Caller *caller = &call->connection->caller;
@@ -38,7 +38,8 @@ static int read_status(sd_bus_message *message, int *ret_code, int *ret_signal, 
         if (r < 0)
                 return r;
         if (r == 0)
-                return sd_bus_error_set(ret_error, CGMOVE_ERROR_INVALID, "Finish needs exit-code or exit-signal.");
+                return sd_bus_error_set(ret_error, CGMOVE_ERROR_INVALID,
+                                        "Finish needs exit-code or exit-signal.");
 
         *ret_code = *ret_signal = 0;
         if (strcmp(key, "exit-code") == 0 && value >= 0 && value <= 255)
@@ -46,9 +47,10 @@ static int read_status(sd_bus_message *message, int *ret_code, int *ret_signal, 
         else if (strcmp(key, "exit-signal") == 0 && value >= 1 && value <= SIGRTMAX)
                 *ret_signal = value;
         else
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID,
-                                         "Finish takes exit-code (0 to 255) or exit-signal, not \"%s\" = %d.", key,
-                                         value);
+                return sd_bus_error_setf(
+                                ret_error, CGMOVE_ERROR_INVALID,
+                                "Finish takes exit-code (0 to 255) or exit-signal, not \"%s\" = %d.", key,
+                                value);
         return sd_bus_message_exit_container(message);
 }
 
@@ -72,7 +74,7 @@ int bus_job_finish(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
         return sd_bus_reply_method_return(message, NULL);
 }
 
-/* --- Report -------------------------------------------------------------------------------------------------------- */
+/* --- Report ----------------------------------------------------------------------------------------- */
 
 static int read_outcome(sd_bus_message *message, const char **ret, sd_bus_error *ret_error) {
         const char *key, *outcome;
@@ -88,7 +90,8 @@ static int read_outcome(sd_bus_message *message, const char **ret, sd_bus_error 
         if (r == 0)
                 return sd_bus_error_set(ret_error, CGMOVE_ERROR_INVALID, "Report needs an outcome.");
         if (strcmp(key, "outcome") != 0)
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID, "Report has no option \"%s\".", key);
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID, "Report has no option \"%s\".",
+                                         key);
 
         r = sd_bus_message_read(message, "v", "s", &outcome);
         if (r >= 0)
@@ -99,7 +102,8 @@ static int read_outcome(sd_bus_message *message, const char **ret, sd_bus_error 
                 return r;
         if (!job_outcome_is_valid(outcome))
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID,
-                                         "An outcome is a JSON object of at most %d bytes, in UTF-8 and without control "
+                                         "An outcome is a JSON object of at most %d bytes, in UTF-8 and "
+                                         "without control "
                                          "characters.",
                                          CGMOVE_OUTCOME_MAX);
 

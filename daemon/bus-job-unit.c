@@ -35,11 +35,13 @@ static void unit_call_abandon(Pending *pending) {
 
 /* Answers with an error, and ends the call. What was refused to a job is logged, not what went wrong. */
 static void unit_call_fail(UnitCall *call, const JobRecord *record, const sd_bus_error *error) {
-        LogFields fields = { .record = record, .caller_pid = call->pending.connection->caller.pid, .error = error->name };
+        LogFields fields = { .record = record,
+                             .caller_pid = call->pending.connection->caller.pid,
+                             .error = error->name };
 
         if (record && call->act != SERVICE_LOOK)
-                log_event(LOG_KIND_RESTART_REFUSED, record->uid, &fields, "A request of job %" PRIu64 " was refused: %s",
-                          record->id, error->message);
+                log_event(LOG_KIND_RESTART_REFUSED, record->uid, &fields,
+                          "A request of job %" PRIu64 " was refused: %s", record->id, error->message);
         (void) sd_bus_reply_method_error(call->pending.call, error);
         unit_call_free(call);
 }
@@ -48,16 +50,19 @@ static void reply_service(sd_bus_message *call, const SystemdService *s) {
         int r;
 
         r = sd_bus_reply_method_return(
-                call, "a{sv}", 25, "Id", "s", s->id, "LoadState", "s", s->load_state, "ActiveState", "s", s->active_state,
-                "SubState", "s", s->sub_state, "UnitFileState", "s", s->unit_file_state, "Result", "s", s->result,
-                "KillMode", "s", s->kill_mode, "Restart", "s", s->restart, "Type", "s", s->type, "ControlGroup", "s",
-                s->control_group, "FragmentPath", "s", s->fragment_path, "InvocationID", "s", s->invocation_id,
-                "NeedDaemonReload", "b", (int) s->need_daemon_reload, "SocketActivated", "b", (int) s->socket_activated,
-                "MainPID", "u", s->main_pid, "ControlPID", "u", s->control_pid, "NRestarts", "u", s->n_restarts,
-                "StartLimitBurst", "u", s->start_limit_burst, "Job", "u", s->job, "TimeoutStartUSec", "t",
-                s->timeout_start, "TimeoutStopUSec", "t", s->timeout_stop, "RestartUSec", "t", s->restart_delay,
-                "StartLimitIntervalUSec", "t", s->start_limit_interval, "ActiveEnterTimestampMonotonic", "t",
-                s->active_enter, "InactiveEnterTimestampMonotonic", "t", s->inactive_enter);
+                        call, "a{sv}", 25, "Id", "s", s->id, "LoadState", "s", s->load_state, "ActiveState",
+                        "s", s->active_state, "SubState", "s", s->sub_state, "UnitFileState", "s",
+                        s->unit_file_state, "Result", "s", s->result, "KillMode", "s", s->kill_mode,
+                        "Restart", "s", s->restart, "Type", "s", s->type, "ControlGroup", "s",
+                        s->control_group, "FragmentPath", "s", s->fragment_path, "InvocationID", "s",
+                        s->invocation_id, "NeedDaemonReload", "b", (int) s->need_daemon_reload,
+                        "SocketActivated", "b", (int) s->socket_activated, "MainPID", "u", s->main_pid,
+                        "ControlPID", "u", s->control_pid, "NRestarts", "u", s->n_restarts,
+                        "StartLimitBurst", "u", s->start_limit_burst, "Job", "u", s->job, "TimeoutStartUSec",
+                        "t", s->timeout_start, "TimeoutStopUSec", "t", s->timeout_stop, "RestartUSec", "t",
+                        s->restart_delay, "StartLimitIntervalUSec", "t", s->start_limit_interval,
+                        "ActiveEnterTimestampMonotonic", "t", s->active_enter,
+                        "InactiveEnterTimestampMonotonic", "t", s->inactive_enter);
         if (r < 0)
                 log_failure(NULL, "A reply cannot be sent: %s", strerror(-r));
 }
@@ -67,7 +72,9 @@ static void reply_service(sd_bus_message *call, const SystemdService *s) {
 static bool is_listed(const Daemon *daemon, const Caller *caller, const JobRecord *record) {
         Source from, service;
         PolicyVerdict verdict;
-        PolicyFacts facts = { .uid = caller->uid, .gids = caller->gids, .n_gids = caller->n_gids, .source = &from };
+        PolicyFacts facts = {
+                .uid = caller->uid, .gids = caller->gids, .n_gids = caller->n_gids, .source = &from
+        };
 
         if (caller->uid == 0)
                 return true;
@@ -87,7 +94,8 @@ static void on_result(int error, const char *message, const char *result, void *
         if (result)
                 r = sd_bus_reply_method_return(call->pending.call, "s", result);
         else
-                r = sd_bus_reply_method_errorf(call->pending.call, CGMOVE_ERROR_FAILED, "PID 1 did not do it: %s.",
+                r = sd_bus_reply_method_errorf(call->pending.call, CGMOVE_ERROR_FAILED,
+                                               "PID 1 did not do it: %s.",
                                                message ? message : strerror(-error));
         if (r < 0)
                 log_failure(NULL, "A reply cannot be sent: %s", strerror(-r));
@@ -118,7 +126,8 @@ static int unit_call_decide(UnitCall *call, const JobRecord *record, const Syste
 
         r = system_restarts_act(restarts, record, call->act, service, on_result, call);
         if (r == -EBUSY)
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_BUSY, "PID 1 is still at work on %s for this job.", name);
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_BUSY,
+                                         "PID 1 is still at work on %s for this job.", name);
         return r < 0 ? r : 0;
 }
 
@@ -131,17 +140,20 @@ static void on_service(int error, const char *message, const SystemdService *ser
 
         question = TAKE_PTR(call->question); /* which SERVICE belongs to */
         if (error < 0)
-                r = sd_bus_error_setf(&bus_error, CGMOVE_ERROR_FAILED, "PID 1 does not tell about the unit: %s.",
+                r = sd_bus_error_setf(&bus_error, CGMOVE_ERROR_FAILED,
+                                      "PID 1 does not tell about the unit: %s.",
                                       message ? message : strerror(-error));
         else if (!job || job->record->result)
-                r = sd_bus_error_setf(&bus_error, CGMOVE_ERROR_NO_SUCH_JOB, "Job %" PRIu64 " has ended.", call->job);
+                r = sd_bus_error_setf(&bus_error, CGMOVE_ERROR_NO_SUCH_JOB, "Job %" PRIu64 " has ended.",
+                                      call->job);
         else
                 r = unit_call_decide(call, job->record, service, &bus_error);
         if (r >= 0)
                 return;
 
         if (!sd_bus_error_is_set(&bus_error))
-                (void) sd_bus_error_setf(&bus_error, CGMOVE_ERROR_FAILED, "The unit cannot be restarted: %s.", strerror(-r));
+                (void) sd_bus_error_setf(&bus_error, CGMOVE_ERROR_FAILED,
+                                         "The unit cannot be restarted: %s.", strerror(-r));
         unit_call_fail(call, job ? job->record : NULL, &bus_error);
 }
 
@@ -151,19 +163,23 @@ static int check_call(const JobCall *call, sd_bus_error *ret_error) {
 
         if (!bus_job_caller_is_inside(call))
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NOT_YOURS,
-                                         "Only a process inside job %" PRIu64 " can ask for its unit.", record->id);
+                                         "Only a process inside job %" PRIu64 " can ask for its unit.",
+                                         record->id);
         if (record->kind != JOB_RESTART || strncmp(record->unit, "system:", strlen("system:")) != 0)
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID,
-                                         "Job %" PRIu64 " is no restart of a unit of the system manager.", record->id);
+                                         "Job %" PRIu64 " is no restart of a unit of the system manager.",
+                                         record->id);
         if (!restarts)
-                return sd_bus_error_set(ret_error, CGMOVE_ERROR_UNSUPPORTED, "PID 1 of this host is not systemd.");
+                return sd_bus_error_set(ret_error, CGMOVE_ERROR_UNSUPPORTED,
+                                        "PID 1 of this host is not systemd.");
         if (!system_restarts_may_ask(restarts, record->id))
                 return sd_bus_error_set(ret_error, CGMOVE_ERROR_RATE_LIMITED,
                                         "A job may ask about its unit 100 times in 5 s.");
         return 0;
 }
 
-static int unit_call_begin(sd_bus_message *message, JobCall *job_call, ServiceAct act, sd_bus_error *ret_error) {
+static int unit_call_begin(sd_bus_message *message, JobCall *job_call, ServiceAct act,
+                           sd_bus_error *ret_error) {
         const char *unit = job_call->view.record->unit;
         Daemon *daemon = job_call->connection->daemon;
         UnitCall *call;
@@ -186,12 +202,14 @@ static int unit_call_begin(sd_bus_message *message, JobCall *job_call, ServiceAc
         r = pending_begin(&call->pending, job_call->connection, message, unit_call_abandon);
         if (r < 0) {
                 free(call);
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                         "You have %d calls waiting for an answer already, which is the most.",
-                                         CGMOVE_REQUESTS_PER_USER_MAX);
+                return sd_bus_error_setf(
+                                ret_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                "You have %d calls waiting for an answer already, which is the most.",
+                                CGMOVE_REQUESTS_PER_USER_MAX);
         }
 
-        r = systemd_manager_get_service(daemon->system, strchr(unit, ':') + 1, on_service, call, &call->question);
+        r = systemd_manager_get_service(daemon->system, strchr(unit, ':') + 1, on_service, call,
+                                        &call->question);
         if (r < 0) {
                 unit_call_free(call);
                 return r;

@@ -42,9 +42,10 @@ int request_find_restart(const Request *request, Job **ret, sd_bus_error *ret_er
         if (r < 0)
                 return r;
         if (!search.found && search.by_another)
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_BUSY,
-                                         "Another user is restarting %s just now; try again when that is done.",
-                                         request->options.restart);
+                return sd_bus_error_setf(
+                                ret_error, CGMOVE_ERROR_BUSY,
+                                "Another user is restarting %s just now; try again when that is done.",
+                                request->options.restart);
 
         *ret = search.found ? job_set_find(jobs, search.found->record->id) : NULL;
         return 0;

@@ -10,8 +10,8 @@
 #include "lib/pattern.h"
 #include "lib/protocol.h"
 
-__attribute__((format(printf, 3, 4))) static int refuse(Decision *decision, const char *error, const char *format,
-                                                       ...) {
+__attribute__((format(printf, 3, 4))) static int refuse(Decision *decision, const char *error,
+                                                        const char *format, ...) {
         va_list arguments;
         int r;
 
@@ -29,7 +29,7 @@ __attribute__((format(printf, 3, 4))) static int refuse(Decision *decision, cons
 
 bool system_service_is_protected(const char *name) {
         static const char *const patterns[] = {
-                "systemd-*",         "dbus*", "cgmove*",           "user@*",         "user-runtime-dir@*",
+                "systemd-*",         "dbus*", "cgmove*",        "user@*", "user-runtime-dir@*",
                 "emergency.service", "init*", "rescue.service",
         };
 
@@ -41,21 +41,25 @@ bool system_service_is_protected(const char *name) {
 
 static bool is_inside(const Target *target, const Source *service) {
         return service->kind == SOURCE_USER_UNIT && target->source.kind == SOURCE_USER_UNIT &&
-               target->source.owner_uid == target->status.uid[0] && strcmp(target->source.unit, service->unit) == 0;
+               target->source.owner_uid == target->status.uid[0] &&
+               strcmp(target->source.unit, service->unit) == 0;
 }
 
-static int check_system(const Caller *caller, const Target *target, const Source *service, Decision *decision) {
+static int check_system(const Caller *caller, const Target *target, const Source *service,
+                        Decision *decision) {
         if (service->kind != SOURCE_SYSTEM_UNIT)
                 return 0;
         if (system_service_is_protected(service->unit))
                 return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "%s is a service that this machine stands on, and no policy can have cgmove restart it; "
+                              "%s is a service that this machine stands on, and no policy can have cgmove "
+                              "restart it; "
                               "root can, with systemctl.",
                               service->unit);
         /* the job, which acts as its owner, would be refused later */
         if (caller->uid == 0 && target->status.uid[0] != 0)
                 return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "Process %d of user %u cannot restart a system unit because root asks; move a process of "
+                              "Process %d of user %u cannot restart a system unit because root asks; move a "
+                              "process of "
                               "root, or have the user ask.",
                               (int) target->pid, target->status.uid[0]);
         return 0;
@@ -65,7 +69,8 @@ static int check_section(const Caller *caller, const Target *target, const Polic
                          const Source *service, Decision *decision) {
         int r;
 
-        if (caller->uid == 0 || is_inside(target, service) || (section && policy_section_restarts(section, service)))
+        if (caller->uid == 0 || is_inside(target, service) ||
+            (section && policy_section_restarts(section, service)))
                 return 0;
         if (!section)
                 return refuse(decision, CGMOVE_ERROR_DENIED, "No policy lets user %" PRIu32 " restart %s.",
@@ -78,8 +83,8 @@ static int check_section(const Caller *caller, const Target *target, const Polic
         return 1;
 }
 
-int decide_restart(const Caller *caller, const Target *target, const PolicySection *section, const Source *service,
-                   Decision *ret) {
+int decide_restart(const Caller *caller, const Target *target, const PolicySection *section,
+                   const Source *service, Decision *ret) {
         Decision decision = { .section = section };
         int r;
 
@@ -95,7 +100,7 @@ int decide_restart(const Caller *caller, const Target *target, const PolicySecti
         return 0;
 }
 
-/* --- the act ------------------------------------------------------------------------------------------------------------ */
+/* --- the act ---------------------------------------------------------------------------------------- */
 
 static bool is_any_of(const char *word, const char *const *words) {
         for (; *words; words++)
@@ -117,8 +122,8 @@ bool service_is_up(const SystemdService *service) {
 }
 
 bool service_is_busy(const SystemdService *service) {
-        static const char *const passing[] = { "activating", "deactivating", "reloading", "refreshing",
-                                               "maintenance", NULL };
+        static const char *const passing[] = { "activating", "deactivating", "reloading",
+                                               "refreshing", "maintenance",  NULL };
 
         return service->job != 0 || is_any_of(service->active_state, passing);
 }
@@ -126,38 +131,47 @@ bool service_is_busy(const SystemdService *service) {
 static int check_name(const char *name, const SystemdService *service, bool listed, Decision *decision) {
         if (system_service_is_protected(name) || system_service_is_protected(service->id))
                 return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "%s is a service that this machine stands on, and no policy can have cgmove restart it.",
+                              "%s is a service that this machine stands on, and no policy can have cgmove "
+                              "restart it.",
                               name);
         if (strcmp(service->id, name) != 0)
                 return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "%s is another name of %s; restart it by that name, if the policy lists that.", name,
-                              service->id);
+                              "%s is another name of %s; restart it by that name, if the policy lists that.",
+                              name, service->id);
         if (!listed)
                 return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "The policy in force now does not let this user restart system:%s (restart = {...}).", name);
+                              "The policy in force now does not let this user restart system:%s (restart = "
+                              "{...}).",
+                              name);
         return 0;
 }
 
 static int check_loaded(const char *name, const SystemdService *service, Decision *decision) {
         if (strcmp(service->load_state, "loaded") != 0)
-                return refuse(decision, CGMOVE_ERROR_DENIED, "%s cannot be started again: its unit file is %s.", name,
+                return refuse(decision, CGMOVE_ERROR_DENIED,
+                              "%s cannot be started again: its unit file is %s.", name,
                               service->load_state[0] ? service->load_state : "not known");
         if (service->need_daemon_reload)
                 return refuse(decision, CGMOVE_ERROR_NEEDS_RELOAD,
-                              "The unit file of %s has changed on the disk; root must say \"systemctl daemon-reload\" first.",
+                              "The unit file of %s has changed on the disk; root must say \"systemctl "
+                              "daemon-reload\" first.",
                               name);
         return 0;
 }
 
-static int check_history(ServiceAct act, const char *name, const ServiceHistory *history, Decision *decision) {
+static int check_history(ServiceAct act, const char *name, const ServiceHistory *history,
+                         Decision *decision) {
         if (act == SERVICE_RESTART && history->restarted)
-                return refuse(decision, CGMOVE_ERROR_DENIED, "This job has restarted %s already, which it may do once.", name);
+                return refuse(decision, CGMOVE_ERROR_DENIED,
+                              "This job has restarted %s already, which it may do once.", name);
         if (act == SERVICE_REVIVE && !history->restarted)
                 return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "%s may only be started after a restart of it, and this job has made none.", name);
+                              "%s may only be started after a restart of it, and this job has made none.",
+                              name);
         if (act == SERVICE_REVIVE && history->n_starts >= RESTART_STARTS_MAX)
                 return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "This job has started %s %u times already, which is the most.", name, history->n_starts);
+                              "This job has started %s %u times already, which is the most.", name,
+                              history->n_starts);
         return 0;
 }
 
@@ -166,8 +180,9 @@ static int check_state(ServiceAct act, const char *name, const SystemdService *s
             (act == SERVICE_RESTART && service_is_up(service)))
                 return 0;
 
-        return refuse(decision, CGMOVE_ERROR_DENIED, "%s is %s: cgmove restarts what is up or has failed, and starts %s.",
-                      name, service->active_state[0] ? service->active_state : "in no state",
+        return refuse(decision, CGMOVE_ERROR_DENIED,
+                      "%s is %s: cgmove restarts what is up or has failed, and starts %s.", name,
+                      service->active_state[0] ? service->active_state : "in no state",
                       act == SERVICE_RESTART ? "nothing else" : "what has failed since");
 }
 

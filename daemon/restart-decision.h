@@ -9,7 +9,8 @@
 
 #define RESTART_STARTS_MAX 2 /* of a unit that failed after its restart, by the job */
 
-/* Whether TARGET, whose move SECTION allows (NULL: CALLER is root), may become the job that restarts SERVICE.
+/* Whether TARGET, whose move SECTION allows (NULL: CALLER is root), may become the job that restarts
+ * SERVICE.
  *
  * A user's own unit: from inside of that very unit always, since a process there can end it and be started
  * with it anyway; from elsewhere if the section's "restart" lists it. A unit of the system manager: only if

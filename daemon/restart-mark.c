@@ -14,8 +14,8 @@
 #define NAME_MAX_HERE 32 /* 20 digits and a suffix */
 
 size_t restart_mark_encode(const RestartMark *mark, char buffer[static RESTART_MARK_MAX]) {
-        return (size_t) snprintf(buffer, RESTART_MARK_MAX, "1 %" PRIu64 " %d %d %u %s\n", mark->job, mark->was_up,
-                                 mark->starting, mark->n_starts, mark->unit);
+        return (size_t) snprintf(buffer, RESTART_MARK_MAX, "1 %" PRIu64 " %d %d %u %s\n", mark->job,
+                                 mark->was_up, mark->starting, mark->n_starts, mark->unit);
 }
 
 /* What reads back as the same is what was written: neither signs nor blanks nor zeros get through that
@@ -31,7 +31,8 @@ int restart_mark_decode(const char *text, size_t size, RestartMark *ret) {
         memcpy(copy, text, size);
         copy[size] = '\0';
 
-        if (sscanf(copy, "1 %20" SCNu64 " %1d %1d %1u %n", &mark.job, &was_up, &starting, &mark.n_starts, &begin) != 4 ||
+        if (sscanf(copy, "1 %20" SCNu64 " %1d %1d %1u %n", &mark.job, &was_up, &starting, &mark.n_starts,
+                   &begin) != 4 ||
             begin == 0)
                 return -EBADMSG;
         length = size - (size_t) begin;

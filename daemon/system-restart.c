@@ -86,7 +86,7 @@ static uint64_t act_timeout(const SystemdService *service) {
         return sum < ACT_TIMEOUT_MAX ? sum : ACT_TIMEOUT_MAX;
 }
 
-/* --- acts -------------------------------------------------------------------------------------------------------------- */
+/* --- acts ------------------------------------------------------------------------------------------- */
 
 static void on_result(int error, const char *message, const char *result, void *userdata) {
         SystemRestart *restart = userdata;
@@ -117,8 +117,8 @@ static int restart_revive(SystemRestart *restart, uint64_t timeout) {
         restart->mark.n_starts++;
         r = restart_mark_write(set->dir_fd, &restart->mark);
         if (r >= 0)
-                r = systemd_manager_revive_unit(set->daemon->system, restart->mark.unit, timeout, on_result, restart,
-                                                &restart->act);
+                r = systemd_manager_revive_unit(set->daemon->system, restart->mark.unit, timeout, on_result,
+                                                restart, &restart->act);
         if (r < 0) {
                 restart->mark = before;
                 (void) restart_mark_write(set->dir_fd, &restart->mark);
@@ -154,8 +154,8 @@ static int restart_begin(SystemRestarts *set, const JobRecord *job, const System
                 return -ENOMEM;
         r = restart_mark_write(set->dir_fd, &mark);
         if (r >= 0)
-                r = systemd_manager_restart_unit(set->daemon->system, mark.unit, act_timeout(service), on_result,
-                                                 restart, &restart->act);
+                r = systemd_manager_restart_unit(set->daemon->system, mark.unit, act_timeout(service),
+                                                 on_result, restart, &restart->act);
         if (r < 0) {
                 restart_end(restart);
                 return r;
@@ -165,8 +165,8 @@ static int restart_begin(SystemRestarts *set, const JobRecord *job, const System
         return 0;
 }
 
-int system_restarts_act(SystemRestarts *set, const JobRecord *job, ServiceAct act, const SystemdService *service,
-                        systemd_result_t done, void *userdata) {
+int system_restarts_act(SystemRestarts *set, const JobRecord *job, ServiceAct act,
+                        const SystemdService *service, systemd_result_t done, void *userdata) {
         LogFields fields = { .record = job };
         SystemRestart *restart = find_restart(set, job->id);
         int r;
@@ -199,7 +199,7 @@ void system_restarts_forget(SystemRestarts *set, void *userdata) {
 ServiceHistory system_restarts_history(const SystemRestarts *set, uint64_t job) {
         const SystemRestart *restart = find_restart(set, job);
 
-        return (ServiceHistory) { .restarted = restart, .n_starts = restart ? restart->mark.n_starts : 0 };
+        return (ServiceHistory){ .restarted = restart, .n_starts = restart ? restart->mark.n_starts : 0 };
 }
 
 bool system_restarts_may_ask(SystemRestarts *set, uint64_t job) {
@@ -209,7 +209,7 @@ bool system_restarts_may_ask(SystemRestarts *set, uint64_t job) {
                rate_take(set->rates, job, ASKS_MAX, ASKS_PER, now, &wait);
 }
 
-/* --- after the job ------------------------------------------------------------------------------------------------------ */
+/* --- after the job ---------------------------------------------------------------------------------- */
 
 static void look_again(SystemRestart *restart);
 
@@ -248,11 +248,13 @@ static void on_look(int error, const char *message, const SystemdService *servic
                 look_end(restart);
         else {
                 log_event(LOG_KIND_UNIT_START, UID_NONE, &fields,
-                          "%s has failed after its restart by job %" PRIu64 ", which has ended: it is started again",
+                          "%s has failed after its restart by job %" PRIu64
+                          ", which has ended: it is started again",
                           restart->mark.unit, restart->mark.job);
                 r = restart_revive(restart, act_timeout(service));
                 if (r < 0) {
-                        log_failure(NULL, "%s cannot be started again: %s", restart->mark.unit, strerror(-r));
+                        log_failure(NULL, "%s cannot be started again: %s", restart->mark.unit,
+                                    strerror(-r));
                         look_again(restart);
                 }
         }
@@ -260,9 +262,8 @@ static void on_look(int error, const char *message, const SystemdService *servic
 }
 
 static void look_now(SystemRestart *restart) {
-        if (!restart->look &&
-            systemd_manager_get_service(restart->set->daemon->system, restart->mark.unit, on_look, restart,
-                                        &restart->look) < 0)
+        if (!restart->look && systemd_manager_get_service(restart->set->daemon->system, restart->mark.unit,
+                                                          on_look, restart, &restart->look) < 0)
                 look_again(restart);
 }
 
@@ -281,7 +282,8 @@ static void look_again(SystemRestart *restart) {
         restart->timer = sd_event_source_disable_unref(restart->timer);
         if (restart->n_looks++ < LOOKS_MAX)
                 r = sd_event_add_time_relative(restart->set->daemon->event, &restart->timer, CLOCK_MONOTONIC,
-                                               wait < LOOK_LAST ? wait : LOOK_LAST, 0, on_look_time, restart);
+                                               wait < LOOK_LAST ? wait : LOOK_LAST, 0, on_look_time,
+                                               restart);
         if (r < 0) {
                 log_failure(NULL, "%s is not watched any longer after its restart by job %" PRIu64 ": %s",
                             restart->mark.unit, restart->mark.job, strerror(-r));
@@ -296,7 +298,7 @@ void system_restarts_job_ended(SystemRestarts *set, const JobRecord *record) {
                 return;
         restart->job_ended = true;
         if (restart->mark.starting)
-                return; /* its end is the end */
+                return;                                 /* its end is the end */
         restart->act = systemd_call_free(restart->act); /* PID 1 goes on with it */
         if (record->status_known || !restart->mark.was_up)
                 restart_end(restart); /* the job has done what can be done, or nothing was lost */
@@ -304,7 +306,7 @@ void system_restarts_job_ended(SystemRestarts *set, const JobRecord *record) {
                 look_now(restart);
 }
 
-/* --- after the daemon ----------------------------------------------------------------------------------------------------- */
+/* --- after the daemon ------------------------------------------------------------------------------- */
 
 static bool has_status(const Daemon *daemon, uint64_t job) {
         _cleanup_(job_record_freep) JobRecord *record = NULL;
@@ -321,8 +323,8 @@ static void on_mark(const RestartMark *mark, void *userdata) {
                 return;
         restart = restart_new(set, mark);
         if (!restart) {
-                log_failure(NULL, "The restart of %s by job %" PRIu64 " cannot be taken up: %s", mark->unit, mark->job,
-                            strerror(ENOMEM));
+                log_failure(NULL, "The restart of %s by job %" PRIu64 " cannot be taken up: %s", mark->unit,
+                            mark->job, strerror(ENOMEM));
                 return;
         }
 

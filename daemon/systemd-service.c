@@ -13,7 +13,7 @@
 #define SERVICE_INTERFACE "org.freedesktop.systemd1.Service"
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
-/* --- the state of a service ----------------------------------------------------------------------------- */
+/* --- the state of a service ------------------------------------------------------------------------- */
 
 typedef struct Property {
         const char *name;
@@ -165,7 +165,8 @@ static int service_send(SystemdCall *call) {
         memset(call->service, 0, sizeof(*call->service));
         r = sd_bus_path_encode(SYSTEMD_UNIT_PREFIX, call->unit, &path);
         if (r >= 0)
-                r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, "LoadUnit", &message);
+                r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, "LoadUnit",
+                                         &message);
         if (r >= 0)
                 r = sd_bus_message_append(message, "s", call->unit);
         if (r >= 0)
@@ -212,7 +213,7 @@ int systemd_manager_get_service(SystemdManager *manager, const char *unit, syste
         return 0;
 }
 
-/* --- unit jobs ------------------------------------------------------------------------------------------ */
+/* --- unit jobs -------------------------------------------------------------------------------------- */
 
 static int act_send_one(SystemdCall *call, const char *method, bool has_mode) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;

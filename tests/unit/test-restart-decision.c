@@ -16,13 +16,13 @@
 #define ALICE 1000
 #define BOB 1001
 
-static char *listed[] = { (char *) "user:gateway.service", (char *) "user:work-*.service",
+static char *listed[] = { (char *) "user:gateway.service",    (char *) "user:work-*.service",
                           (char *) "system:openclaw.service", (char *) "system:systemd-*.service",
-                          (char *) "system:*@*.service", NULL };
+                          (char *) "system:*@*.service",      NULL };
 static char *none[] = { NULL };
 
 static PolicySection make_section(char **restart) {
-        return (PolicySection) {
+        return (PolicySection){
                 .name = (char *) "test",
                 .file = (char *) "/etc/cgmove/cgmove.conf",
                 .line = 3,
@@ -42,7 +42,9 @@ static Decision judge(uid_t caller_uid, uid_t owner, const char *from, char **re
 
         assert_int_equal(source_from_string(from, owner, &target.source), 0);
         assert_int_equal(service_from_string(unit, owner, &service), 0);
-        assert_int_equal(decide_restart(&caller, &target, caller_uid == 0 ? NULL : &section, &service, &decision), 0);
+        assert_int_equal(decide_restart(&caller, &target, caller_uid == 0 ? NULL : &section, &service,
+                                        &decision),
+                         0);
         return decision;
 }
 
@@ -87,8 +89,8 @@ static void test_table(void **state) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-                Decision decision =
-                        judge(table[i].caller, table[i].owner, table[i].from, table[i].restart, table[i].unit);
+                Decision decision = judge(table[i].caller, table[i].owner, table[i].from, table[i].restart,
+                                          table[i].unit);
 
                 if ((decision.error == NULL) != table[i].allowed)
                         fail_msg("row %zu: %s", i, decision.error ? decision.message : "allowed");
@@ -126,7 +128,8 @@ static void test_refusal_names_the_cure(void **state) {
                             "{'system:foo\\x2dbar.service'}");
         decision_done(&decision);
         decision = judge(ALICE, ALICE, "session", listed, "user:b.service");
-        assert_non_null(strstr(decision.message, "restart = {'user:gateway.service', 'user:work-*.service', "));
+        assert_non_null(strstr(decision.message,
+                               "restart = {'user:gateway.service', 'user:work-*.service', "));
         assert_non_null(strstr(decision.message, ", 'user:b.service'}"));
         decision_done(&decision);
 
@@ -139,14 +142,25 @@ static void test_refusal_names_the_cure(void **state) {
 
 static void test_protected(void **state) {
         static const char *const never[] = {
-                "systemd-journald.service", "systemd-logind.service", "systemd-networkd.service",
-                "dbus.service",             "dbus-broker.service",    "dbus-org.freedesktop.login1.service",
-                "cgmoved.service",          "cgmove@1000.service",    "cgmove@0.service",
-                "user@0.service",           "user@1000.service",      "user-runtime-dir@1000.service",
-                "init.service",             "initrd-switch-root.service", "emergency.service",
+                "systemd-journald.service",
+                "systemd-logind.service",
+                "systemd-networkd.service",
+                "dbus.service",
+                "dbus-broker.service",
+                "dbus-org.freedesktop.login1.service",
+                "cgmoved.service",
+                "cgmove@1000.service",
+                "cgmove@0.service",
+                "user@0.service",
+                "user@1000.service",
+                "user-runtime-dir@1000.service",
+                "init.service",
+                "initrd-switch-root.service",
+                "emergency.service",
                 "rescue.service",
         };
-        static const char *const others[] = { "openclaw.service", "mydbus.service", "users@1.service", "xcgmoved.service" };
+        static const char *const others[] = { "openclaw.service", "mydbus.service", "users@1.service",
+                                              "xcgmoved.service" };
 
         for (size_t i = 0; i < ELEMENTSOF(never); i++)
                 assert_true(system_service_is_protected(never[i]));
@@ -154,10 +168,10 @@ static void test_protected(void **state) {
                 assert_false(system_service_is_protected(others[i]));
 }
 
-/* --- acts on a system unit ---------------------------------------------------------------------------------------------- */
+/* --- acts on a system unit -------------------------------------------------------------------------- */
 
 static SystemdService good_service(void) {
-        return (SystemdService) {
+        return (SystemdService){
                 .id = "openclaw.service",
                 .load_state = "loaded",
                 .active_state = "active",
@@ -165,10 +179,11 @@ static SystemdService good_service(void) {
         };
 }
 
-static const ServiceHistory nothing_yet = {}, restarted = { .restarted = true }, twice = { .restarted = true, .n_starts = 2 };
+static const ServiceHistory nothing_yet = {}, restarted = { .restarted = true },
+                            twice = { .restarted = true, .n_starts = 2 };
 
-static void expect_name(const char *error, ServiceAct act, const char *name, const SystemdService *service, bool is_listed,
-                        const ServiceHistory *history) {
+static void expect_name(const char *error, ServiceAct act, const char *name, const SystemdService *service,
+                        bool is_listed, const ServiceHistory *history) {
         Decision decision;
 
         assert_int_equal(decide_service(act, name, service, is_listed, history, &decision), 0);
@@ -181,7 +196,8 @@ static void expect_name(const char *error, ServiceAct act, const char *name, con
         decision_done(&decision);
 }
 
-static void expect(const char *error, ServiceAct act, const SystemdService *service, const ServiceHistory *history) {
+static void expect(const char *error, ServiceAct act, const SystemdService *service,
+                   const ServiceHistory *history) {
         expect_name(error, act, "openclaw.service", service, true, history);
 }
 
@@ -205,7 +221,8 @@ static void test_act_on_what(void **state) {
 }
 
 static void test_act_on_loaded(void **state) {
-        static const char *const never[] = { "masked", "not-found", "bad-setting", "error", "merged", "stub", "" };
+        static const char *const never[] = { "masked", "not-found", "bad-setting", "error", "merged",
+                                             "stub",   "" };
         SystemdService service = good_service();
 
         for (size_t i = 0; i < ELEMENTSOF(never); i++) {
@@ -227,13 +244,19 @@ static void test_act_in_state(void **state) {
                 const char *active, *sub;
                 bool restart, revive;
         } table[] = {
-                { "active", "running", true, false },      { "active", "exited", true, false },
-                { "reloading", "reload", true, false },    { "refreshing", "", true, false },
-                { "failed", "failed", true, true },        { "activating", "auto-restart", true, true },
+                { "active", "running", true, false },
+                { "active", "exited", true, false },
+                { "reloading", "reload", true, false },
+                { "refreshing", "", true, false },
+                { "failed", "failed", true, true },
+                { "activating", "auto-restart", true, true },
                 { "activating", "auto-restart-queued", true, true },
-                { "inactive", "dead", false, false },      { "activating", "start", false, false },
-                { "activating", "start-pre", false, false }, { "deactivating", "stop-sigterm", false, false },
-                { "maintenance", "", false, false },       { "", "", false, false },
+                { "inactive", "dead", false, false },
+                { "activating", "start", false, false },
+                { "activating", "start-pre", false, false },
+                { "deactivating", "stop-sigterm", false, false },
+                { "maintenance", "", false, false },
+                { "", "", false, false },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
@@ -241,7 +264,8 @@ static void test_act_in_state(void **state) {
 
                 strcpy(service.active_state, table[i].active);
                 strcpy(service.sub_state, table[i].sub);
-                expect(table[i].restart ? NULL : CGMOVE_ERROR_DENIED, SERVICE_RESTART, &service, &nothing_yet);
+                expect(table[i].restart ? NULL : CGMOVE_ERROR_DENIED, SERVICE_RESTART, &service,
+                       &nothing_yet);
                 expect(table[i].revive ? NULL : CGMOVE_ERROR_DENIED, SERVICE_REVIVE, &service, &restarted);
                 expect(NULL, SERVICE_LOOK, &service, &nothing_yet);
         }
