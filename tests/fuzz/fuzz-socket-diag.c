@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_(tcp_socket_list_done) TcpSocketList list = { .items = NULL };
-        DiagDump dump = { .family = AF_INET, .uid = UID_NONE, .max = 64, .list = &list };
+        DiagDump dump = { .family = AF_INET, .max = 64, .list = &list };
         _cleanup_free_ void *buffer = NULL;
         int r;
 

@@ -181,8 +181,32 @@ static void test_too_many(void **state) {
 
         sockets.items = calloc(sockets.n, sizeof(*sockets.items));
         assert_non_null(sockets.items);
+        for (size_t i = 0; i < sockets.n; i++)
+                sockets.items[i] = (TcpSocket) { .family = AF_INET, .state = TCP_LISTEN, .inode = 100 + i };
         assert_int_equal(port_holders_join(fixture->fd, -1, &sockets, &list), -E2BIG);
         assert_null(list.items);
+        tcp_socket_list_done(&sockets);
+}
+
+/* What is nobody's any more can be many, and is told once for each port and state. */
+static void test_time_wait(void **state) {
+        TcpSocketList sockets = { .n = PORT_HOLDERS_MAX * 2 };
+        PortHolderList list = { .items = NULL };
+        Fixture *fixture = *state;
+
+        sockets.items = calloc(sockets.n, sizeof(*sockets.items));
+        assert_non_null(sockets.items);
+        for (size_t i = 0; i < sockets.n; i++)
+                sockets.items[i] = (TcpSocket) {
+                        .family = AF_INET,
+                        .state = i % 4 ? TCP_TIME_WAIT : TCP_LAST_ACK,
+                        .port = i % 2 ? 80 : 65535,
+                };
+        assert_int_equal(port_holders_join(fixture->fd, -1, &sockets, &list), 0);
+        assert_int_equal(list.n, 3);
+        assert_non_null(find(&list, 80, 0));
+        assert_non_null(find(&list, 65535, 0));
+        port_holder_list_done(&list);
         tcp_socket_list_done(&sockets);
 }
 
@@ -329,7 +353,7 @@ static void test_inherited(void **state) {
 
         (void) kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
-        assert_int_equal(port_holders_get_of(proc, TCP_STATE(TCP_LISTEN), port, getuid(), &list), 0);
+        assert_int_equal(port_holders_get(proc, TCP_STATE(TCP_LISTEN), port, &list), 0);
         assert_int_equal(list.n, 0);
         port_holder_list_done(&list);
         (void) close(ready[0]);
@@ -342,6 +366,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_join_ended, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_same_inode, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_time_wait, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_cgroups, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_cgroups_deep, setup, teardown),
                 cmocka_unit_test(test_text),

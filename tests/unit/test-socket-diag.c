@@ -79,7 +79,7 @@ typedef struct Answer {
 } Answer;
 
 static int parse(const Datagram *datagram, size_t size, Answer *ret) {
-        *ret = (Answer) { .dump = { .family = AF_INET, .port = 80, .uid = UID_NONE, .max = 4 } };
+        *ret = (Answer) { .dump = { .family = AF_INET, .port = 80, .max = 4 } };
         ret->dump.list = &ret->list;
         return diag_message_parse(datagram->bytes, size, SEQ, PORTID, &ret->dump);
 }
@@ -154,14 +154,19 @@ static void test_too_many(void **state) {
         assert_parse(&datagram, -E2BIG, 4);
 }
 
-static void test_of_user(void **state) {
+static bool is_of(const TcpSocket *socket, const void *userdata) {
+        return socket->uid == *(const uid_t *) userdata;
+}
+
+static void test_filter(void **state) {
+        uid_t uid = 1001;
         Datagram datagram = { .size = 0 };
-        Answer answer = { .dump = { .family = AF_INET, .port = 80, .uid = 1001, .max = 0 } };
+        Answer answer = { .dump = { .family = AF_INET, .port = 80, .filter = is_of, .userdata = &uid } };
 
         finish(&datagram, add_socket(&datagram, AF_INET, TCP_LISTEN, 80));
         answer.dump.list = &answer.list;
         assert_int_equal(diag_message_parse(datagram.bytes, datagram.size, SEQ, PORTID, &answer.dump), 1);
-        answer.dump.uid = 1000;
+        uid = 1000; /* one more than dump.max now */
         assert_int_equal(diag_message_parse(datagram.bytes, datagram.size, SEQ, PORTID, &answer.dump),
                          -E2BIG);
 }
@@ -319,6 +324,7 @@ static void check_real(int family) {
         TcpSocketList list = { .items = NULL };
         _cleanup_close_ int fd = -1;
         uint16_t port = make_listener(family, &fd);
+        uid_t other = getuid() + 1;
         TcpSocket found;
 
         if (socket_diag_get(TCP_STATE(TCP_LISTEN), port, &list) < 0)
@@ -332,7 +338,7 @@ static void check_real(int family) {
         assert_true(list.items[0].v6only == (family == AF_INET6));
         tcp_socket_list_done(&list);
 
-        assert_int_equal(socket_diag_get_of(TCP_STATE(TCP_LISTEN), port, getuid() + 1, &list), 0);
+        assert_int_equal(socket_diag_get_if(TCP_STATE(TCP_LISTEN), port, is_of, &other, &list), 0);
         assert_int_equal(list.n, 0);
         tcp_socket_list_done(&list);
 
@@ -412,7 +418,7 @@ int main(void) {
                 cmocka_unit_test(test_several_and_the_end),
                 cmocka_unit_test(test_end_alone),
                 cmocka_unit_test(test_too_many),
-                cmocka_unit_test(test_of_user),
+                cmocka_unit_test(test_filter),
                 cmocka_unit_test(test_truncated),
                 cmocka_unit_test(test_wrong_length),
                 cmocka_unit_test(test_wrong_attribute),

@@ -109,7 +109,7 @@ static int on_socket(const struct nlmsghdr *header, void *userdata) {
                 return walk_fail(walk, r);
 
         if ((dump->port != 0 && socket.port != dump->port) ||
-            (dump->uid != UID_NONE && socket.uid != dump->uid))
+            (dump->filter && !dump->filter(&socket, dump->userdata)))
                 return MNL_CB_OK;
         if (dump->list->n >= dump->max)
                 return walk_fail(walk, -E2BIG);

@@ -13,8 +13,9 @@
 typedef struct DiagDump {
         int family;    /* AF_INET or AF_INET6 */
         uint16_t port; /* 0: any */
-        uid_t uid;     /* UID_NONE: any */
         size_t max;    /* sockets in LIST at most */
+        tcp_socket_filter_t filter; /* NULL: all are wanted */
+        const void *userdata;
         TcpSocketList *list;
 } DiagDump;
 

@@ -239,17 +239,36 @@ static void mark_held(const Join *join, bool *held) {
         }
 }
 
+/* Whether a socket that is nobody's any more is one more of those on its port in its state; notes it in
+ * TOLD, the states of each port. */
+static bool is_repeated(const TcpSocket *socket, uint32_t *told) {
+        uint32_t state = TCP_STATE(socket->state & 31);
+
+        if (socket->inode != 0)
+                return false;
+        if (told[socket->port] & state)
+                return true;
+        told[socket->port] |= state;
+        return false;
+}
+
 /* An entry with PID 0 for each socket of which no process was found. */
 static int add_rest(Join *join) {
+        _cleanup_free_ uint32_t *told = NULL;
         _cleanup_free_ bool *held = NULL;
 
         held = calloc(join->sockets->n + 1, sizeof(*held));
-        if (!held)
+        told = calloc(UINT16_MAX + 1, sizeof(*told));
+        if (!held || !told)
                 return -ENOMEM;
         mark_held(join, held);
         for (size_t i = 0; i < join->sockets->n; i++) {
-                int r = held[i] ? 0 : list_add(join->list, &join->sockets->items[i], 0);
+                const TcpSocket *socket = &join->sockets->items[i];
+                int r;
 
+                if (held[i] || is_repeated(socket, told))
+                        continue;
+                r = list_add(join->list, socket, 0);
                 if (r < 0)
                         return r;
         }
@@ -336,12 +355,13 @@ int port_holders_join(int proc_fd, int cgroup_fd, const TcpSocketList *sockets, 
         return 0;
 }
 
-int port_holders_get_of(int proc_fd, uint32_t states, uint16_t port, uid_t uid, PortHolderList *ret) {
+int port_holders_get_if(int proc_fd, uint32_t states, uint16_t port, tcp_socket_filter_t filter,
+                        const void *userdata, PortHolderList *ret) {
         _cleanup_(tcp_socket_list_done) TcpSocketList sockets = { .items = NULL };
         _cleanup_close_ int cgroup_fd = -1;
         int r;
 
-        r = socket_diag_get_of(states, port, uid, &sockets);
+        r = socket_diag_get_if(states, port, filter, userdata, &sockets);
         if (r < 0)
                 return r;
         cgroup_fd = cgroup_root_open();
@@ -349,5 +369,5 @@ int port_holders_get_of(int proc_fd, uint32_t states, uint16_t port, uid_t uid, 
 }
 
 int port_holders_get(int proc_fd, uint32_t states, uint16_t port, PortHolderList *ret) {
-        return port_holders_get_of(proc_fd, states, port, UID_NONE, ret);
+        return port_holders_get_if(proc_fd, states, port, NULL, NULL, ret);
 }

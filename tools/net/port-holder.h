@@ -21,7 +21,7 @@ typedef struct PortHolder {
         /* the place of the process ("user:NAME", "system:NAME", "session", "job", as source_to_string()), or
          * with pid 0 of the cgroup the socket was made in, if that still exists; "" if not known */
         char source[JOB_RECORD_SOURCE_MAX];
-        char cgroup[512]; /* that cgroup's path, "/..."; "" if not known */
+        char cgroup[512]; /* that cgroup's path, "/...", of any bytes; "" if not known */
 } PortHolder;
 
 typedef struct PortHolderList {
@@ -32,15 +32,18 @@ typedef struct PortHolderList {
 void port_holder_list_done(PortHolderList *list);
 
 /* One entry for each socket in STATES (see socket_diag_get()) on PORT (0: any) and each visible process that
- * has it open; a socket without such a process comes once, with pid 0. A process that has ended, or was not
- * the same throughout, is not told; what its threads have open in tables of their own is not seen. Returns 0
- * or what socket_diag_get() returns; -ENOMEM; -E2BIG for more entries than PORT_HOLDERS_MAX. */
+ * has it open; a socket without such a process comes once, with pid 0; those that no process can have any
+ * more (inode 0, as in TCP_TIME_WAIT) come once for each port and state, however many there are. A process
+ * that has ended, or was not the same throughout, is not told; what its threads have open in tables of their
+ * own is not seen. Returns 0 or what socket_diag_get() returns; -ENOMEM; -E2BIG for more entries than
+ * PORT_HOLDERS_MAX. */
 #define PORT_HOLDERS_MAX (64 * 1024)
 int port_holders_get(int proc_fd, uint32_t states, uint16_t port, PortHolderList *ret);
 
-/* The same, only of sockets that user UID made: with PORT 0 every user of the host can otherwise make the
- * list as long as it likes. */
-int port_holders_get_of(int proc_fd, uint32_t states, uint16_t port, uid_t uid, PortHolderList *ret);
+/* The same, only of sockets that FILTER is true for (some ports, one user's): with PORT 0 every user of the
+ * host can otherwise make the list as long as it likes, or too long. */
+int port_holders_get_if(int proc_fd, uint32_t states, uint16_t port, tcp_socket_filter_t filter,
+                        const void *userdata, PortHolderList *ret);
 
 /* The part of it that is not the kernel's: SOCKETS, joined with what is below PROC_FD and CGROUP_FD (-1: no
  * cgroups are looked for), which a test can make up. */

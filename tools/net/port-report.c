@@ -40,21 +40,23 @@ void port_report_sort(PortReport *report) {
                 qsort(report->holders.items, report->holders.n, sizeof(PortHolder), compare_holders);
 }
 
-/* One of the sockets, if there is any. */
-static int add_any(int proc, uint16_t port, uint32_t states, PortHolderList *list) {
-        TcpSocketList sockets = { .items = NULL };
+/* One of so many, without the process that has it. */
+static int make_short(uint16_t port, uint32_t states, PortHolderList *list) {
         TcpSocket socket;
         int r;
 
-        r = states ? socket_diag_find(states, port, &socket) : 0;
+        r = socket_diag_find(states, port, &socket);
         if (r <= 0)
                 return r;
-        sockets = (TcpSocketList) { .items = &socket, .n = 1 };
-        return port_holders_join(proc, -1, &sockets, list);
+        list->items = calloc(1, sizeof(*list->items));
+        if (!list->items)
+                return -ENOMEM;
+        list->items[0].socket = socket;
+        list->n = 1;
+        return 0;
 }
 
 int port_report_make(uint16_t port, uint32_t states, PortReport *ret) {
-        uint32_t left_over = states & TCP_STATE(TCP_TIME_WAIT);
         _cleanup_(port_report_done) PortReport report = { .port = port };
         _cleanup_close_ int proc = -1;
         int r;
@@ -62,11 +64,9 @@ int port_report_make(uint16_t port, uint32_t states, PortReport *ret) {
         proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (proc < 0)
                 return -errno;
-        r = port_holders_get(proc, states & ~left_over, port, &report.holders);
+        r = port_holders_get(proc, states, port, &report.holders);
         if (r == -E2BIG)
-                r = add_any(proc, port, states & ~left_over, &report.holders);
-        if (r >= 0 && report.holders.n == 0)
-                r = add_any(proc, port, left_over, &report.holders);
+                r = make_short(port, states, &report.holders);
         if (r < 0)
                 return r;
         port_report_sort(&report);

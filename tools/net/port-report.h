@@ -17,9 +17,8 @@ typedef struct PortReport {
 
 void port_report_done(PortReport *report);
 
-/* The holders among the sockets in STATES, see socket_diag_get(); of those in TCP_TIME_WAIT, which nobody
- * holds any more, at most one, and so of all if there are too many. Returns 0; what port_holders_get()
- * returns. */
+/* The holders among the sockets in STATES, as port_holders_get() tells them; one of them if they are too
+ * many. Returns 0, or what port_holders_get() returns. */
 int port_report_make(uint16_t port, uint32_t states, PortReport *ret);
 
 /* Orders the holders as above. Pure. */

@@ -135,9 +135,16 @@ static int dump_all(uint32_t states, DiagDump *dump) {
         return r == -EINTR ? -EAGAIN : r;
 }
 
-int socket_diag_get_of(uint32_t states, uint16_t port, uid_t uid, TcpSocketList *ret) {
+int socket_diag_get_if(uint32_t states, uint16_t port, tcp_socket_filter_t filter, const void *userdata,
+                       TcpSocketList *ret) {
         _cleanup_(tcp_socket_list_done) TcpSocketList list = { .items = NULL };
-        DiagDump dump = { .port = port, .uid = uid, .max = TCP_SOCKETS_MAX, .list = &list };
+        DiagDump dump = {
+                .port = port,
+                .max = TCP_SOCKETS_MAX,
+                .filter = filter,
+                .userdata = userdata,
+                .list = &list,
+        };
         int r;
 
         r = dump_all(states, &dump);
@@ -149,12 +156,12 @@ int socket_diag_get_of(uint32_t states, uint16_t port, uid_t uid, TcpSocketList 
 }
 
 int socket_diag_get(uint32_t states, uint16_t port, TcpSocketList *ret) {
-        return socket_diag_get_of(states, port, UID_NONE, ret);
+        return socket_diag_get_if(states, port, NULL, NULL, ret);
 }
 
 int socket_diag_find(uint32_t states, uint16_t port, TcpSocket *ret) {
         _cleanup_(tcp_socket_list_done) TcpSocketList list = { .items = NULL };
-        DiagDump dump = { .port = port, .uid = UID_NONE, .max = 1, .list = &list };
+        DiagDump dump = { .port = port, .max = 1, .list = &list };
         int r;
 
         r = dump_all(states, &dump);

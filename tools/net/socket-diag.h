@@ -43,8 +43,10 @@ void tcp_socket_list_done(TcpSocketList *list);
 #define TCP_SOCKETS_MAX (1024 * 1024)
 int socket_diag_get(uint32_t states, uint16_t port, TcpSocketList *ret);
 
-/* The same, only of sockets that user UID made, so that no other user's number of sockets matters. */
-int socket_diag_get_of(uint32_t states, uint16_t port, uid_t uid, TcpSocketList *ret);
+/* The same, only of those that FILTER is true for: what others have, however many, is not kept. */
+typedef bool (*tcp_socket_filter_t)(const TcpSocket *socket, const void *userdata);
+int socket_diag_get_if(uint32_t states, uint16_t port, tcp_socket_filter_t filter, const void *userdata,
+                       TcpSocketList *ret);
 
 /* Whether there is one, without reading about all: 1 and one of them; 0; what socket_diag_get() returns. */
 int socket_diag_find(uint32_t states, uint16_t port, TcpSocket *ret);
