@@ -344,6 +344,9 @@ static void test_inherited(void **state) {
         assert_true(holder->starttime == stat.starttime);
         port_holder_list_done(&list);
 
+        assert_int_equal(port_holders_get_of(proc, TCP_STATE(TCP_LISTEN), port, getuid() + 1, &list), 0);
+        assert_int_equal(list.n, 0);
+
         (void) close(TAKE_FD(fd));
         (void) close(TAKE_FD(dup_fd));
         assert_int_equal(port_holders_get(proc, TCP_STATE(TCP_LISTEN), port, &list), 0);
@@ -353,7 +356,7 @@ static void test_inherited(void **state) {
 
         (void) kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
-        assert_int_equal(port_holders_get(proc, TCP_STATE(TCP_LISTEN), port, &list), 0);
+        assert_int_equal(port_holders_get_of(proc, TCP_STATE(TCP_LISTEN), port, getuid(), &list), 0);
         assert_int_equal(list.n, 0);
         port_holder_list_done(&list);
         (void) close(ready[0]);

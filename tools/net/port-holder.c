@@ -368,6 +368,14 @@ int port_holders_get_if(int proc_fd, uint32_t states, uint16_t port, tcp_socket_
         return port_holders_join(proc_fd, cgroup_fd, &sockets, ret);
 }
 
+static bool is_of_user(const TcpSocket *socket, const void *userdata) {
+        return socket->uid == *(const uid_t *) userdata;
+}
+
+int port_holders_get_of(int proc_fd, uint32_t states, uint16_t port, uid_t uid, PortHolderList *ret) {
+        return port_holders_get_if(proc_fd, states, port, is_of_user, &uid, ret);
+}
+
 int port_holders_get(int proc_fd, uint32_t states, uint16_t port, PortHolderList *ret) {
         return port_holders_get_if(proc_fd, states, port, NULL, NULL, ret);
 }
