@@ -52,7 +52,8 @@ static void add_port(uint16_t *list, size_t *n, uint16_t port) {
 static int get_listeners(int proc_fd, PortHolderList *ret) {
         uid_t uid = getuid();
 
-        return port_holders_get_of(proc_fd, TCP_STATE(TCP_LISTEN), 0, uid == 0 ? UID_NONE : uid, ret);
+        return uid == 0 ? port_holders_get(proc_fd, TCP_STATE(TCP_LISTEN), 0, ret)
+                        : port_holders_get_of(proc_fd, TCP_STATE(TCP_LISTEN), 0, uid, ret);
 }
 
 /* Where nobody is seen who has it open (that of another user, or a program with capabilities) it is the place where the
