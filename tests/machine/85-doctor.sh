@@ -88,6 +88,7 @@ test_its_word_is_kept() {
         restart_end
         check_equal "$(outcome '.state + " " + .reason')" "done restarted" outcome
         [[ $(gateway_pid) -ne $old ]] && gateway_answers
+        gateway_remove
         leftover_start "${STRICT_LIMIT[@]}"
         run_into_start_limit
         doctor_of_gateway 1
