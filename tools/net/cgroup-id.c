@@ -58,8 +58,10 @@ static int walk_read(Walk *walk, const char *path) {
                 return 0;
         dir = fdopendir(fd);
         if (!dir) {
+                int r = errno == ENOMEM ? -ENOMEM : 0; /* it may have been removed */
+
                 (void) close(fd);
-                return -ENOMEM;
+                return r;
         }
 
         while (walk->n_left > 0 && (entry = readdir(dir))) {

@@ -213,16 +213,17 @@ static int scan_process(pid_t pid, void *userdata) {
         _cleanup_closedir_ DIR *dir = NULL;
         Join *join = userdata;
         char path[32];
-        int fd;
+        int fd, r;
 
         (void) snprintf(path, sizeof(path), "%d/fd", (int) pid);
         fd = openat(join->proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return 0; /* not ours to look into, or gone */
         dir = fdopendir(fd);
-        if (!dir) {
+        if (!dir) { /* it looks at the descriptor, which fails for a process that has ended */
+                r = errno == ENOMEM ? -ENOMEM : 0;
                 (void) close(fd);
-                return -ENOMEM;
+                return r;
         }
         return scan_descriptors(join, dir, pid);
 }
