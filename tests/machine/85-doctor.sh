@@ -111,7 +111,7 @@ test_for_people() {
         # coloured and wrapped on a terminal, if that is wanted
         OUTPUT=$(as alice script -qec "stty cols 60; cgmove doctor $GATEWAY" /dev/null </dev/null)
         check_contains "$OUTPUT" $'\e['
-        [[ $(sed 's/\x1b\[[0-9;]*m//g' <<<"$OUTPUT" | tr -d '\r' | wc -L) -le 60 ]] || fail "not wrapped: $OUTPUT"
+        [[ $(printf %s "$OUTPUT" | sed 's/\x1b\[[0-9;]*m//g' | tr -d '\r' | wc -L) -le 60 ]] || fail "not wrapped: $OUTPUT"
         OUTPUT=$(as alice script -qec "NO_COLOR=1 cgmove doctor $GATEWAY" /dev/null </dev/null)
         check_lacks "$OUTPUT" $'\e['
 }

@@ -7,9 +7,9 @@
 
 #include "tools/doctor/facts.h"
 
-/* Takes what one line of proc_pid_mountinfo(5) tells of cgroup hierarchies over into HOST: "... (5) mount point
- * (6) options ... - type source super-options". Lines of other file systems, and what is no such line, change
- * nothing. */
+/* Takes what one line of proc_pid_mountinfo(5) tells of cgroup hierarchies over into HOST: "... (5) mount
+ * point (6) options ... - type source super-options". Lines of other file systems, and what is no such line,
+ * change nothing. */
 void mount_line_parse(const char *line, HostFacts *host);
 
 /* The port that WORD of a command line names, with PREVIOUS in front of it ("--port 17", "--port=17",
