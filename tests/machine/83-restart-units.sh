@@ -15,6 +15,7 @@ journal_on_disk() {
         mkdir -p /var/log/journal
         printf '[Journal]\nStorage=persistent\n' >"$file"
         systemctl restart systemd-journald.service
+        journalctl --flush
 }
 
 # Nothing has been stopped or started.
@@ -366,8 +367,9 @@ test_usage() {
 # --- policy -----------------------------------------------------------------------------------------------------------------
 
 policy_without_restart() {
+        # what was used up of a rate is remembered by name
         policy_only <<-POLICY
-	policy "$TEST_NAME" {
+	policy "$TEST_NAME-$RANDOM" {
 	        users    = {"alice"}
 	        from     = {"user:*", "session"}
 	        rate     = "${1:-1000/min}"
@@ -383,7 +385,7 @@ test_from_inside_no_list_is_needed_from_outside_it_is() {
         old=$(gateway_pid)
         check_status 77 in_session alice cgmove restart "$GATEWAY"
         check_contains "$OUTPUT" "$TEST_NAME"
-        check_match "$OUTPUT" "restart = \{.*\"user:$GATEWAY\""
+        check_match "$OUTPUT" "restart = \{.user:$GATEWAY.\}"
         check_untouched "$old"
         restart_inside
         check_restarted "$old"
@@ -392,7 +394,7 @@ test_from_inside_no_list_is_needed_from_outside_it_is() {
 test_who_may_not_leave_may_not_restart() {
         local old
         policy_only <<<"policy \"$TEST_NAME\" { users = {\"bob\"}
-                from = {\"*\"} }"
+                from = {\"user:*\"} }"
         gateway_start mixed
         old=$(gateway_pid)
         check_status 77 gateway_call "cgmove restart $GATEWAY"

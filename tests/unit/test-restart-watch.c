@@ -21,7 +21,7 @@ typedef struct FalseManager {
         UnitManager manager;
         UnitFixture *fixture;
         unsigned n_gets, n_starts, n_restarts;
-        bool is_gone, refuses;
+        bool is_gone, refuses, is_stopping;
         void (*on_get)(struct FalseManager *m);
         void (*on_start)(struct FalseManager *m);
 } FalseManager;
@@ -54,7 +54,11 @@ static int false_act(UnitManager *manager, const char *name, UnitAction action, 
         return 0;
 }
 
-static const UnitManagerType false_type = { .get = false_get, .act = false_act };
+static bool false_is_stopping(UnitManager *manager) {
+        return ((FalseManager *) manager)->is_stopping;
+}
+
+static const UnitManagerType false_type = { .get = false_get, .act = false_act, .is_stopping = false_is_stopping };
 
 static bool watch_counted(FalseManager *m, uint16_t port, uint64_t restarted, uint64_t timeout, uint32_t n_restarts,
                           Outcome *outcome) {
@@ -145,6 +149,16 @@ static void test_stopped(void **state) {
         assert_false(watch(&m, 0, 1, LONG, &outcome));
         check_failed(&outcome, "stopped-meanwhile", "was left so");
         assert_int_equal(m.n_starts, 0);
+}
+
+/* It still answers, and stops its units one after the other. */
+static void test_manager_stops(void **state) {
+        FalseManager m = { .fixture = unit_fixture_need(state), .is_stopping = true };
+        Outcome outcome;
+
+        set_state(&m, "inactive", "success");
+        assert_false(watch(&m, 0, 1, LONG, &outcome));
+        check_failed(&outcome, "manager-gone", "The manager of gateway.service is gone");
 }
 
 static void test_timeout(void **state) {
@@ -251,7 +265,8 @@ static void test_loop(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_up),      TEST(test_manager_gone), TEST(test_manager_refuses), TEST(test_not_loaded),
-                TEST(test_stopped), TEST(test_timeout),      TEST(test_start_limit),     TEST(test_left_over),
+                TEST(test_stopped),
+                TEST(test_manager_stops), TEST(test_timeout),      TEST(test_start_limit),     TEST(test_left_over),
                 TEST(test_port_held), TEST(test_loop),
         };
 

@@ -39,8 +39,19 @@ static bool is_gone(int error) {
         return error == -ECONNRESET || error == -ENOTCONN || error == -EPIPE || error == -ECONNREFUSED || error == -ENOENT;
 }
 
+/* SystemState of org.freedesktop.systemd1(5): from when it was asked to end, while it still answers. */
+static bool user_is_stopping(UnitManager *manager) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        UserManager *m = (UserManager *) manager;
+        _cleanup_free_ char *state = NULL;
+        int r;
+
+        r = sd_bus_get_property_string(m->bus, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "SystemState", &error, &state);
+        return r < 0 ? is_gone(r) || !sd_bus_is_open(m->bus) : strcmp(state, "stopping") == 0;
+}
+
 static int fail_call(UserManager *m, int error, const sd_bus_error *bus_error, const char *what, Failure *failure) {
-        if (is_gone(error) || !sd_bus_is_open(m->bus))
+        if (is_gone(error) || !sd_bus_is_open(m->bus) || user_is_stopping(&m->manager))
                 return fail_gone(error, failure);
         return failure_set(failure, STATUS_FAILED, "ManagerRefused", "The manager refused to %s: %s", what,
                            sd_bus_error_is_set(bus_error) && bus_error->message ? bus_error->message
@@ -299,6 +310,7 @@ static const UnitManagerType user_type = {
         .reload = user_reload,
         .act = user_act,
         .start_transient = user_start_transient,
+        .is_stopping = user_is_stopping,
         .free = user_free,
 };
 

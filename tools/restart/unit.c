@@ -189,6 +189,10 @@ int unit_manager_reload(UnitManager *manager, Failure *failure) {
         return manager->type->reload(manager, failure);
 }
 
+bool unit_manager_is_stopping(UnitManager *manager) {
+        return manager->type->is_stopping && manager->type->is_stopping(manager);
+}
+
 int unit_act(UnitManager *manager, const char *name, UnitAction action, uint64_t timeout, char *ret_result,
              unit_tick_t tick, void *userdata, Failure *failure) {
         return manager->type->act(manager, name, action, timeout, ret_result, tick, userdata, failure);

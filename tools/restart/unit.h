@@ -69,6 +69,10 @@ int unit_get(UnitManager *manager, const char *name, Unit *ret, Failure *failure
 /* Has the manager read all unit files again (a user manager only). */
 int unit_manager_reload(UnitManager *manager, Failure *failure);
 
+/* Whether a user's manager is about to end and stops all of its units; false if that cannot be told, and always of the
+ * system manager, which takes this job along. */
+bool unit_manager_is_stopping(UnitManager *manager);
+
 typedef enum UnitAction {
         UNIT_RESTART, /* RestartUnit, mode replace */
         UNIT_START,   /* ResetFailedUnit, then StartUnit */

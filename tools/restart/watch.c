@@ -140,11 +140,23 @@ static void end_port_held(Look *look) {
                     look->watch->outcome->unit, holder.text);
 }
 
+/* Whatever the unit fails at while its manager ends, that is why. */
+static bool end_with_manager(Look *look) {
+        const Failure failure = { .lost = true };
+
+        if (!unit_manager_is_stopping(look->watch->manager))
+                return false;
+        restart_manager_failed(look->watch->outcome, &failure);
+        return true;
+}
+
 static void end_failed(Look *look, RestartStep step) {
         Outcome *outcome = look->watch->outcome;
         const Unit *unit = &look->unit;
         const char *name = outcome->unit;
 
+        if (end_with_manager(look))
+                return;
         switch (step) {
         case RESTART_NOT_LOADED:
                 outcome_end(outcome, "failed", "not-loaded", "%s cannot be loaded any more (%s); see \"systemctl status\".",
