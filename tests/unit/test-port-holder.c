@@ -346,6 +346,9 @@ static void test_inherited(void **state) {
 
         assert_int_equal(port_holders_get_of(proc, TCP_STATE(TCP_LISTEN), port, getuid() + 1, &list), 0);
         assert_int_equal(list.n, 0);
+        assert_int_equal(port_holders_get_of(proc, TCP_STATE(TCP_LISTEN), port, UID_NONE, &list), 0);
+        assert_int_equal(list.n, 2);
+        port_holder_list_done(&list);
 
         (void) close(TAKE_FD(fd));
         (void) close(TAKE_FD(dup_fd));

@@ -374,7 +374,7 @@ static bool is_of_user(const TcpSocket *socket, const void *userdata) {
 }
 
 int port_holders_get_of(int proc_fd, uint32_t states, uint16_t port, uid_t uid, PortHolderList *ret) {
-        return port_holders_get_if(proc_fd, states, port, is_of_user, &uid, ret);
+        return port_holders_get_if(proc_fd, states, port, uid == UID_NONE ? NULL : is_of_user, &uid, ret);
 }
 
 int port_holders_get(int proc_fd, uint32_t states, uint16_t port, PortHolderList *ret) {

@@ -45,7 +45,7 @@ int port_holders_get(int proc_fd, uint32_t states, uint16_t port, PortHolderList
 int port_holders_get_if(int proc_fd, uint32_t states, uint16_t port, tcp_socket_filter_t filter,
                         const void *userdata, PortHolderList *ret);
 
-/* The same, only of sockets that user UID made. */
+/* The same, only of sockets that user UID made (UID_NONE: anybody). */
 int port_holders_get_of(int proc_fd, uint32_t states, uint16_t port, uid_t uid, PortHolderList *ret);
 
 /* The part of it that is not the kernel's: SOCKETS, joined with what is below PROC_FD and CGROUP_FD (-1: no
