@@ -250,6 +250,31 @@ test_caller_that_ignores_children() {
         check_survives "./product && echo done >$MARKER"
 }
 
+# A start that waits for its port (ExecStartPre=) is not left to wait for a left-over of its own.
+test_left_over_is_ended_while_the_start_waits() {
+        gateway_write process "--leave-child \"exec $LEFT_OVER\""
+        user_systemctl alice daemon-reload
+        as alice cgmove adopt --yes --port 18789 "$GATEWAY" >/dev/null
+        user_systemctl alice start "$GATEWAY"
+        check_survives "systemctl --user restart $GATEWAY; echo done >$MARKER"
+        JOB=$(list_of alice '[.jobs[] | select(.kind == "restart") | .id] | max')
+        check_outcome "done" restarted
+        check_equal "$(outcome '.ended | length')" 1 "processes that were ended"
+        [[ $(outcome .downtime_usec) -lt 20000000 ]] || fail "it waited for the left-over: $OUTCOME"
+}
+
+# A server that cannot bind while a connection is in TIME_WAIT: its start waits for that, and does not fail.
+test_time_wait_is_waited_for() {
+        GATEWAY_ADDRESS=(--port "$TIME_WAIT_PORT")
+        wait_for_within 90 not port_is_in_time_wait "$TIME_WAIT_PORT"
+        gateway_start mixed "--port $TIME_WAIT_PORT --no-reuseaddr"
+        as alice cgmove adopt --yes "$GATEWAY" >/dev/null
+        check_lacks "$(cat "$DROP_IN")" --reuse
+        user_systemctl alice restart "$GATEWAY"
+        time_wait_make
+        check_survives "systemctl --user restart $GATEWAY; echo done >$MARKER"
+}
+
 # --- stop ---------------------------------------------------------------------------------------------------------------
 
 test_stop_answers_and_stops() {

@@ -26,6 +26,7 @@
 #include "tools/verbs.h"
 
 #define CALLER_PATIENCE 300000 /* milliseconds for which the calling command is waited for */
+#define FOLLOW_MAX UINT64_C(1000000) /* microseconds: a start that waits for its port (ExecStartPre=) is healed meanwhile */
 #define LOG_DELAY UINT64_C(200000) /* microseconds: journald reads what a unit wrote some time later */
 
 typedef struct Engine {
@@ -183,7 +184,8 @@ static int restart(Engine *e) {
         begin_phase(e, "restarting");
         e->begun = now_realtime();
         watch.issued = now_monotonic();
-        r = unit_act(e->manager, e->plan.unit, UNIT_RESTART, watch.timeout, result, NULL, NULL, &failure);
+        r = unit_act(e->manager, e->plan.unit, UNIT_RESTART, e->plan.system ? watch.timeout : FOLLOW_MAX, result, NULL, NULL,
+                     &failure);
         if (r != 0)
                 return fail(e, &failure);
         outcome_begin_phase(&e->outcome, "watching");
