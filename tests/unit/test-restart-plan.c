@@ -238,30 +238,41 @@ static void test_add_port(void **state) {
 
 static void test_calling_command(void **state) {
         static const struct {
-                pid_t ancestors[4]; /* the caller first */
+                pid_t ancestors[5]; /* the caller first */
                 pid_t main_pid, expected; /* 0: none */
+                bool listens[PLAN_ANCESTORS_MAX];
         } cases[] = {
-                { { 0 }, 10, 0 },              /* from outside */
-                { { 0 }, 0, 0 },
-                { { 30, 20, 10 }, 10, 20 },
-                { { 20, 10 }, 10, 20 },        /* the caller itself */
-                { { 40, 30, 20, 10 }, 20, 30 }, /* something in the unit above the main process */
-                { { 40, 30, 20, 10 }, 10, 20 },
-                { { 30, 20 }, 10, 20 },        /* not below the main process: what was left over */
-                { { 30, 20 }, 0, 20 },
-                { { 10 }, 10, 10 },            /* the main process itself */
-                { { 30 }, 10, 30 },
+                { { 0 }, 10, 0, { false } },              /* from outside */
+                { { 0 }, 0, 0, { false } },
+                { { 30, 20, 10 }, 10, 20, { false } },
+                { { 20, 10 }, 10, 20, { false } },        /* the caller itself */
+                { { 40, 30, 20, 10 }, 20, 30, { false } }, /* something in the unit above the main process */
+                { { 40, 30, 20, 10 }, 10, 20, { false } },
+                { { 30, 20 }, 10, 20, { false } },        /* not below the main process: what was left over */
+                { { 30, 20 }, 0, 20, { false } },
+                { { 10 }, 10, 10, { false } },            /* the main process itself */
+                { { 30 }, 10, 30, { false } },
+                /* a gateway that listens, and a command that has inherited its socket */
+                { { 30, 20, 10 }, 10, 20, { false, false, true } },
+                { { 30, 20, 10 }, 10, 20, { true, true, true } },
+                { { 30, 20, 10 }, 10, 20, { false, true, true } },
+                /* a wrapper around the gateway */
+                { { 40, 30, 20, 10 }, 10, 30, { false, false, true, false } },
+                { { 40, 30, 20, 10 }, 10, 30, { true, true, true, false } },
+                { { 50, 40, 30, 20, 10 }, 10, 40, { false, false, true, false, false } },
+                { { 40, 30, 20 }, 0, 30, { false, false, true } }, /* a gateway that was left over */
+                { { 20, 10 }, 10, 20, { true, false } },           /* it calls itself */
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 RestartPlan plan = { .n_ancestors = 0 };
                 const PlanProcess *command;
 
-                while (plan.n_ancestors < 4 && cases[i].ancestors[plan.n_ancestors] > 0) {
+                while (plan.n_ancestors < 5 && cases[i].ancestors[plan.n_ancestors] > 0) {
                         plan.ancestors[plan.n_ancestors].pid = cases[i].ancestors[plan.n_ancestors];
                         plan.n_ancestors++;
                 }
-                command = calling_command(&plan, cases[i].main_pid);
+                command = calling_command(&plan, cases[i].main_pid, cases[i].listens);
                 if ((command ? command->pid : 0) != cases[i].expected)
                         fail_msg("case %zu: %d", i, command ? (int) command->pid : 0);
         }

@@ -50,8 +50,8 @@ static void wait_for_caller(const RestartPlan *plan, pid_t main_pid) {
         struct pollfd end;
 
         proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        command = calling_command(plan, main_pid);
-        pidfd = proc >= 0 && command ? plan_process_open(proc, command) : -ESRCH;
+        command = proc >= 0 ? calling_find_command(proc, plan, main_pid) : NULL;
+        pidfd = command ? plan_process_open(proc, command) : -ESRCH;
         if (pidfd < 0)
                 return; /* it has ended */
         end = (struct pollfd){ .fd = pidfd, .events = POLLIN };

@@ -2,6 +2,7 @@
 #include "tools/restart/calling.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "lib/pidfd.h"
 #include "lib/proc.h"
 #include "lib/source.h"
+#include "tools/net/port-holder.h"
 
 bool calling_is_inside(int proc_fd, pid_t pid, const RestartPlan *plan) {
         _cleanup_free_ char *path = NULL;
@@ -44,11 +46,42 @@ void calling_note_ancestors(int proc_fd, RestartPlan *plan) {
         }
 }
 
-const PlanProcess *calling_command(const RestartPlan *plan, pid_t main_pid) {
+/* The place of the uppermost process that the service is not known to be itself. */
+static size_t find_top(const RestartPlan *plan, pid_t main_pid, bool *ret_below_main) {
         for (size_t i = 1; i < plan->n_ancestors; i++)
-                if (plan->ancestors[i].pid == main_pid)
-                        return &plan->ancestors[i - 1];
-        return plan->n_ancestors > 0 ? &plan->ancestors[plan->n_ancestors - 1] : NULL;
+                if (plan->ancestors[i].pid == main_pid) {
+                        *ret_below_main = true;
+                        return i - 1;
+                }
+        *ret_below_main = false;
+        return plan->n_ancestors - 1;
+}
+
+const PlanProcess *calling_command(const RestartPlan *plan, pid_t main_pid, const bool listens[static PLAN_ANCESTORS_MAX]) {
+        bool below_main;
+        size_t top;
+
+        if (plan->n_ancestors == 0)
+                return NULL;
+        top = find_top(plan, main_pid, &below_main);
+        /* where the main process listens itself, those below may have its socket only because they inherited it */
+        if (!below_main || !listens[top + 1])
+                for (size_t i = top; i > 0; i--)
+                        if (listens[i])
+                                return &plan->ancestors[i - 1];
+        return &plan->ancestors[top];
+}
+
+const PlanProcess *calling_find_command(int proc_fd, const RestartPlan *plan, pid_t main_pid) {
+        _cleanup_(port_holder_list_done) PortHolderList list = { .n = 0 };
+        bool listens[PLAN_ANCESTORS_MAX] = { false };
+
+        if (plan->n_ancestors > 0) /* nothing else to go by if it fails */
+                (void) port_holders_get_of(proc_fd, TCP_STATE(TCP_LISTEN), 0, getuid(), &list);
+        for (size_t i = 0; i < list.n; i++)
+                for (size_t j = 0; j < plan->n_ancestors; j++)
+                        listens[j] |= list.items[i].pid == plan->ancestors[j].pid;
+        return calling_command(plan, main_pid, listens);
 }
 
 int plan_process_open(int proc_fd, const PlanProcess *process) {

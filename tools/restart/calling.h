@@ -12,9 +12,13 @@ void calling_note_ancestors(int proc_fd, RestartPlan *plan);
 /* Whether the plan's unit is where the process is. */
 bool calling_is_inside(int proc_fd, pid_t pid, const RestartPlan *plan);
 
-/* The ancestor that is a child of MAIN_PID; the uppermost one if MAIN_PID is none of them (0, or a process that was
- * left over from an earlier start). NULL if there are none. Pure. */
-const PlanProcess *calling_command(const RestartPlan *plan, pid_t main_pid);
+/* The ancestor that is below the service itself. That is MAIN_PID, unless it only started what listens on ports: then the
+ * uppermost ancestor that does, for which LISTENS has true at its place. The uppermost ancestor if the service is none of
+ * them (MAIN_PID is 0, or it is a command that was left over from an earlier start). NULL if there are none. Pure. */
+const PlanProcess *calling_command(const RestartPlan *plan, pid_t main_pid, const bool listens[static PLAN_ANCESTORS_MAX]);
+
+/* The same, with a look at who listens now. */
+const PlanProcess *calling_find_command(int proc_fd, const RestartPlan *plan, pid_t main_pid);
 
 /* Returns a pidfd of PROCESS; -ESRCH if it has ended, whoever has its number now. */
 int plan_process_open(int proc_fd, const PlanProcess *process);

@@ -81,7 +81,7 @@ static int ask_manager(DryRun *run, Failure *failure) {
 }
 
 static void find_command(DryRun *run) {
-        run->command = calling_command(run->plan, run->unit.main_pid);
+        run->command = calling_find_command(run->proc_fd, run->plan, run->unit.main_pid);
         if (run->command)
                 (void) proc_get_cmdline(run->proc_fd, run->command->pid, 256, &run->command_line);
 }

@@ -92,7 +92,7 @@ static int wait_for_caller(Engine *e) {
         r = unit_get(e->manager, e->plan.unit, &e->unit, &failure);
         if (r != 0)
                 return fail(e, &failure);
-        command = calling_command(&e->plan, e->unit.main_pid);
+        command = calling_find_command(e->proc_fd, &e->plan, e->unit.main_pid);
         pidfd = plan_process_open(e->proc_fd, command);
         if (pidfd < 0)
                 return 0; /* it has ended */
@@ -118,7 +118,7 @@ static int wait_for_condition(Engine *e) {
         if (!e->plan.when)
                 return 0;
         begin_phase(e, "condition");
-        if (hook_wait_until(e->plan.when, NULL, NULL))
+        if (hook_wait_until(e->plan.when, HOOK_WHEN_PATIENCE))
                 return 0;
         outcome_end(&e->outcome, "failed", "when-timeout",
                     "The condition of --when did not come true within %llu s. Nothing was stopped.",
@@ -211,16 +211,19 @@ static bool guard_is_done(const Engine *e) {
 static void tell_end(Engine *e) {
         const char *command = e->outcome.state[0] == 'd' ? e->plan.then : e->plan.otherwise;
         Failure failure;
+        int r;
 
         read_log(e);
         (void) printf("%s\n", e->outcome.text);
         (void) fflush(stdout);
-        if (report_outcome(&e->client, e->plan.job, &e->outcome, REPORT_END_GIVE_UP, &failure) != 0)
-                (void) failure_print(&failure, false);
+        r = report_outcome(&e->client, e->plan.job, &e->outcome, REPORT_PROGRESS_GIVE_UP, &failure);
         if (guard_is_done(e))
                 guard_stop(e->manager, &e->plan);
         if (command)
                 hook_tell(command, &e->outcome, e->plan.job);
+        /* a daemon that was away then keeps nobody waiting but us */
+        if (r != 0 && report_outcome(&e->client, e->plan.job, &e->outcome, REPORT_END_GIVE_UP, &failure) != 0)
+                (void) failure_print(&failure, false);
 }
 
 static int run(Engine *e) {

@@ -23,6 +23,8 @@ static int add_matches(sd_journal *journal, const char *unit, bool system) {
                 r = sd_journal_add_disjunction(journal);
         if (r >= 0)
                 r = add_match(journal, system ? "UNIT" : "USER_UNIT", unit);
+        if (r >= 0 && system) /* everybody can write that field, but not as PID 1 */
+                r = add_match(journal, "_PID", "1");
         if (r >= 0 && !system) {
                 (void) snprintf(uid, sizeof(uid), "%u", (unsigned) getuid());
                 r = sd_journal_add_conjunction(journal);
