@@ -121,6 +121,10 @@ bool service_is_up(const SystemdService *service) {
         return is_any_of(service->active_state, up) || restarts_by_itself(service);
 }
 
+bool service_is_down_or_loops(const SystemdService *service) {
+        return strcmp(service->active_state, "failed") == 0 || restarts_by_itself(service);
+}
+
 bool service_is_busy(const SystemdService *service) {
         static const char *const passing[] = { "activating", "deactivating", "reloading",
                                                "refreshing", "maintenance",  NULL };
@@ -176,8 +180,7 @@ static int check_history(ServiceAct act, const char *name, const ServiceHistory 
 }
 
 static int check_state(ServiceAct act, const char *name, const SystemdService *service, Decision *decision) {
-        if (strcmp(service->active_state, "failed") == 0 || restarts_by_itself(service) ||
-            (act == SERVICE_RESTART && service_is_up(service)))
+        if (service_is_down_or_loops(service) || (act == SERVICE_RESTART && service_is_up(service)))
                 return 0;
 
         return refuse(decision, CGMOVE_ERROR_DENIED,

@@ -46,6 +46,10 @@ int decide_service(ServiceAct act, const char *name, const SystemdService *servi
 /* Whether a service with these facts is up, or on its way to it by its own Restart=. */
 bool service_is_up(const SystemdService *service);
 
+/* Whether it has failed, or is on its way to it: then the starts that its manager has counted against it are
+ * to be forgotten in a restart. */
+bool service_is_down_or_loops(const SystemdService *service);
+
 /* Whether its state is not one to stay: a job of the manager is about it, or it starts, stops or reloads. */
 bool service_is_busy(const SystemdService *service);
 

@@ -144,6 +144,7 @@ static void relieve_others(SystemRestarts *set, RestartMark *mark) {
 static int restart_begin(SystemRestarts *set, const JobRecord *job, const SystemdService *service,
                          SystemRestart **ret) {
         RestartMark mark = { .job = job->id, .was_up = service_is_up(service) };
+        bool reset = service_is_down_or_loops(service);
         SystemRestart *restart;
         int r;
 
@@ -154,7 +155,7 @@ static int restart_begin(SystemRestarts *set, const JobRecord *job, const System
                 return -ENOMEM;
         r = restart_mark_write(set->dir_fd, &mark);
         if (r >= 0)
-                r = systemd_manager_restart_unit(set->daemon->system, mark.unit, act_timeout(service),
+                r = systemd_manager_restart_unit(set->daemon->system, mark.unit, reset, act_timeout(service),
                                                  on_result, restart, &restart->act);
         if (r < 0) {
                 restart_end(restart);

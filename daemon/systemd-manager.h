@@ -107,8 +107,9 @@ typedef void (*systemd_result_t)(int error, const char *message, const char *res
 
 /* One RestartUnit with mode "replace", followed until JobRemoved: it is never sent twice, also when the
  * connection breaks. TIMEOUT (microseconds) ends the following, with -ETIMEDOUT; the job of the manager
- * goes on. UNIT: the name it has after aliases are resolved. */
-int systemd_manager_restart_unit(SystemdManager *manager, const char *unit, uint64_t timeout,
+ * goes on. UNIT: the name it has after aliases are resolved. RESET: ResetFailedUnit before it, without which
+ * a unit that was started too often (StartLimitBurst=) is not started by a restart either. */
+int systemd_manager_restart_unit(SystemdManager *manager, const char *unit, bool reset, uint64_t timeout,
                                  systemd_result_t done, void *userdata, SystemdCall **ret);
 
 /* ResetFailedUnit, then StartUnit with mode "replace", followed likewise; safe to repeat. */

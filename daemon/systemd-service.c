@@ -237,6 +237,13 @@ static int restart_send(SystemdCall *call) {
         return act_send_one(call, "RestartUnit", true);
 }
 
+static int reset_restart_send(SystemdCall *call) {
+        int r;
+
+        r = act_send_one(call, "ResetFailedUnit", false);
+        return r < 0 ? r : restart_send(call);
+}
+
 /* The manager was executed anew, and it takes its jobs along: is one still there for the unit? */
 static int restart_send_again(SystemdCall *call) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
@@ -256,6 +263,8 @@ static int restart_read(SystemdCall *call, unsigned index, sd_bus_message *reply
         uint32_t id;
         int r;
 
+        if (sd_bus_message_is_empty(reply))
+                return 0; /* of the reset */
         if (sd_bus_message_has_signature(reply, "o")) {
                 r = sd_bus_message_read(reply, "o", &job);
                 return r < 0 ? r : read_job_path(call, job);
@@ -285,6 +294,16 @@ static const CallType restart_type = {
         .send_again = restart_send_again,
         .read = restart_read,
         .deliver = result_deliver,
+        .follows_job = true,
+        .timeout_usec = UNIT_TIMEOUT_USEC,
+};
+
+static const CallType reset_restart_type = {
+        .send = reset_restart_send,
+        .send_again = restart_send_again,
+        .read = restart_read,
+        .deliver = result_deliver,
+        .may_fail = 1U << 0,
         .follows_job = true,
         .timeout_usec = UNIT_TIMEOUT_USEC,
 };
@@ -333,9 +352,9 @@ static int act_new(SystemdManager *manager, const CallType *type, const char *un
         return 0;
 }
 
-int systemd_manager_restart_unit(SystemdManager *manager, const char *unit, uint64_t timeout,
+int systemd_manager_restart_unit(SystemdManager *manager, const char *unit, bool reset, uint64_t timeout,
                                  systemd_result_t done, void *userdata, SystemdCall **ret) {
-        return act_new(manager, &restart_type, unit, timeout, done, userdata, ret);
+        return act_new(manager, reset ? &reset_restart_type : &restart_type, unit, timeout, done, userdata, ret);
 }
 
 int systemd_manager_revive_unit(SystemdManager *manager, const char *unit, uint64_t timeout,

@@ -57,7 +57,8 @@ outcome_of() {
 }
 
 test_hostile_names() {
-        local name said
+        local name said before
+        before=$(list_of alice '[.jobs[] | select(.kind == "restart")] | length')
         for name in '' user: system: gw gw.service user:gw user:gw.socket user:gw.timer user:gw.service.timer user:gw@.service \
                 'user:*.service' 'user:gw?.service' 'user:[g]w.service' user:../gw.service user:/etc/systemd/system/gw.service \
                 'user:gw.service ' ' user:gw.service' hex="$(hex_of $'user:gw.service\n')" hex="$(hex_of $'user:gw\x1b[31m.service')" \
@@ -67,7 +68,7 @@ test_hostile_names() {
                 said=$(peer restart "$name")
                 [[ $said == org.cgmove1.Error.InvalidArgument* || $said == closed ]] || fail "\"$name\": $said"
         done
-        check_equal "$(list_of alice '[.jobs[] | select(.created_usec > '"$(date +%s)"'000000 - 60000000 and .kind == "restart")] | length')" 0
+        check_equal "$(list_of alice '[.jobs[] | select(.kind == "restart")] | length')" "$before"
         check_daemon_goes_on
 }
 
@@ -139,15 +140,17 @@ test_what_has_ended_is_not_joined() {
         restart_end
 }
 
-# Fifty at once: one job, whoever comes first.
+# Many at once: one job, whoever comes first.
 test_concurrent_requests() {
         local i
         rm -f /home/alice/many-*
         for i in {1..24}; do
-                as alice python3 -c 1 # no more at once than the machine can start
-                in_session alice sh -c "python3 $PEER inside user:gw.service sleep=4" >/home/alice/many-"$i" 2>&1 &
+                in_session alice sh -c "python3 $PEER inside user:gw.service wait=/home/alice/go" >/home/alice/many-"$i" 2>&1 &
         done
-        wait
+        for i in {1..24}; do
+                wait_for test -s /home/alice/many-"$i"
+        done
+        restart_end
         check_equal "$(head -qn 1 /home/alice/many-* | sort -u | wc -l)" 1 "number of jobs"
         rm -f /home/alice/many-*
 }

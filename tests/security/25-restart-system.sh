@@ -325,6 +325,20 @@ test_crash_loop_is_restarted() {
         state_is active || fail "the unit is not up"
 }
 
+# However often it was started in vain before.
+test_start_limit_was_hit() {
+        victim_unit $'Restart=always\nRestartSec=10ms\nExecStartPre=/bin/test ! -e /run/victim-broken'
+        sed -i 's/^StartLimitIntervalSec=.*/StartLimitIntervalSec=1h/' "$UNITS/victim.service"
+        systemctl daemon-reload
+        touch /run/victim-broken
+        systemctl --no-block restart victim.service
+        wait_for state_is failed
+        rm /run/victim-broken
+        check_status 1 systemctl restart victim.service # as it is without cgmove
+        check_equal "$(inside system:victim.service RestartUnit finish=0 | sed -n 2p)" "done"
+        state_is active || fail "the unit is not up"
+}
+
 test_job_killed_in_the_restart() {
         touch /run/victim-stops-slowly /run/victim-fails
         restart_begin RestartUnit

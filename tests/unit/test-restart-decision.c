@@ -295,7 +295,11 @@ static void test_up_and_busy(void **state) {
         strcpy(service.sub_state, "auto-restart");
         assert_true(service_is_up(&service));
         assert_true(service_is_busy(&service));
+        assert_true(service_is_down_or_loops(&service));
+        strcpy(service.sub_state, "start");
+        assert_false(service_is_down_or_loops(&service));
         strcpy(service.active_state, "failed");
+        assert_true(service_is_down_or_loops(&service));
         assert_false(service_is_up(&service));
         assert_false(service_is_busy(&service));
 }
