@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -62,6 +63,8 @@ static void wait_for_engine(int proc_fd, const RestartPlan *plan) {
         _cleanup_close_ int pidfd = plan_process_open(proc_fd, &plan->engine);
         struct pollfd end = { .fd = pidfd, .events = POLLIN };
 
+        /* only now is anything stopped, so that our start does not compete with that of the unit */
+        (void) sd_notify(0, "READY=1");
         while (pidfd >= 0 && poll(&end, 1, -1) < 0 && errno == EINTR)
                 ;
 }

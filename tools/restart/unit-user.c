@@ -256,7 +256,7 @@ static int append_transient(sd_bus_message *message, const char *name, const cha
                 r = sd_bus_message_open_container(message, 'a', "(sv)");
         if (r >= 0)
                 r = sd_bus_message_append(message, "(sv)(sv)(sv)(sv)(sv)", "Description", "s", description, "Type", "s",
-                                          "exec", "Restart", "s", "on-failure", "RestartUSec", "t", UINT64_C(100000),
+                                          "notify", "Restart", "s", "on-failure", "RestartUSec", "t", UINT64_C(100000),
                                           "CollectMode", "s", "inactive-or-failed");
         if (r >= 0)
                 r = append_command(message, command);

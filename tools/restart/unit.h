@@ -88,6 +88,6 @@ int unit_act(UnitManager *manager, const char *name, UnitAction action, uint64_t
              unit_tick_t tick, void *userdata, Failure *failure);
 
 /* Starts COMMAND as a transient service of a user manager, which starts it again should it fail, and forgets
- * it when it has ended. Returns when the manager has taken it up. */
+ * it when it has ended. Returns when COMMAND has said that it is ready (sd_notify(3)). */
 int unit_start_transient(UnitManager *manager, const char *name, const char *description, char *const *command,
                          Failure *failure);

@@ -12,7 +12,7 @@
 #include "tools/restart/judge.h"
 #include "tools/restart/left-over.h"
 
-#define LOOK_FIRST UINT64_C(20000) /* microseconds between two looks, a little more each time */
+#define LOOK_FIRST UINT64_C(50000) /* microseconds between two looks, a little more each time */
 #define LOOK_MAX UINT64_C(250000)
 
 /* What must not change for a while. */
