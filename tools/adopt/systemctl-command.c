@@ -172,7 +172,7 @@ static bool take(State *state, const Option *option, const char *value) {
                 state->wait = true;
                 return true;
         default:
-                return value_is_ours(option->meaning, value);
+                return value && value_is_ours(option->meaning, value);
         }
 }
 
