@@ -247,11 +247,11 @@ test_report_after_the_end() {
 
 # What is written to the log of alice's restart is hers; what the bus shows to all has no outcome.
 test_what_others_see() {
-        restart_begin user:gw.service 'report={"secret":1}'
+        restart_begin user:gw.service 'report={"hushed":1}'
         wait_for grep -q ok /home/alice/inside
         check_equal "$(busctl get-property org.cgmove1 "/org/cgmove1/job/$JOB" org.cgmove1.Job Unit)" 's "user:gw.service"'
         ! busctl get-property org.cgmove1 "/org/cgmove1/job/$JOB" org.cgmove1.Job Outcome 2>/dev/null || fail "the outcome is public"
-        check_lacks "$(journalctl -q -u cgmoved --no-pager -o json)" secret
+        check_lacks "$(journalctl -q -u cgmoved --no-pager -o json)" hushed
         check_status 1 as bob cgmove status "$JOB"
         restart_end
 }
