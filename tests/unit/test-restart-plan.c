@@ -50,8 +50,8 @@ static void check_round_trip(const RestartPlan *plan) {
                     text_equal(back.otherwise, plan->otherwise));
         assert_int_equal(back.system, plan->system);
         assert_int_equal(back.do_not_wait, plan->do_not_wait);
-        assert_true(back.delay == plan->delay && back.timeout == plan->timeout && back.job == plan->job &&
-                    back.restarted == plan->restarted);
+        assert_true(back.delay == plan->delay && back.timeout == plan->timeout && back.patience == plan->patience &&
+                    back.job == plan->job && back.restarted == plan->restarted);
         assert_memory_equal(&back.engine, &plan->engine, sizeof(back.engine));
         assert_int_equal(back.n_ports, plan->n_ports);
         assert_memory_equal(back.ports, plan->ports, plan->n_ports * sizeof(plan->ports[0]));
@@ -86,6 +86,7 @@ static void test_round_trip_full(void **state) {
                 .otherwise = HOSTILE,
                 .delay = UINT64_MAX,
                 .timeout = UINT64_MAX - 1,
+                .patience = 7,
                 .job = UINT64_MAX,
                 .restarted = UINT64_MAX,
                 .engine = { .pid = INT32_MAX, .starttime = UINT64_MAX },

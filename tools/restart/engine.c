@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "tools/display.h"
 #include "tools/move-call.h"
 #include "tools/output.h"
 #include "tools/restart/calling.h"
@@ -25,7 +26,7 @@
 #include "tools/status.h"
 #include "tools/verbs.h"
 
-#define CALLER_PATIENCE 300000 /* milliseconds for which the calling command is waited for */
+#define CALLER_PATIENCE (UINT64_C(300) * 1000000) /* microseconds for which the calling command is waited for */
 #define FOLLOW_MAX UINT64_C(1000000) /* microseconds: a start that waits for its port (ExecStartPre=) is healed meanwhile */
 #define LOG_DELAY UINT64_C(200000) /* microseconds: journald reads what a unit wrote some time later */
 
@@ -79,10 +80,21 @@ static void move_command_out(Engine *e, int pidfd) {
         calling_move_out(&e->client, pidfd);
 }
 
+static uint64_t patience(const Engine *e, uint64_t usual) {
+        return e->plan.patience > 0 ? e->plan.patience : usual;
+}
+
+/* Returns false if it has not ended in time. */
+static bool wait_for_end(int pidfd, uint64_t usec) {
+        const struct timespec timeout = { .tv_sec = (time_t) (usec / 1000000), .tv_nsec = (long) (usec % 1000000) * 1000 };
+        struct pollfd end = { .fd = pidfd, .events = POLLIN };
+
+        return ppoll(&end, 1, &timeout, NULL) != 0;
+}
+
 static int wait_for_caller(Engine *e) {
         const PlanProcess *command;
         _cleanup_close_ int pidfd = -1;
-        struct pollfd end;
         Failure failure;
         int r;
 
@@ -96,8 +108,7 @@ static int wait_for_caller(Engine *e) {
         pidfd = plan_process_open(e->proc_fd, command);
         if (pidfd < 0)
                 return 0; /* it has ended */
-        end = (struct pollfd) { .fd = pidfd, .events = POLLIN };
-        if (e->plan.do_not_wait || poll(&end, 1, CALLER_PATIENCE) == 0)
+        if (e->plan.do_not_wait || !wait_for_end(pidfd, patience(e, CALLER_PATIENCE)))
                 move_command_out(e, pidfd);
         return 0;
 }
@@ -115,14 +126,16 @@ static int wait_for_delay(Engine *e) {
 }
 
 static int wait_for_condition(Engine *e) {
+        char span[32];
+
         if (!e->plan.when)
                 return 0;
         begin_phase(e, "condition");
-        if (hook_wait_until(e->plan.when, HOOK_WHEN_PATIENCE))
+        if (hook_wait_until(e->plan.when, patience(e, HOOK_WHEN_PATIENCE)))
                 return 0;
+        display_span(patience(e, HOOK_WHEN_PATIENCE), span, sizeof(span));
         outcome_end(&e->outcome, "failed", "when-timeout",
-                    "The condition of --when did not come true within %llu s. Nothing was stopped.",
-                    (unsigned long long) (HOOK_WHEN_PATIENCE / 1000000));
+                    "The condition of --when did not come true within %s. Nothing was stopped.", span);
         return STATUS_FAILED;
 }
 

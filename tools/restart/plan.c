@@ -96,6 +96,7 @@ int plan_to_arguments(const RestartPlan *plan, const char *program, const char *
         if (plan->do_not_wait)
                 put(&writer, "--do-not-wait");
         put_number(&writer, "delay", plan->delay);
+        put_number(&writer, "patience", plan->patience);
         put_number(&writer, "timeout", plan->timeout);
         put_number(&writer, "job", plan->job);
         put_number(&writer, "restarted", plan->restarted);
@@ -143,6 +144,7 @@ static int take_number(const char *argument, RestartPlan *plan) {
                 uint64_t *to;
         } numbers[] = {
                 { "delay", &plan->delay },
+                { "patience", &plan->patience },
                 { "timeout", &plan->timeout },
                 { "job", &plan->job },
                 { "restarted", &plan->restarted },

@@ -25,6 +25,7 @@ typedef struct RestartPlan {
         char unit[UNIT_NAME_MAX + 1];
         bool system;      /* a unit of the system manager */
         uint64_t delay;   /* microseconds, after the calling command has ended */
+        uint64_t patience; /* microseconds for each thing that is waited for before anything is stopped; 0: as usual */
         uint64_t timeout; /* microseconds, from the request to the manager until the unit must be up; 0: as the unit has it */
         const char *when, *then, *otherwise; /* for /bin/sh -c; NULL: none */
         uint16_t ports[PLAN_PORTS_MAX]; /* that the unit must listen on, besides those it listens on before */

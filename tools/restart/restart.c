@@ -39,9 +39,11 @@ static const char help[] =
                 "      --system           a unit of the system manager, if the policy lists it\n"
                 "  -w, --wait             wait for the outcome; the calling command is moved out first\n"
                 "  -d, --delay=TIME       wait for TIME more (seconds, or 500ms, 5min, ...)\n"
-                "      --when=COMMAND     wait until COMMAND succeeds, for 10 minutes at most\n"
+                "      --when=COMMAND     wait until COMMAND succeeds\n"
                 "      --then=COMMAND     run COMMAND when the unit is up again\n"
                 "      --else=COMMAND     run COMMAND when it is not\n"
+                "      --patience=TIME    for how long to wait for the calling command (5 minutes) and for\n"
+                "                         --when (10 minutes)\n"
                 "  -p, --port=PORT        a TCP port that the unit must listen on, besides those it has\n"
                 "      --timeout=TIME     for how long to wait for the unit to be up\n"
                 "      --dry-run          look at everything, restart nothing\n"
@@ -60,6 +62,7 @@ enum {
         OPTION_WHEN,
         OPTION_THEN,
         OPTION_ELSE,
+        OPTION_PATIENCE,
         OPTION_TIMEOUT,
         OPTION_DRY_RUN,
 };
@@ -105,6 +108,8 @@ static bool take_option(Arguments *arguments, int c) {
                 return true;
         case 'p':
                 return add_port(plan, optarg);
+        case OPTION_PATIENCE:
+                return set_time(&plan->patience, optarg, true);
         case OPTION_TIMEOUT:
                 return set_time(&plan->timeout, optarg, true);
         case OPTION_DRY_RUN:
@@ -128,6 +133,7 @@ static int parse(int argc, char **argv, Arguments *arguments) {
                 { "then", required_argument, NULL, OPTION_THEN },
                 { "else", required_argument, NULL, OPTION_ELSE },
                 { "port", required_argument, NULL, 'p' },
+                { "patience", required_argument, NULL, OPTION_PATIENCE },
                 { "timeout", required_argument, NULL, OPTION_TIMEOUT },
                 { "dry-run", no_argument, NULL, OPTION_DRY_RUN },
                 OPTIONS_COMMON,
