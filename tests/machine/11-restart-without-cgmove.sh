@@ -5,6 +5,9 @@ MARKER=/home/alice/marker
 
 set_up() {
         rm -f "$MARKER"
+}
+
+tear_down() {
         thief_stop
 }
 

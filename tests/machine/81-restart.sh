@@ -5,11 +5,13 @@
 MARKERS=/home/alice/markers
 
 set_up() {
-        # of a test that failed
-        pkill -u alice -f "gateway.py downtime" || true
-        thief_stop
         policy_restart
         rm -f "$MARKERS" /home/alice/starts /home/alice/port
+}
+
+tear_down() {
+        thief_stop
+        pkill -u alice -f "gateway.py downtime" || true
 }
 
 # --- again and again -------------------------------------------------------------------------------------------------
@@ -55,7 +57,6 @@ twenty_in_a_row() {
         for i in {1..20}; do
                 restart_both_ways "$i"
         done
-        pkill -u alice -f "gateway.py downtime"
         check_equal "$(paste -s -d ' ' "$MARKERS")" "$(seq -s ' ' 20)" "commands that ran to their end"
         ours=$(median cgmove)
         theirs=$(median systemctl)

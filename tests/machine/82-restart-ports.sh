@@ -3,9 +3,12 @@
 # Restarts that a taken port would turn into a crash loop, and crash loops that one restart ends.
 
 set_up() {
-        thief_stop
         policy_restart
         rm -f /home/alice/{go,answer,starts}
+}
+
+tear_down() {
+        thief_stop
 }
 
 check_ended() {

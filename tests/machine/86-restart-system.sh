@@ -15,6 +15,10 @@ set_up() {
         rm -f /home/alice/{go,answer,after}
 }
 
+tear_down() {
+        system_gateway_remove
+}
+
 policy_system() {
         policy_only <<-POLICY
 	policy "$TEST_NAME" {
@@ -207,7 +211,7 @@ test_what_the_policy_does_not_list() {
         # inside of it or not: a unit of the system is restarted for those only whom root has named
         refused_system "$SYSTEM_GATEWAY"
         check_contains "$OUTPUT" "$TEST_NAME"
-        check_match "$OUTPUT" "restart = \{.system:$SYSTEM_GATEWAY.\}"
+        check_match "$OUTPUT" "restart = \{.*system:$SYSTEM_GATEWAY.\}"
         check_system_untouched "$old"
 }
 

@@ -67,6 +67,8 @@ static int look_again(Look *look, Failure *failure) {
         look->facts.was_closing |= look->state.n_time_wait > 0;
         if (look->unit.n_restarts < look->facts.n_restarts) /* its manager counts from the beginning again */
                 look->facts.n_restarts = 0;
+        if (look->state.n_time_wait > 0) /* what fails because of that does not count */
+                look->facts.n_restarts = look->unit.n_restarts;
         look->facts.now = now_monotonic();
         if (snapshot_update(look))
                 look->facts.unchanged = look->facts.now;
