@@ -49,7 +49,8 @@ static void make(const uint8_t *data, size_t size) {
 
         outcome_init(&outcome, "gateway.service");
         outcome_begin_phase(&outcome, "restarting");
-        outcome_end(&outcome, "failed", "refused", "%.*s", (int) (size < 600 ? size : 600), (const char *) data);
+        outcome_end(&outcome, "failed", "refused", "%.*s", (int) (size < 600 ? size : 600),
+                    (const char *) data);
         while (outcome.n_log < OUTCOME_LOG_LINES)
                 take(outcome.log[outcome.n_log++], OUTCOME_LOG_LINE_MAX, &data, &size);
         for (int i = 1; i <= OUTCOME_PROCESSES_MAX; i++) {

@@ -88,11 +88,13 @@ static void test_environment(void **state) {
 
         outcome_init(&outcome, "gateway.service");
         outcome_end(&outcome, "failed", "port-held", "%s", "Port 80 is \"held\" by $(reboot) `id`.");
-        hook_tell("printf '%s|' \"$CGMOVE_RESULT\" \"$CGMOVE_REASON\" \"$CGMOVE_TEXT\" \"$CGMOVE_UNIT\" \"$CGMOVE_JOB\" "
+        hook_tell("printf '%s|' \"$CGMOVE_RESULT\" \"$CGMOVE_REASON\" \"$CGMOVE_TEXT\" \"$CGMOVE_UNIT\" "
+                  "\"$CGMOVE_JOB\" "
                   "\"$CGMOVE_DOWNTIME_USEC\" \"$CGMOVE_OUTCOME\" >\"$FILE\"",
                   &outcome, 17);
         text = written(state);
-        assert_ptr_equal(strstr(text, "failed|port-held|Port 80 is \"held\" by $(reboot) `id`.|gateway.service|17||{\"unit\":"),
+        assert_ptr_equal(strstr(text, "failed|port-held|Port 80 is \"held\" by $(reboot) "
+                                      "`id`.|gateway.service|17||{\"unit\":"),
                          text);
 
         outcome.downtime = 1500;

@@ -15,7 +15,9 @@
 #define NOBODY 65534
 
 static PortHolder holder_of(const UnitFixture *fixture, const Child *child) {
-        PortHolder holder = { .pid = child->pid, .starttime = child->starttime, .comm = "left", .socket.port = 80 };
+        PortHolder holder = {
+                .pid = child->pid, .starttime = child->starttime, .comm = "left", .socket.port = 80
+        };
 
         (void) strcpy(holder.cgroup, fixture->unit.control_group);
         return holder;
@@ -45,7 +47,8 @@ static void test_nobody(void **state) {
 
 static void test_end(void **state) {
         const UnitFixture *fixture = unit_fixture_need(state);
-        Child a = child_start(fixture, 0, 0), b = child_start(fixture, 0, 0), other = child_start(fixture, 0, 0);
+        Child a = child_start(fixture, 0, 0), b = child_start(fixture, 0, 0),
+              other = child_start(fixture, 0, 0);
         PortHolder holders[] = { holder_of(fixture, &a), holder_of(fixture, &b), holder_of(fixture, &a) };
         Outcome outcome;
 
@@ -62,7 +65,8 @@ static void test_end(void **state) {
 /* It takes as long as one of them is given; all are waited for at once. */
 static void test_ignores_term(void **state) {
         const UnitFixture *fixture = unit_fixture_need(state);
-        Child a = child_start(fixture, 0, CHILD_IGNORES_TERM), b = child_start(fixture, 0, CHILD_IGNORES_TERM);
+        Child a = child_start(fixture, 0, CHILD_IGNORES_TERM),
+              b = child_start(fixture, 0, CHILD_IGNORES_TERM);
         PortHolder holders[] = { holder_of(fixture, &a), holder_of(fixture, &b) };
         Outcome outcome;
 
@@ -168,10 +172,11 @@ static void test_some_are_spared(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(test_nobody),        TEST(test_end),        TEST(test_ignores_term),
-                TEST(test_too_many),      TEST(test_other_process), TEST(test_ended_before),
-                TEST(test_moved),         TEST(test_unit_without_group), TEST(test_other_user),
-                TEST(test_some_are_spared),
+                TEST(test_nobody),        TEST(test_end),
+                TEST(test_ignores_term),  TEST(test_too_many),
+                TEST(test_other_process), TEST(test_ended_before),
+                TEST(test_moved),         TEST(test_unit_without_group),
+                TEST(test_other_user),    TEST(test_some_are_spared),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,8 +169,9 @@ static void make_huge(Outcome *outcome, char c) {
         for (unsigned i = 0; i < PLAN_PORTS_MAX; i++)
                 outcome->ports[outcome->n_ports++] = 65535;
         for (unsigned i = 0; i < OUTCOME_PHASES_MAX; i++)
-                outcome->phases[outcome->n_phases++] =
-                                (OutcomePhase) { .name = "moving-caller", .start = INT64_MAX, .duration = INT64_MAX };
+                outcome->phases[outcome->n_phases++] = (OutcomePhase){ .name = "moving-caller",
+                                                                       .start = INT64_MAX,
+                                                                       .duration = INT64_MAX };
         for (unsigned i = 0; i < OUTCOME_LOG_LINES; i++)
                 fill(outcome->log[outcome->n_log++], OUTCOME_LOG_LINE_MAX, c);
         fill(outcome->unit, sizeof(outcome->unit), 'u');
@@ -248,7 +249,8 @@ static void test_describe(void **state) {
         check_describe("17", ": starting");
         check_describe("{\"text\":17,\"unit\":[],\"phases\":{\"name\":\"x\"}}", ": starting");
         check_describe("{\"unit\":\"a\",\"phases\":[17]}", "a: ");
-        check_describe("{\"text\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
+        check_describe("{\"text\":"
+                       "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
 }
 
@@ -283,8 +285,10 @@ static void check_print(const char *json, const char *expected) {
 
 static void test_print(void **state) {
         check_print("{\"unit\":\"a.service\",\"text\":\"It is up.\",\"downtime_usec\":2500000,"
-                    "\"phases\":[{\"name\":\"waiting\",\"duration_usec\":1000},{\"name\":\"healing\",\"duration_usec\":null}],"
-                    "\"ports\":[80,443],\"holders\":[{\"port\":80,\"text\":\"user bob\"},{\"port\":443,\"text\":\"user eve\"}],"
+                    "\"phases\":[{\"name\":\"waiting\",\"duration_usec\":1000},{\"name\":\"healing\","
+                    "\"duration_usec\":null}],"
+                    "\"ports\":[80,443],\"holders\":[{\"port\":80,\"text\":\"user "
+                    "bob\"},{\"port\":443,\"text\":\"user eve\"}],"
                     "\"ended\":[{\"port\":80,\"text\":\"PID 7 (left)\"}],\"log\":[\"one\",\"two\"]}",
                     "    Restart of: a.service\n"
                     "       Outcome: It is up.\n"
@@ -329,7 +333,8 @@ static void test_print_many(void **state) {
 
         for (int i = 0; i < 4000; i++) {
                 (void) json_array_append_new(ports, json_integer(i));
-                (void) json_array_append_new(phases, json_pack("{s:s}", "name", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+                (void) json_array_append_new(phases,
+                                             json_pack("{s:s}", "name", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
                 (void) json_array_append_new(log, json_string("x"));
         }
         (void) json_object_set_new(object, "ports", ports);
@@ -341,18 +346,12 @@ static void test_print_many(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_fresh),
-                cmocka_unit_test(test_phases),
-                cmocka_unit_test(test_many_phases),
-                cmocka_unit_test(test_processes),
-                cmocka_unit_test(test_hostile_text),
-                cmocka_unit_test(test_size),
-                cmocka_unit_test(test_oldest_lines_go),
-                cmocka_unit_test(test_cut_sentence),
-                cmocka_unit_test(test_describe),
-                cmocka_unit_test(test_print),
-                cmocka_unit_test(test_print_hostile),
-                cmocka_unit_test(test_print_cut_off),
+                cmocka_unit_test(test_fresh),           cmocka_unit_test(test_phases),
+                cmocka_unit_test(test_many_phases),     cmocka_unit_test(test_processes),
+                cmocka_unit_test(test_hostile_text),    cmocka_unit_test(test_size),
+                cmocka_unit_test(test_oldest_lines_go), cmocka_unit_test(test_cut_sentence),
+                cmocka_unit_test(test_describe),        cmocka_unit_test(test_print),
+                cmocka_unit_test(test_print_hostile),   cmocka_unit_test(test_print_cut_off),
                 cmocka_unit_test(test_print_many),
         };
 

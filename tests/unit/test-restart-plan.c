@@ -50,8 +50,9 @@ static void check_round_trip(const RestartPlan *plan) {
                     text_equal(back.otherwise, plan->otherwise));
         assert_int_equal(back.system, plan->system);
         assert_int_equal(back.do_not_wait, plan->do_not_wait);
-        assert_true(back.delay == plan->delay && back.timeout == plan->timeout && back.patience == plan->patience &&
-                    back.job == plan->job && back.restarted == plan->restarted);
+        assert_true(back.delay == plan->delay && back.timeout == plan->timeout &&
+                    back.patience == plan->patience && back.job == plan->job &&
+                    back.restarted == plan->restarted);
         assert_memory_equal(&back.engine, &plan->engine, sizeof(back.engine));
         assert_int_equal(back.n_ports, plan->n_ports);
         assert_memory_equal(back.ports, plan->ports, plan->n_ports * sizeof(plan->ports[0]));
@@ -99,7 +100,8 @@ static void test_round_trip_full(void **state) {
         for (uint16_t i = 0; i < PLAN_PORTS_MAX; i++)
                 plan.ports[i] = (uint16_t) (UINT16_MAX - i);
         for (int i = 0; i < PLAN_ANCESTORS_MAX; i++)
-                plan.ancestors[i] = (PlanProcess) { .pid = INT32_MAX - i, .starttime = UINT64_MAX - (unsigned) i };
+                plan.ancestors[i] = (PlanProcess){ .pid = INT32_MAX - i,
+                                                   .starttime = UINT64_MAX - (unsigned) i };
         check_round_trip(&plan);
 }
 
@@ -107,7 +109,9 @@ static void test_round_trip_full(void **state) {
 
 /* The words behind the unit's name, up to three. */
 static int parse(const char *a, const char *b, const char *c, RestartPlan *ret) {
-        char *argv[] = { (char *) "restart-job", (char *) "a.service", (char *) a, (char *) b, (char *) c, NULL };
+        char *argv[] = {
+                (char *) "restart-job", (char *) "a.service", (char *) a, (char *) b, (char *) c, NULL
+        };
 
         return plan_from_arguments(count(argv), argv, ret);
 }
@@ -122,7 +126,7 @@ static void test_words(void **state) {
                 { { "--system=1" }, false },
                 { { "--do-not-wait" }, true },
                 { { "--when", "x" }, true },
-                { { "--when" }, false },          /* no value */
+                { { "--when" }, false }, /* no value */
                 { { "--then", "a", "--else" }, false },
                 { { "--else", "--then" }, true }, /* a value, whatever it looks like */
                 { { "--when=x" }, false },        /* written otherwise by nobody */
@@ -175,7 +179,9 @@ static void test_words(void **state) {
 }
 
 static void test_units(void **state) {
-        static const char *const bad[] = { "", "a", "a@.service", "a*.service", "../a.service", "--when", "a.service\n" };
+        static const char *const bad[] = {
+                "", "a", "a@.service", "a*.service", "../a.service", "--when", "a.service\n"
+        };
         char long_name[UNIT_NAME_MAX + 2];
         char *argv[] = { (char *) "restart-job", NULL, NULL };
         RestartPlan plan;
@@ -195,7 +201,8 @@ static void test_units(void **state) {
 }
 
 static void test_too_many(void **state) {
-        char words[PLAN_ARGUMENTS_MAX][32], *argv[PLAN_ARGUMENTS_MAX + 1] = { (char *) "restart-job", (char *) "a.service" };
+        char words[PLAN_ARGUMENTS_MAX][32],
+                        *argv[PLAN_ARGUMENTS_MAX + 1] = { (char *) "restart-job", (char *) "a.service" };
         RestartPlan plan;
 
         for (int i = 0; i <= PLAN_ANCESTORS_MAX; i++) {
@@ -239,19 +246,19 @@ static void test_add_port(void **state) {
 
 static void test_calling_command(void **state) {
         static const struct {
-                pid_t ancestors[5]; /* the caller first */
+                pid_t ancestors[5];       /* the caller first */
                 pid_t main_pid, expected; /* 0: none */
                 bool listens[PLAN_ANCESTORS_MAX];
         } cases[] = {
-                { { 0 }, 10, 0, { false } },              /* from outside */
+                { { 0 }, 10, 0, { false } }, /* from outside */
                 { { 0 }, 0, 0, { false } },
                 { { 30, 20, 10 }, 10, 20, { false } },
-                { { 20, 10 }, 10, 20, { false } },        /* the caller itself */
+                { { 20, 10 }, 10, 20, { false } },         /* the caller itself */
                 { { 40, 30, 20, 10 }, 20, 30, { false } }, /* something in the unit above the main process */
                 { { 40, 30, 20, 10 }, 10, 20, { false } },
-                { { 30, 20 }, 10, 20, { false } },        /* not below the main process: what was left over */
+                { { 30, 20 }, 10, 20, { false } }, /* not below the main process: what was left over */
                 { { 30, 20 }, 0, 20, { false } },
-                { { 10 }, 10, 10, { false } },            /* the main process itself */
+                { { 10 }, 10, 10, { false } }, /* the main process itself */
                 { { 30 }, 10, 30, { false } },
                 /* a gateway that listens, and a command that has inherited its socket */
                 { { 30, 20, 10 }, 10, 20, { false, false, true } },
@@ -308,9 +315,9 @@ static void test_process_open(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_round_trip_full),
-                cmocka_unit_test(test_words),        cmocka_unit_test(test_units),
-                cmocka_unit_test(test_too_many),     cmocka_unit_test(test_add_port),
+                cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_round_trip_full),
+                cmocka_unit_test(test_words),           cmocka_unit_test(test_units),
+                cmocka_unit_test(test_too_many),        cmocka_unit_test(test_add_port),
                 cmocka_unit_test(test_calling_command), cmocka_unit_test(test_process_open),
         };
 

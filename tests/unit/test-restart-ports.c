@@ -24,17 +24,12 @@ static void test_is_within(void **state) {
                 const char *cgroup, *group;
                 bool expected;
         } cases[] = {
-                { "/a/b", "/a/b", true },
-                { "/a/b/c", "/a/b", true },
-                { "/a/b2", "/a/b", false },
-                { "/a/b.service2/c", "/a/b.service", false },
-                { "/a", "/a/b", false },
-                { "/a/", "/a/b", false },
-                { "/x/a/b", "/a/b", false },
-                { "", "/a/b", false },
-                { "/a/b", "", false },  /* a unit that is down has none */
-                { "", "", false },
-                { "/a/b", "/", false }, /* nor may it be everything */
+                { "/a/b", "/a/b", true },    { "/a/b/c", "/a/b", true },
+                { "/a/b2", "/a/b", false },  { "/a/b.service2/c", "/a/b.service", false },
+                { "/a", "/a/b", false },     { "/a/", "/a/b", false },
+                { "/x/a/b", "/a/b", false }, { "", "/a/b", false },
+                { "/a/b", "", false },                               /* a unit that is down has none */
+                { "", "", false },           { "/a/b", "/", false }, /* nor may it be everything */
                 { "/", "/", false },
         };
 
@@ -55,8 +50,9 @@ static UnitPorts note(const UnitFixture *fixture) {
 static void test_note(void **state) {
         const UnitFixture *fixture = unit_fixture_need(state);
         uint16_t port, v6_port, chosen, foreign;
-        int fds[] = { listener_open_fixed(0, &port), listener_open_fixed(LISTEN_V6 | LISTEN_V6ONLY, &v6_port),
-                      listener_open(0, 0, &chosen), listener_open(v6_port, 0, &v6_port) };
+        int fds[] = { listener_open_fixed(0, &port),
+                      listener_open_fixed(LISTEN_V6 | LISTEN_V6ONLY, &v6_port), listener_open(0, 0, &chosen),
+                      listener_open(v6_port, 0, &v6_port) };
         UnitPorts ports = note(fixture);
         int foreign_fd;
 
@@ -139,11 +135,14 @@ static Seen look(const UnitFixture *fixture, const UnitPorts *ports, uint64_t re
         Seen seen;
 
         outcome_init(&seen.outcome, fixture->unit.id);
-        assert_int_equal(unit_ports_look(fixture->proc_fd, &fixture->unit, ports, restarted, &seen.state, &seen.outcome), 0);
+        assert_int_equal(unit_ports_look(fixture->proc_fd, &fixture->unit, ports, restarted, &seen.state,
+                                         &seen.outcome),
+                         0);
         return seen;
 }
 
-static void check(const UnitPortsState *state, size_t missing, size_t left_over, size_t foreign, size_t time_wait) {
+static void check(const UnitPortsState *state, size_t missing, size_t left_over, size_t foreign,
+                  size_t time_wait) {
         assert_int_equal(state->n_missing, missing);
         assert_int_equal(state->n_left_over, left_over);
         assert_int_equal(state->n_foreign, foreign);
@@ -391,15 +390,18 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_note, unit_fixture_setup, unit_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_note_wanted, unit_fixture_setup, unit_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_note_others, unit_fixture_setup, unit_fixture_teardown),
-                cmocka_unit_test_setup_teardown(test_note_command, unit_fixture_setup, unit_fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_note_command, unit_fixture_setup,
+                                                unit_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_nothing, unit_fixture_setup, unit_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_owned, unit_fixture_setup, unit_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_left_over, unit_fixture_setup, unit_fixture_teardown),
-                cmocka_unit_test_setup_teardown(test_left_over_once, unit_fixture_setup, unit_fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_left_over_once, unit_fixture_setup,
+                                                unit_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_reuseport, unit_fixture_setup, unit_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_foreign, unit_fixture_setup, unit_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_other_user, unit_fixture_setup, unit_fixture_teardown),
-                cmocka_unit_test_setup_teardown(test_no_main_process, unit_fixture_setup, unit_fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_no_main_process, unit_fixture_setup,
+                                                unit_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_chosen, unit_fixture_setup, unit_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_closing, unit_fixture_setup, unit_fixture_teardown),
         };

@@ -104,7 +104,8 @@ static int setup(void **state) {
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
                 return -1;
         fixture.other_end = fds[1];
-        if (sd_bus_new(&fixture.bus) < 0 || sd_bus_set_fd(fixture.bus, fds[0], fds[0]) < 0 || sd_bus_start(fixture.bus) < 0 ||
+        if (sd_bus_new(&fixture.bus) < 0 || sd_bus_set_fd(fixture.bus, fds[0], fds[0]) < 0 ||
+            sd_bus_start(fixture.bus) < 0 ||
             sd_bus_message_new_signal(fixture.bus, &fixture.message, "/", "org.example", "Example") < 0 ||
             sd_bus_message_open_container(fixture.message, 'a', "{sv}") < 0)
                 return -1;
@@ -137,7 +138,7 @@ static void add(Fixture *fixture, const char *name, const char *type, ...) {
 static int read_all(Fixture *fixture, Unit *ret) {
         assert_true(sd_bus_message_close_container(fixture->message) >= 0);
         assert_true(sd_bus_message_seal(fixture->message, 1, 0) >= 0);
-        *ret = (Unit) { .id = "" };
+        *ret = (Unit){ .id = "" };
         return unit_read_properties(fixture->message, ret);
 }
 

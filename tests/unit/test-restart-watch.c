@@ -42,8 +42,8 @@ static int false_get(UnitManager *manager, const char *name, Unit *ret, Failure 
         return 0;
 }
 
-static int false_act(UnitManager *manager, const char *name, UnitAction action, uint64_t timeout, char *ret_result,
-                     unit_tick_t tick, void *userdata, Failure *failure) {
+static int false_act(UnitManager *manager, const char *name, UnitAction action, uint64_t timeout,
+                     char *ret_result, unit_tick_t tick, void *userdata, Failure *failure) {
         FalseManager *m = (FalseManager *) manager;
 
         m->n_starts += action == UNIT_START;
@@ -58,10 +58,12 @@ static bool false_is_stopping(UnitManager *manager) {
         return ((FalseManager *) manager)->is_stopping;
 }
 
-static const UnitManagerType false_type = { .get = false_get, .act = false_act, .is_stopping = false_is_stopping };
+static const UnitManagerType false_type = { .get = false_get,
+                                            .act = false_act,
+                                            .is_stopping = false_is_stopping };
 
-static bool watch_counted(FalseManager *m, uint16_t port, uint64_t restarted, uint64_t timeout, uint32_t n_restarts,
-                          Outcome *outcome) {
+static bool watch_counted(FalseManager *m, uint16_t port, uint64_t restarted, uint64_t timeout,
+                          uint32_t n_restarts, Outcome *outcome) {
         const RestartPlan plan = { .unit = "gateway.service", .restarted = restarted };
         RestartWatch watch = {
                 .manager = &m->manager,
@@ -264,10 +266,10 @@ static void test_loop(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(test_up),      TEST(test_manager_gone), TEST(test_manager_refuses), TEST(test_not_loaded),
-                TEST(test_stopped),
-                TEST(test_manager_stops), TEST(test_timeout),      TEST(test_start_limit),     TEST(test_left_over),
-                TEST(test_port_held), TEST(test_loop),
+                TEST(test_up),         TEST(test_manager_gone), TEST(test_manager_refuses),
+                TEST(test_not_loaded), TEST(test_stopped),      TEST(test_manager_stops),
+                TEST(test_timeout),    TEST(test_start_limit),  TEST(test_left_over),
+                TEST(test_port_held),  TEST(test_loop),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

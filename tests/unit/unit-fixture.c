@@ -107,7 +107,7 @@ static void run_child(const UnitFixture *fixture, uid_t uid, int flags, int read
         if (setresuid(uid, uid, uid) < 0)
                 _exit(1);
         if (!(flags & (CHILD_FORKS | CHILD_FORKS_LISTENER)))
-                report(ready, (Child) { .pid = getpid() });
+                report(ready, (Child){ .pid = getpid() });
         if (fork() == 0)
                 run_grandchild(flags, ready);
         for (;;)
@@ -154,7 +154,8 @@ uint64_t ticks_next(void) {
 
         (void) usleep((useconds_t) (2000000 / per_second));
         (void) clock_gettime(CLOCK_BOOTTIME, &now);
-        return (uint64_t) now.tv_sec * (uint64_t) per_second + (uint64_t) now.tv_nsec / (uint64_t) (1000000000 / per_second);
+        return (uint64_t) now.tv_sec * (uint64_t) per_second +
+               (uint64_t) now.tv_nsec / (uint64_t) (1000000000 / per_second);
 }
 
 /* --- sockets ---------------------------------------------------------------------------------------------- */
@@ -163,7 +164,9 @@ static int bind_port(int fd, uint16_t port, int flags) {
         struct sockaddr_in v4 = { .sin_family = AF_INET,
                                   .sin_port = htons(port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = in6addr_any };
+        struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+                                   .sin6_port = htons(port),
+                                   .sin6_addr = in6addr_any };
 
         return flags & LISTEN_V6 ? bind(fd, (struct sockaddr *) &v6, sizeof(v6))
                                  : bind(fd, (struct sockaddr *) &v4, sizeof(v4));

@@ -38,7 +38,7 @@ enum {
 /* Starts one, with all user ids UID, that has all the descriptors that the test has, and waits. It ends with the fixture at
  * the latest, if it is in the unit. */
 Child child_start(const UnitFixture *fixture, uid_t uid, int flags);
-void child_kill(pid_t pid);      /* and reaps it if it is the test's own */
+void child_kill(pid_t pid); /* and reaps it if it is the test's own */
 bool child_is_alive(pid_t pid);
 
 /* Returns once a process that is started now is younger than those before, as far as clock ticks can tell; and the time,

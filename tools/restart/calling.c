@@ -30,9 +30,10 @@ bool calling_is_inside(int proc_fd, pid_t pid, const RestartPlan *plan) {
 static void add_ancestor(RestartPlan *plan, pid_t pid, uint64_t starttime) {
         if (plan->n_ancestors == PLAN_ANCESTORS_MAX) {
                 plan->n_ancestors--;
-                memmove(plan->ancestors, plan->ancestors + 1, plan->n_ancestors * sizeof(plan->ancestors[0]));
+                memmove(plan->ancestors, plan->ancestors + 1,
+                        plan->n_ancestors * sizeof(plan->ancestors[0]));
         }
-        plan->ancestors[plan->n_ancestors++] = (PlanProcess) { .pid = pid, .starttime = starttime };
+        plan->ancestors[plan->n_ancestors++] = (PlanProcess){ .pid = pid, .starttime = starttime };
 }
 
 void calling_note_ancestors(int proc_fd, RestartPlan *plan) {
@@ -57,7 +58,8 @@ static size_t find_top(const RestartPlan *plan, pid_t main_pid, bool *ret_below_
         return plan->n_ancestors - 1;
 }
 
-const PlanProcess *calling_command(const RestartPlan *plan, pid_t main_pid, const bool listens[static PLAN_ANCESTORS_MAX]) {
+const PlanProcess *calling_command(const RestartPlan *plan, pid_t main_pid,
+                                   const bool listens[static PLAN_ANCESTORS_MAX]) {
         bool below_main;
         size_t top;
 

@@ -15,7 +15,8 @@ bool calling_is_inside(int proc_fd, pid_t pid, const RestartPlan *plan);
 /* The ancestor that is below the service itself. That is MAIN_PID, unless it only started what listens on ports: then the
  * uppermost ancestor that does, for which LISTENS has true at its place. The uppermost ancestor if the service is none of
  * them (MAIN_PID is 0, or it is a command that was left over from an earlier start). NULL if there are none. Pure. */
-const PlanProcess *calling_command(const RestartPlan *plan, pid_t main_pid, const bool listens[static PLAN_ANCESTORS_MAX]);
+const PlanProcess *calling_command(const RestartPlan *plan, pid_t main_pid,
+                                   const bool listens[static PLAN_ANCESTORS_MAX]);
 
 /* The same, with a look at who listens now. */
 const PlanProcess *calling_find_command(int proc_fd, const RestartPlan *plan, pid_t main_pid);

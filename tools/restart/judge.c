@@ -10,7 +10,8 @@ static bool is_state(const Unit *unit, const char *state) {
 }
 
 static bool waits_to_start_again(const Unit *unit) {
-        return is_state(unit, "activating") && strncmp(unit->sub_state, "auto-restart", strlen("auto-restart")) == 0;
+        return is_state(unit, "activating") &&
+               strncmp(unit->sub_state, "auto-restart", strlen("auto-restart")) == 0;
 }
 
 static bool has_been_so_for(const RestartFacts *facts, uint64_t usec) {
@@ -46,7 +47,9 @@ static RestartStep judge_inactive(const RestartFacts *facts) {
 
 /* Its manager starts it again and again. */
 static RestartStep judge_loop(const RestartFacts *facts) {
-        uint32_t n = facts->unit->n_restarts > facts->n_restarts ? facts->unit->n_restarts - facts->n_restarts : 0;
+        uint32_t n = facts->unit->n_restarts > facts->n_restarts
+                                     ? facts->unit->n_restarts - facts->n_restarts
+                                     : 0;
 
         if (facts->ports->n_time_wait > 0 || n < LOOPS_MAX)
                 return wait_or(facts, RESTART_TIMEOUT);
@@ -57,8 +60,9 @@ static RestartStep judge_loop(const RestartFacts *facts) {
 static RestartStep judge_up(const RestartFacts *facts, uint64_t stable) {
         if (has_been_so_for(facts, stable))
                 return RESTART_DONE;
-        return facts->now >= facts->deadline && facts->now - facts->deadline >= RESTART_PATIENCE ? RESTART_UNSTABLE
-                                                                                                 : RESTART_WAIT;
+        return facts->now >= facts->deadline && facts->now - facts->deadline >= RESTART_PATIENCE
+                               ? RESTART_UNSTABLE
+                               : RESTART_WAIT;
 }
 
 static RestartStep judge_active(const RestartFacts *facts) {
@@ -67,9 +71,10 @@ static RestartStep judge_active(const RestartFacts *facts) {
         if (facts->ports->n_missing == 0)
                 return judge_up(facts, RESTART_STABLE);
         if (facts->ports->n_foreign > 0)
-                return has_been_so_for(facts, RESTART_PATIENCE) ? RESTART_PORT_HELD : wait_or(facts, RESTART_PORT_HELD);
-        if (facts->n_ended > 0 && facts->n_started == 0 && facts->ports->n_time_wait == 0 && !facts->restart_once &&
-            has_been_so_for(facts, RESTART_PATIENCE))
+                return has_been_so_for(facts, RESTART_PATIENCE) ? RESTART_PORT_HELD
+                                                                : wait_or(facts, RESTART_PORT_HELD);
+        if (facts->n_ended > 0 && facts->n_started == 0 && facts->ports->n_time_wait == 0 &&
+            !facts->restart_once && has_been_so_for(facts, RESTART_PATIENCE))
                 return RESTART_AGAIN;
         return wait_or(facts, RESTART_PORT_LOST);
 }

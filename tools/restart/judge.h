@@ -20,30 +20,30 @@
 typedef struct RestartFacts {
         const Unit *unit;
         const UnitPortsState *ports;
-        bool has_ports;        /* there are ports to look at, and they are the unit's own */
-        unsigned n_ended;      /* times that left-overs were ended */
-        unsigned n_started;    /* times that the unit was started again */
-        uint32_t n_restarts;   /* NRestarts that are not to be counted */
-        bool was_closing;      /* a port was seen in TIME_WAIT since the unit was started last */
+        bool has_ports;         /* there are ports to look at, and they are the unit's own */
+        unsigned n_ended;       /* times that left-overs were ended */
+        unsigned n_started;     /* times that the unit was started again */
+        uint32_t n_restarts;    /* NRestarts that are not to be counted */
+        bool was_closing;       /* a port was seen in TIME_WAIT since the unit was started last */
         bool start_if_inactive; /* nobody can have meant it to be down */
-        bool restart_once;     /* it can be asked for once only */
+        bool restart_once;      /* it can be asked for once only */
         uint64_t now, deadline; /* CLOCK_MONOTONIC, microseconds, as all here */
-        uint64_t unchanged;    /* since when the unit is in this state, with this main process and these ports */
+        uint64_t unchanged; /* since when the unit is in this state, with this main process and these ports */
 } RestartFacts;
 
 typedef enum RestartStep {
         RESTART_WAIT,
         RESTART_DONE,
         RESTART_END_LEFT_OVERS,
-        RESTART_START,         /* ResetFailedUnit and StartUnit */
-        RESTART_AGAIN,         /* RestartUnit: it is active, but never got its port */
+        RESTART_START, /* ResetFailedUnit and StartUnit */
+        RESTART_AGAIN, /* RestartUnit: it is active, but never got its port */
         /* and these are the end: */
         RESTART_NOT_LOADED,
         RESTART_START_FAILED,
-        RESTART_PORT_HELD,     /* by someone who is not ours to end */
-        RESTART_PORT_LOST,     /* nobody holds it, and the unit does not listen on it */
-        RESTART_STOPPED,       /* by someone else, or by itself */
-        RESTART_UNSTABLE,      /* it is up again and again, and never for long */
+        RESTART_PORT_HELD, /* by someone who is not ours to end */
+        RESTART_PORT_LOST, /* nobody holds it, and the unit does not listen on it */
+        RESTART_STOPPED,   /* by someone else, or by itself */
+        RESTART_UNSTABLE,  /* it is up again and again, and never for long */
         RESTART_TIMEOUT,
 } RestartStep;
 

@@ -29,8 +29,8 @@ static void print_phases(const json_t *object) {
 
         json_array_foreach(phases, i, phase) {
                 span_of(phase, "duration_usec", span, sizeof(span));
-                n += (size_t) snprintf(line + n, sizeof(line) - n, "%s%s %s", i > 0 ? ", " : "", text_of(phase, "name"),
-                                       span[0] ? span : "...");
+                n += (size_t) snprintf(line + n, sizeof(line) - n, "%s%s %s", i > 0 ? ", " : "",
+                                       text_of(phase, "name"), span[0] ? span : "...");
                 if (n >= sizeof(line))
                         break;
         }
@@ -44,8 +44,8 @@ static void print_ports(const json_t *object) {
         size_t i, n = 0;
 
         json_array_foreach(ports, i, port) {
-                n += (size_t) snprintf(line + n, sizeof(line) - n, "%s%" JSON_INTEGER_FORMAT, i > 0 ? ", " : "",
-                                       json_integer_value(port));
+                n += (size_t) snprintf(line + n, sizeof(line) - n, "%s%" JSON_INTEGER_FORMAT,
+                                       i > 0 ? ", " : "", json_integer_value(port));
                 if (n >= sizeof(line))
                         break;
         }
@@ -60,7 +60,8 @@ static void print_processes(const json_t *object, const char *key, const char *t
 
         json_array_foreach(list, i, process) {
                 (void) snprintf(line, sizeof(line), "port %" JSON_INTEGER_FORMAT ": %s",
-                                json_integer_value(json_object_get(process, "port")), text_of(process, "text"));
+                                json_integer_value(json_object_get(process, "port")),
+                                text_of(process, "text"));
                 output_key_text(i == 0 ? title : "", line);
         }
 }
@@ -69,8 +70,8 @@ static void print_log(const json_t *object) {
         const json_t *log = json_object_get(object, "log"), *line;
         size_t i;
 
-        json_array_foreach(log, i, line) output_key_text(i == 0 ? "Unit's log" : "",
-                                                         json_is_string(line) ? json_string_value(line) : "");
+        json_array_foreach(log, i, line) output_key_text(
+                        i == 0 ? "Unit's log" : "", json_is_string(line) ? json_string_value(line) : "");
 }
 
 void outcome_print(const json_t *object, bool is_running) {
@@ -80,8 +81,9 @@ void outcome_print(const json_t *object, bool is_running) {
         if (is_running || text_of(object, "reason")[0])
                 outcome_describe(object, line, sizeof(line));
         else
-                (void) snprintf(line, sizeof(line), "The job was cut off; what it had begun was left to the manager and to "
-                                                    "its guard, see the journal.");
+                (void) snprintf(line, sizeof(line),
+                                "The job was cut off; what it had begun was left to the manager and to "
+                                "its guard, see the journal.");
         output_key_text("Outcome", line);
         span_of(object, "downtime_usec", span, sizeof(span));
         if (span[0])
@@ -95,10 +97,12 @@ void outcome_print(const json_t *object, bool is_running) {
 
 void outcome_describe(const json_t *object, char *text, size_t size) {
         const json_t *phases = json_object_get(object, "phases");
-        const json_t *last = json_array_get(phases, json_array_size(phases) > 0 ? json_array_size(phases) - 1 : 0);
+        const json_t *last = json_array_get(phases,
+                                            json_array_size(phases) > 0 ? json_array_size(phases) - 1 : 0);
 
         if (text_of(object, "text")[0])
                 (void) snprintf(text, size, "%s", text_of(object, "text"));
         else
-                (void) snprintf(text, size, "%s: %s", text_of(object, "unit"), last ? text_of(last, "name") : "starting");
+                (void) snprintf(text, size, "%s: %s", text_of(object, "unit"),
+                                last ? text_of(last, "name") : "starting");
 }

@@ -12,7 +12,7 @@
 #include "tools/output.h"
 
 void outcome_init(Outcome *outcome, const char *unit) {
-        *outcome = (Outcome) { .state = "running", .downtime = UINT64_MAX };
+        *outcome = (Outcome){ .state = "running", .downtime = UINT64_MAX };
         (void) snprintf(outcome->unit, sizeof(outcome->unit), "%s", unit);
 }
 
@@ -31,7 +31,7 @@ void outcome_begin_phase(Outcome *outcome, const char *name) {
         if (outcome->n_phases == OUTCOME_PHASES_MAX)
                 return;
         outcome->phases[outcome->n_phases++] =
-                        (OutcomePhase) { .name = name, .start = now_realtime(), .duration = UINT64_MAX };
+                        (OutcomePhase){ .name = name, .start = now_realtime(), .duration = UINT64_MAX };
 }
 
 void outcome_end(Outcome *outcome, const char *state, const char *reason, const char *format, ...) {
@@ -47,7 +47,8 @@ void outcome_end(Outcome *outcome, const char *state, const char *reason, const 
 
 static void add_process(OutcomeProcess *list, size_t *n, const OutcomeProcess *process) {
         for (size_t i = 0; i < *n; i++)
-                if (list[i].pid == process->pid && list[i].port == process->port && list[i].uid == process->uid)
+                if (list[i].pid == process->pid && list[i].port == process->port &&
+                    list[i].uid == process->uid)
                         return;
         if (*n < OUTCOME_PROCESSES_MAX)
                 list[(*n)++] = *process;
@@ -79,9 +80,10 @@ static json_t *phases_to_json(const Outcome *outcome) {
         for (size_t i = 0; array && i < outcome->n_phases; i++) {
                 const OutcomePhase *phase = &outcome->phases[i];
 
-                (void) json_array_append_new(array, json_pack("{s:s, s:I, s:o}", "name", phase->name, "start_usec",
-                                                              (json_int_t) phase->start, "duration_usec",
-                                                              output_json_number(phase->duration, false)));
+                (void) json_array_append_new(array,
+                                             json_pack("{s:s, s:I, s:o}", "name", phase->name, "start_usec",
+                                                       (json_int_t) phase->start, "duration_usec",
+                                                       output_json_number(phase->duration, false)));
         }
         return array;
 }
@@ -99,11 +101,12 @@ static json_t *processes_to_json(const OutcomeProcess *list, size_t n) {
 
         for (size_t i = 0; array && i < n; i++)
                 (void) json_array_append_new(
-                                array, json_pack("{s:i, s:o, s:I, s:o, s:o, s:o}", "port", (int) list[i].port, "pid",
-                                                 output_json_number((uint64_t) list[i].pid, true), "uid",
-                                                 (json_int_t) list[i].uid, "comm", text_to_json(list[i].comm),
-                                                 "source", text_to_json(list[i].source), "text",
-                                                 text_to_json(list[i].text)));
+                                array,
+                                json_pack("{s:i, s:o, s:I, s:o, s:o, s:o}", "port", (int) list[i].port,
+                                          "pid", output_json_number((uint64_t) list[i].pid, true), "uid",
+                                          (json_int_t) list[i].uid, "comm", text_to_json(list[i].comm),
+                                          "source", text_to_json(list[i].source), "text",
+                                          text_to_json(list[i].text)));
         return array;
 }
 
@@ -116,9 +119,10 @@ static json_t *log_to_json(const Outcome *outcome) {
 }
 
 json_t *outcome_to_json(const Outcome *outcome) {
-        return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "unit", outcome->unit, "state",
-                         outcome->state, "reason", outcome->reason, "text", text_to_json(outcome->text),
-                         "downtime_usec", output_json_number(outcome->downtime, false), "phases", phases_to_json(outcome),
+        return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "unit", outcome->unit,
+                         "state", outcome->state, "reason", outcome->reason, "text",
+                         text_to_json(outcome->text), "downtime_usec",
+                         output_json_number(outcome->downtime, false), "phases", phases_to_json(outcome),
                          "ports", ports_to_json(outcome), "holders",
                          processes_to_json(outcome->holders, outcome->n_holders), "ended",
                          processes_to_json(outcome->ended, outcome->n_ended), "log", log_to_json(outcome));
@@ -139,7 +143,8 @@ char *outcome_to_text(const Outcome *outcome) {
 
         if (!object)
                 return NULL;
-        while ((text = json_dumps(object, JSON_COMPACT)) && strlen(text) > OUTCOME_JSON_MAX && shorten(object))
+        while ((text = json_dumps(object, JSON_COMPACT)) && strlen(text) > OUTCOME_JSON_MAX &&
+               shorten(object))
                 free(text);
         json_decref(object);
         return text;

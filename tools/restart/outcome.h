@@ -37,10 +37,10 @@ typedef struct OutcomeProcess {
 
 typedef struct Outcome {
         char unit[UNIT_NAME_MAX + 1];
-        const char *state;  /* running, done, failed */
-        const char *reason; /* a constant word, see cgmove(1); NULL while it runs */
+        const char *state;           /* running, done, failed */
+        const char *reason;          /* a constant word, see cgmove(1); NULL while it runs */
         char text[OUTCOME_TEXT_MAX]; /* one sentence */
-        uint64_t downtime; /* microseconds; UINT64_MAX: not known */
+        uint64_t downtime;           /* microseconds; UINT64_MAX: not known */
         OutcomePhase phases[OUTCOME_PHASES_MAX];
         size_t n_phases;
         uint16_t ports[PLAN_PORTS_MAX];

@@ -16,14 +16,15 @@
 #define DEPTH_MAX 64
 
 /* States in which a connection whose process has closed it keeps its port from a bind(2) without SO_REUSEADDR. */
-#define CLOSING                                                                                                       \
-        (TCP_STATE(TCP_TIME_WAIT) | TCP_STATE(TCP_FIN_WAIT1) | TCP_STATE(TCP_FIN_WAIT2) | TCP_STATE(TCP_CLOSING) |    \
-         TCP_STATE(TCP_LAST_ACK))
+#define CLOSING                                                                                             \
+        (TCP_STATE(TCP_TIME_WAIT) | TCP_STATE(TCP_FIN_WAIT1) | TCP_STATE(TCP_FIN_WAIT2) |                   \
+         TCP_STATE(TCP_CLOSING) | TCP_STATE(TCP_LAST_ACK))
 
 bool cgroup_is_within(const char *cgroup, const char *group) {
         size_t length = strlen(group);
 
-        return length > 1 && strncmp(cgroup, group, length) == 0 && (cgroup[length] == 0 || cgroup[length] == '/');
+        return length > 1 && strncmp(cgroup, group, length) == 0 &&
+               (cgroup[length] == 0 || cgroup[length] == '/');
 }
 
 /* A port that bind(2) with port 0 could have given. */
@@ -73,7 +74,8 @@ static bool listens(const PortHolderList *list, const Unit *unit, pid_t pid) {
 static bool is_of_command(int proc_fd, const PortHolderList *list, const Unit *unit, pid_t pid) {
         ProcStat stat;
 
-        for (int i = 0; i < DEPTH_MAX && pid > 0 && proc_get_stat(proc_fd, pid, &stat) >= 0 && stat.ppid > 1; i++) {
+        for (int i = 0; i < DEPTH_MAX && pid > 0 && proc_get_stat(proc_fd, pid, &stat) >= 0 && stat.ppid > 1;
+             i++) {
                 pid = stat.ppid;
                 if (listens(list, unit, pid))
                         return true;
@@ -144,9 +146,12 @@ static bool is_left_over(const Look *look, const PortHolder *holder) {
 }
 
 void outcome_process_from_holder(const PortHolder *holder, OutcomeProcess *ret) {
-        *ret = (OutcomeProcess) { .port = holder->socket.port, .pid = holder->pid, .uid = holder->socket.uid };
+        *ret = (OutcomeProcess){ .port = holder->socket.port,
+                                 .pid = holder->pid,
+                                 .uid = holder->socket.uid };
         (void) snprintf(ret->comm, sizeof(ret->comm), "%s", holder->comm);
-        (void) snprintf(ret->source, sizeof(ret->source), "%.*s", (int) sizeof(ret->source) - 1, holder->source);
+        (void) snprintf(ret->source, sizeof(ret->source), "%.*s", (int) sizeof(ret->source) - 1,
+                        holder->source);
         port_holder_text(holder, ret->text, sizeof(ret->text));
 }
 
@@ -274,11 +279,13 @@ static void look_at_any(const Look *look, const PortHolderList *list, const Unit
                 }
 }
 
-int unit_ports_look(int proc_fd, const Unit *unit, const UnitPorts *ports, uint64_t restarted, UnitPortsState *ret,
-                    Outcome *outcome) {
+int unit_ports_look(int proc_fd, const Unit *unit, const UnitPorts *ports, uint64_t restarted,
+                    UnitPortsState *ret, Outcome *outcome) {
         _cleanup_(port_holder_list_done) PortHolderList list = { .n = 0 };
         UnitPortsState state = { .n_missing = 0 };
-        const Look look = { .proc_fd = proc_fd, .unit = unit, .restarted = restarted, .state = &state, .outcome = outcome };
+        const Look look = {
+                .proc_fd = proc_fd, .unit = unit, .restarted = restarted, .state = &state, .outcome = outcome
+        };
         int r = 0;
 
         if (ports->n_wanted > 0 || ports->n_any > 0)

@@ -44,8 +44,8 @@ typedef struct UnitPortsState {
  * (see Type=forking), what is in it and was started since is the new instance; a socket of which no process is seen is the
  * active unit's if it was made in there. Foreign holders and left-overs are added to
  * OUTCOME. Returns 0 or a negative errno. */
-int unit_ports_look(int proc_fd, const Unit *unit, const UnitPorts *ports, uint64_t restarted, UnitPortsState *ret,
-                    Outcome *outcome);
+int unit_ports_look(int proc_fd, const Unit *unit, const UnitPorts *ports, uint64_t restarted,
+                    UnitPortsState *ret, Outcome *outcome);
 
 /* Whether CGROUP is GROUP or lies below it. Pure. */
 bool cgroup_is_within(const char *cgroup, const char *group);
