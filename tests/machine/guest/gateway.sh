@@ -46,6 +46,7 @@ gateway_start() {
 }
 
 gateway_remove() {
+        rm -rf "$GATEWAY_UNIT.d"
         [[ -e $GATEWAY_UNIT || -L $GATEWAY_UNIT ]] || return 0
         user_systemctl alice kill --signal=KILL "$GATEWAY" 2>/dev/null || true
         user_systemctl alice stop "$GATEWAY" || true
