@@ -199,13 +199,10 @@ static int unit_call_begin(sd_bus_message *message, JobCall *job_call, ServiceAc
         call->daemon = daemon;
         call->job = job_call->view.record->id;
         call->act = act;
-        r = pending_begin(&call->pending, job_call->connection, message, unit_call_abandon);
+        r = pending_begin(&call->pending, job_call->connection, message, unit_call_abandon, ret_error);
         if (r < 0) {
                 free(call);
-                return sd_bus_error_setf(
-                                ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                "You have %d calls waiting for an answer already, which is the most.",
-                                CGMOVE_REQUESTS_PER_USER_MAX);
+                return r;
         }
 
         r = systemd_manager_get_service(daemon->system, strchr(unit, ':') + 1, on_service, call,

@@ -123,12 +123,10 @@ static int wait_begin(JobCall *job_call, sd_bus_message *message, bool stopping,
 
         call->daemon = job_call->connection->daemon;
         call->stopping = stopping;
-        r = pending_begin(&call->pending, job_call->connection, message, wait_call_abandon);
+        r = pending_begin(&call->pending, job_call->connection, message, wait_call_abandon, ret_error);
         if (r < 0) {
                 free(call);
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                         "You have %d calls waiting for an answer already, which is the most.",
-                                         CGMOVE_REQUESTS_PER_USER_MAX);
+                return r;
         }
 
         job_waiter_add(&call->waiter, job_call->view.job, on_ended);

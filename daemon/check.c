@@ -146,12 +146,10 @@ int request_check(sd_bus_message *message, Connection *connection, sd_bus_error 
                 return -ENOMEM;
         check->targets.max = CGMOVE_TREE_MAX;
 
-        r = pending_begin(&check->pending, connection, message, check_abandon);
+        r = pending_begin(&check->pending, connection, message, check_abandon, ret_error);
         if (r < 0) {
                 free(check);
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                         "You have %d calls waiting for an answer already, which is the most.",
-                                         CGMOVE_REQUESTS_PER_USER_MAX);
+                return r;
         }
 
         r = read_arguments(message, connection, check, ret_error);

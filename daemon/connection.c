@@ -299,17 +299,21 @@ static int copy_head(sd_bus_message *call, sd_bus_message **ret) {
         return 0;
 }
 
-int pending_begin(Pending *pending, Connection *connection, sd_bus_message *call, void (*abandon)(Pending *pending)) {
+int pending_begin(Pending *pending, Connection *connection, sd_bus_message *call, void (*abandon)(Pending *pending),
+                  sd_bus_error *ret_error) {
         sd_bus_message *head = NULL;
         int r;
 
         r = listener_user_begin(connection->user);
         if (r < 0)
-                return r;
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_BUSY,
+                                         "You have %d calls waiting for an answer already, which is the most; try again "
+                                         "when one of them is answered.",
+                                         CGMOVE_REQUESTS_PER_USER_MAX);
         r = copy_head(call, &head);
         if (r < 0) {
                 listener_user_end(connection->user);
-                return r;
+                return sd_bus_error_set_errno(ret_error, r);
         }
 
         *pending = (Pending) {

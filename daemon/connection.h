@@ -65,6 +65,8 @@ Connection *connection_free(Connection *connection);
 /* Serves what came with the connection, once it is in the listener's list; later if its user has to wait. */
 void connection_begin(Connection *connection);
 
-/* Counts against CGMOVE_REQUESTS_PER_USER_MAX: -EMFILE beyond. */
-int pending_begin(Pending *pending, Connection *connection, sd_bus_message *call, void (*abandon)(Pending *pending));
+/* Counts against CGMOVE_REQUESTS_PER_USER_MAX: Busy beyond, since others of the user's calls will be answered. Returns 0, or a
+ * negative errno with RET_ERROR set. */
+int pending_begin(Pending *pending, Connection *connection, sd_bus_message *call, void (*abandon)(Pending *pending),
+                  sd_bus_error *ret_error);
 void pending_end(Pending *pending);

@@ -381,12 +381,10 @@ int request_move(sd_bus_message *message, Connection *connection, sd_bus_error *
         request->daemon = daemon;
         request->targets.max = CGMOVE_TREE_MAX;
 
-        r = pending_begin(&request->pending, connection, message, request_abandon);
+        r = pending_begin(&request->pending, connection, message, request_abandon, ret_error);
         if (r < 0) {
                 free(request);
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                         "You have %d calls waiting for an answer already, which is the most.",
-                                         CGMOVE_REQUESTS_PER_USER_MAX);
+                return r;
         }
 
         r = request_read_processes(message, &daemon->kernel, &request->targets, &error);

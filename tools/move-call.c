@@ -2,6 +2,7 @@
 #include "tools/move-call.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -9,7 +10,7 @@
 #include "lib/proc.h"
 #include "lib/source.h"
 
-#define TRIES 5
+#define TRY_FOR (UINT64_C(5) * 1000000) /* microseconds */
 #define PAUSE_NSEC 400000000L /* a daemon that starts again has its jobs together by then */
 
 static int append_text(sd_bus_message *m, const char *key, const char *value) {
@@ -85,10 +86,15 @@ uint64_t move_own_job(void) {
         return source.kind == SOURCE_JOB ? source.job : 0;
 }
 
+/* A daemon that is gone starts again; one that is busy, with other calls of the user's maybe, will not be so for long. */
+static bool may_try_again(const Failure *failure) {
+        return failure->lost || strcmp(failure->code, "Busy") == 0;
+}
+
 int move_self(Client **client, MoveRequest request, Progress *progress, uint64_t *ret_id, Failure *failure) {
         static const struct timespec pause = { .tv_nsec = PAUSE_NSEC };
         _cleanup_close_ int pidfd = -1;
-        uint64_t before;
+        uint64_t before, start = now_monotonic();
         int r;
 
         pidfd = pidfd_open_process(getpid());
@@ -101,14 +107,16 @@ int move_self(Client **client, MoveRequest request, Progress *progress, uint64_t
         if (r != 0)
                 return r; /* nobody is there at all: no reason to wait */
         before = move_own_job();
-        for (unsigned i = 0;; i++) {
-                r = r == 0 ? move_call(*client, &request, progress, ret_id, failure) : r;
-                if (r == 0 || !failure->lost || i >= TRIES)
+        for (;;) {
+                r = *client ? 0 : client_connect(client, failure);
+                if (r == 0)
+                        r = move_call(*client, &request, progress, ret_id, failure);
+                if (r == 0 || !may_try_again(failure) || now_monotonic() - start >= TRY_FOR)
                         return r;
-                *client = client_free(*client);
+                if (failure->lost)
+                        *client = client_free(*client);
                 (void) nanosleep(&pause, NULL);
                 *ret_id = move_own_job();
-                r = client_connect(client, failure);
                 if (*ret_id != 0 && *ret_id != before)
                         return 0;
         }

@@ -397,7 +397,7 @@ def verb_waits(args):
     refused = 0
     try:
         while True:
-            if "LimitReached" in peer.answer():
+            if "Busy" in peer.answer():
                 refused += 1
     except (socket.timeout, Closed):
         pass
