@@ -25,8 +25,8 @@ static void check_equal(const RestartPlan *a, const RestartPlan *b) {
         check_text(a->then, b->then);
         check_text(a->otherwise, b->otherwise);
         assert(a->system == b->system && a->do_not_wait == b->do_not_wait);
-        assert(a->delay == b->delay && a->timeout == b->timeout && a->job == b->job &&
-               a->restarted == b->restarted);
+        assert(a->delay == b->delay && a->timeout == b->timeout && a->patience == b->patience &&
+               a->job == b->job && a->restarted == b->restarted);
         assert(a->engine.pid == b->engine.pid && a->engine.starttime == b->engine.starttime);
         assert(a->n_ports == b->n_ports && memcmp(a->ports, b->ports, sizeof(a->ports)) == 0);
         assert(a->n_ancestors == b->n_ancestors);

@@ -48,6 +48,7 @@ static const char *written(void **state) {
 
 static void test_when(void **state) {
         assert_true(hook_wait_until("true", 60 * SECOND));
+        assert_true(hook_wait_until("true", UINT64_MAX));
         assert_false(hook_wait_until("false", SECOND / 10));
         assert_true(hook_wait_until("echo x >>\"$FILE\"; [ $(wc -l <\"$FILE\") = 2 ]", 60 * SECOND));
         assert_string_equal(written(state), "x\nx\n");

@@ -59,7 +59,7 @@ static int run(const char *command, uint64_t deadline) {
 }
 
 bool hook_wait_until(const char *command, uint64_t patience) {
-        uint64_t deadline = now_monotonic() + patience;
+        uint64_t now = now_monotonic(), deadline = patience < UINT64_MAX - now ? now + patience : UINT64_MAX;
 
         while (run(command, deadline) != 0) {
                 if (now_monotonic() >= deadline)
