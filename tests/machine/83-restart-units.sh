@@ -38,9 +38,10 @@ test_changed_unit_file_is_read_again() {
 
 test_new_drop_in_is_read() {
         local old
+        # older managers do not see it in a folder that is new as well
+        as alice mkdir -p "$GATEWAY_UNIT.d"
         gateway_start mixed
         old=$(gateway_pid)
-        as alice mkdir -p "$GATEWAY_UNIT.d"
         printf '[Service]\nEnvironment=ADDED=yes\n' >"$GATEWAY_UNIT.d/added.conf"
         restart_inside
         check_restarted "$old"
@@ -320,6 +321,15 @@ test_when_waits_until_the_command_succeeds() {
         check_untouched "$old"
         as alice touch /home/alice/now
         check_restarted "$old"
+}
+
+test_when_does_not_wait_for_ever() {
+        local old
+        gateway_start mixed
+        old=$(gateway_pid)
+        restart_inside --when false --patience 3
+        check_outcome failed when-timeout
+        check_untouched "$old"
 }
 
 test_wait_has_an_exit_status() {
