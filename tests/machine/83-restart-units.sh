@@ -140,6 +140,17 @@ test_new_command_that_fails_at_once_with_automatic_restart() {
         check_equal "$(gateway_starts)" "$starts" "starts of the gateway"
 }
 
+# What was wrong has been put right, but systemd does not try any more: the starts in vain still count.
+test_repaired_unit_whose_start_limit_is_hit() {
+        broken_gateway "${STRICT_LIMIT[@]}"
+        user_systemctl alice daemon-reload
+        run_into_start_limit
+        gateway_write mixed "" "${STRICT_LIMIT[@]}"
+        restart_outside
+        check_outcome "done" restarted
+        gateway_answers || fail "it does not answer"
+}
+
 test_new_command_that_does_not_exist() {
         gateway_start mixed
         gateway_write mixed "" "ExecStart=" "ExecStart=/no/such/program" Restart=no

@@ -194,6 +194,18 @@ static int follow(UserManager *m, uint64_t timeout, unit_tick_t tick, void *user
         return 0;
 }
 
+/* It has failed, or does so again and again: the starts that are counted against it would keep this one from being tried. */
+static int forget_failures(UserManager *m, const char *name, Failure *failure) {
+        Unit unit;
+        int r;
+
+        r = user_get(&m->manager, name, &unit, failure);
+        if (r != 0 || (strcmp(unit.active_state, "failed") != 0 &&
+                       strncmp(unit.sub_state, "auto-restart", strlen("auto-restart")) != 0))
+                return r;
+        return reset_failed(m, name, failure);
+}
+
 static int user_act(UnitManager *manager, const char *name, UnitAction action, uint64_t timeout, char *ret_result,
                     unit_tick_t tick, void *userdata, Failure *failure) {
         static const char *const members[] = {
@@ -207,8 +219,8 @@ static int user_act(UnitManager *manager, const char *name, UnitAction action, u
         int r = 0;
 
         m->job[0] = m->result[0] = 0;
-        if (action == UNIT_START)
-                r = reset_failed(m, name, failure);
+        if (action != UNIT_STOP)
+                r = forget_failures(m, name, failure);
         if (r == 0)
                 r = name_call(m, members[action], name, "replace", &reply, failure);
         if (r != 0)

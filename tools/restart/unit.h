@@ -74,8 +74,8 @@ int unit_manager_reload(UnitManager *manager, Failure *failure);
 bool unit_manager_is_stopping(UnitManager *manager);
 
 typedef enum UnitAction {
-        UNIT_RESTART, /* RestartUnit, mode replace */
-        UNIT_START,   /* ResetFailedUnit, then StartUnit */
+        UNIT_RESTART, /* RestartUnit, mode replace; after ResetFailedUnit if it has failed, or is about to start again */
+        UNIT_START,   /* StartUnit, the same */
         UNIT_STOP,    /* StopUnit */
 } UnitAction;
 
