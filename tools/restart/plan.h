@@ -28,7 +28,7 @@ typedef struct RestartPlan {
         uint64_t patience; /* microseconds for each thing that is waited for before anything is stopped; 0: as usual */
         uint64_t timeout; /* microseconds, from the request to the manager until the unit must be up; 0: as the unit has it */
         const char *when, *then, *otherwise; /* for /bin/sh -c; NULL: none */
-        uint16_t ports[PLAN_PORTS_MAX]; /* that the unit must listen on, besides those it listens on before */
+        uint16_t ports[PLAN_PORTS_MAX]; /* that the unit must listen on; none: those it listens on before */
         size_t n_ports;
         /* The caller and those above it that are in the unit, the caller first; none if it is not in there. One of
          * them is the command that is waited for. */

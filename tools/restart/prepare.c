@@ -51,10 +51,11 @@ int restart_check(UnitManager *manager, const RestartPlan *plan, bool may_reload
 
 int restart_note_ports(int proc_fd, const RestartPlan *plan, const Unit *unit, UnitPorts *ret, Outcome *outcome) {
         UnitPorts ports = { .n_wanted = plan->n_ports };
-        int r;
+        int r = 0;
 
         memcpy(ports.wanted, plan->ports, sizeof(ports.wanted));
-        r = unit_ports_note(proc_fd, unit, &ports);
+        if (plan->n_ports == 0)
+                r = unit_ports_note(proc_fd, unit, &ports);
         if (r < 0) {
                 outcome_end(outcome, "failed", "refused", "The ports of %s cannot be told: %s. Nothing was stopped.",
                             outcome->unit, strerror(-r));

@@ -15,6 +15,6 @@ uint64_t restart_timeout(const RestartPlan *plan, const Unit *unit);
  * with OUTCOME ended. */
 int restart_check(UnitManager *manager, const RestartPlan *plan, bool may_reload, Unit *ret, Outcome *outcome);
 
-/* The ports that the unit has, and those of the plan; also into OUTCOME. Returns 0, or an exit status with OUTCOME
+/* The ports of the plan, or if it names none, those that the unit has; also into OUTCOME. Returns 0, or an exit status with OUTCOME
  * ended. */
 int restart_note_ports(int proc_fd, const RestartPlan *plan, const Unit *unit, UnitPorts *ret, Outcome *outcome);

@@ -44,7 +44,7 @@ static const char help[] =
                 "      --else=COMMAND     run COMMAND when it is not\n"
                 "      --patience=TIME    for how long to wait for the calling command (5 minutes) and for\n"
                 "                         --when (10 minutes)\n"
-                "  -p, --port=PORT        a TCP port that the unit must listen on, besides those it has\n"
+                "  -p, --port=PORT        a TCP port that the unit must listen on; if given, only those count\n"
                 "      --timeout=TIME     for how long to wait for the unit to be up\n"
                 "      --dry-run          look at everything, restart nothing\n"
                 "      --json             print JSON\n"
