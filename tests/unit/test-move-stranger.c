@@ -24,18 +24,29 @@
 
 /* --- between the write and the look -------------------------------------------------------------------- */
 
-/* Holds a move up just after its process has arrived: the status of PID is read from a pipe with a name,
- * which a helper feeds: first with the truth, then, once PID is in the job, with the truth or a lie.
- * Meanwhile it moves COMPANION there too, who then looks like one whose number was another's before. */
+/* Holds a move up just after its process has arrived: the status of PID is read from pipes with names,
+ * which a helper feeds: the first one with the truth, the second, once PID is in the job, with the truth or a
+ * lie. Meanwhile it moves COMPANION there too, who then looks like one whose number was another's before. */
 typedef struct Ambush {
-        char pipe[64], status[64];
+        char pipes[2][64], status[64];
         pid_t helper;
 } Ambush;
 
-static void write_all(const char *path, const char *text, size_t size) {
-        int fd = open(path, O_WRONLY | O_CLOEXEC);
+static void put_before(const Ambush *ambush, const char *pipe) {
+        if (mount(pipe, ambush->status, NULL, MS_BIND, NULL) < 0)
+                _exit(1);
+}
 
-        if (fd < 0 || write(fd, text, size) != (ssize_t) size || close(fd) < 0)
+/* Waits for a reader. NEXT stands there before he goes on: from a pipe that is being closed he would read
+ * nothing. */
+static void feed(const Ambush *ambush, const char *pipe, const char *next, const char *text, size_t size) {
+        int fd = open(pipe, O_WRONLY | O_CLOEXEC);
+
+        if (fd < 0 || umount2(ambush->status, MNT_DETACH) < 0)
+                _exit(1);
+        if (next)
+                put_before(ambush, next);
+        if (write(fd, text, size) != (ssize_t) size || close(fd) < 0)
                 _exit(1);
 }
 
@@ -47,11 +58,13 @@ static void help(const TreeFixture *fixture, const Ambush *ambush, pid_t pid, pi
 
         text[n] = '\0';
         line = strstr(text, "\nUid:");
-        if (!line || mount(ambush->pipe, ambush->status, NULL, MS_BIND, NULL) < 0 ||
-            kill(getppid(), SIGUSR1) < 0)
+        if (!line)
+                _exit(1);
+        put_before(ambush, ambush->pipes[0]);
+        if (kill(getppid(), SIGUSR1) < 0)
                 _exit(1);
 
-        write_all(ambush->pipe, text, n);
+        feed(ambush, ambush->pipes[0], ambush->pipes[1], text, n);
         while (strcmp(tree_fixture_where(fixture, pid), TREE_JOB) != 0)
                 (void) usleep(1000);
         if (companion > 0 && (cgroup_open(fixture->kernel.cgroup_fd, TREE_JOB, &job_fd) < 0 ||
@@ -62,8 +75,7 @@ static void help(const TreeFixture *fixture, const Ambush *ambush, pid_t pid, pi
         if (uid != TREE_OWNER)
                 n = (size_t) (line - text) +
                     (size_t) sprintf(line, "\nUid:\t%u\t%u\t%u\t%u\nGid:\t0\t0\t0\t0\n", uid, uid, uid, uid);
-        write_all(ambush->pipe, text, n);
-        (void) umount2(ambush->status, MNT_DETACH); /* its last word: the rest may be read as it is */
+        feed(ambush, ambush->pipes[1], NULL, text, n); /* its last word: the rest may be read as it is */
         _exit(0);
 }
 
@@ -71,9 +83,11 @@ static void ambush_lay(Ambush *ambush, const TreeFixture *fixture, pid_t pid, pi
         sigset_t signals;
         int sig;
 
-        (void) snprintf(ambush->pipe, sizeof(ambush->pipe), "%s/status", fixture->folder);
+        for (int i = 0; i < 2; i++) {
+                (void) snprintf(ambush->pipes[i], sizeof(ambush->pipes[i]), "%s/status-%d", fixture->folder, i);
+                assert_int_equal(mkfifo(ambush->pipes[i], 0600), 0);
+        }
         (void) snprintf(ambush->status, sizeof(ambush->status), "/proc/%d/status", (int) pid);
-        assert_int_equal(mkfifo(ambush->pipe, 0600), 0);
 
         (void) sigemptyset(&signals);
         (void) sigaddset(&signals, SIGUSR1);

@@ -281,6 +281,30 @@ static void test_foreign(void **state) {
         child_kill(other.pid);
 }
 
+/* Somebody who has the same port on another address is in nobody's way. */
+static void test_foreign_elsewhere(void **state) {
+        UnitFixture *fixture = unit_fixture_need(state);
+        UnitPorts ports = { .n_wanted = 1, .n_noted = 1 };
+        int fd = listener_open_fixed(0, &ports.wanted[0]);
+        Child other = child_start(fixture, 0, CHILD_OUTSIDE), main_process;
+        Seen seen;
+
+        (void) close(fd);
+        main_process = child_start(fixture, 0, 0);
+        fixture->unit.main_pid = main_process.pid;
+        ports.noted[0] = (TcpSocket){
+                .family = AF_INET6, .v6only = true, .port = ports.wanted[0], .address = IN6ADDR_LOOPBACK_INIT
+        };
+        seen = look(fixture, &ports, ticks_next());
+        check(&seen.state, 1, 0, 0, 0);
+        assert_int_equal(seen.outcome.n_holders, 0);
+        ports.noted[0].address = in6addr_any;
+        ports.noted[0].v6only = false;
+        seen = look(fixture, &ports, ticks_next());
+        check(&seen.state, 1, 0, 1, 0);
+        child_kill(other.pid);
+}
+
 /* A socket that another user has made is never ours to end, whoever has it now. */
 static void test_other_user(void **state) {
         UnitFixture *fixture = unit_fixture_need(state);
@@ -399,6 +423,8 @@ int main(void) {
                                                 unit_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_reuseport, unit_fixture_setup, unit_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_foreign, unit_fixture_setup, unit_fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_foreign_elsewhere, unit_fixture_setup,
+                                                unit_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_other_user, unit_fixture_setup, unit_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_no_main_process, unit_fixture_setup,
                                                 unit_fixture_teardown),

@@ -411,6 +411,53 @@ static void test_real_bound(void **state) {
                 (void) close(fds[i]);
 }
 
+/* --- conflicts ------------------------------------------------------------------------------------ */
+
+static TcpSocket bound_to(const char *address, bool v6only) {
+        TcpSocket socket = { .family = strchr(address, ':') ? AF_INET6 : AF_INET, .v6only = v6only };
+        struct in_addr v4;
+
+        if (socket.family == AF_INET6) {
+                assert_int_equal(inet_pton(AF_INET6, address, &socket.address), 1);
+                return socket;
+        }
+        assert_int_equal(inet_pton(AF_INET, address, &v4), 1);
+        socket.address.s6_addr[10] = socket.address.s6_addr[11] = 0xff;
+        memcpy(socket.address.s6_addr + 12, &v4, sizeof(v4));
+        return socket;
+}
+
+static void test_overlaps(void **state) {
+        static const struct {
+                const char *a, *b;
+                bool a_v6only, b_v6only, expected;
+        } cases[] = {
+                { "127.0.0.1", "127.0.0.1", false, false, true },
+                { "127.0.0.1", "127.0.0.2", false, false, false },
+                { "127.0.0.1", "0.0.0.0", false, false, true },
+                { "0.0.0.0", "0.0.0.0", false, false, true },
+                { "::1", "::1", true, true, true },
+                { "::1", "::2", true, true, false },
+                { "::1", "::", false, true, true },
+                { "::", "127.0.0.1", false, false, true },
+                { "::", "127.0.0.1", true, false, false },
+                { "::", "0.0.0.0", false, false, true },
+                { "::", "0.0.0.0", true, false, false },
+                { "::1", "127.0.0.1", false, false, false },
+                { "::1", "0.0.0.0", false, false, false },
+                { "::ffff:127.0.0.1", "127.0.0.1", false, false, true },
+                { "::ffff:127.0.0.1", "127.0.0.2", false, false, false },
+                { "::ffff:0.0.0.0", "127.0.0.2", false, false, true },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                TcpSocket a = bound_to(cases[i].a, cases[i].a_v6only), b = bound_to(cases[i].b, cases[i].b_v6only);
+
+                if (tcp_socket_overlaps(&a, &b) != cases[i].expected || tcp_socket_overlaps(&b, &a) != cases[i].expected)
+                        fail_msg("%s, %s", cases[i].a, cases[i].b);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_socket),
@@ -424,6 +471,7 @@ int main(void) {
                 cmocka_unit_test(test_wrong_attribute),
                 cmocka_unit_test(test_another_answer),
                 cmocka_unit_test(test_interrupted),
+                cmocka_unit_test(test_overlaps),
                 cmocka_unit_test(test_error),
                 cmocka_unit_test(test_real_v4),
                 cmocka_unit_test(test_real_v6),

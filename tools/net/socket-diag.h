@@ -36,6 +36,10 @@ typedef struct TcpSocketList {
 
 void tcp_socket_list_done(TcpSocketList *list);
 
+/* Whether one of two sockets on the same port keeps the other from it: the same address, or all of them, see the conflicts
+ * in inet_csk_bind_conflict() and ipv6_rcv_saddr_equal() of the kernel. Pure. */
+bool tcp_socket_overlaps(const TcpSocket *a, const TcpSocket *b);
+
 /* The sockets in one of STATES, with local port PORT or with any (0). A dump that the kernel says was
  * interrupted (NLM_F_DUMP_INTR) is thrown away and made again, a bounded number of times. Returns 0; -EAGAIN
  * if it was interrupted each time; -ENOMEM; what socket(2) and recvmsg(2) return; -EBADMSG for what is no

@@ -66,7 +66,7 @@ static void signal_all(const struct pollfd *fds, size_t n, int sig) {
 }
 
 int left_overs_end(int proc_fd, const Unit *unit, const PortHolder *left_overs, size_t n, Outcome *outcome) {
-        struct pollfd fds[OUTCOME_PROCESSES_MAX];
+        struct pollfd fds[OUTCOME_PROCESSES_MAX] = { { .fd = -1 } };
         OutcomeProcess process;
         int alive;
 

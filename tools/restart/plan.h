@@ -34,6 +34,7 @@ typedef struct RestartPlan {
          * them is the command that is waited for. */
         PlanProcess ancestors[PLAN_ANCESTORS_MAX];
         size_t n_ancestors;
+        pid_t main_pid;   /* of the unit, in the caller only; 0: not known */
         bool do_not_wait; /* the caller waits for the outcome: its command is moved out instead */
         /* for the guard: */
         uint64_t job;

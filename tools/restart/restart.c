@@ -21,6 +21,7 @@
 #include "tools/output.h"
 #include "tools/restart/calling.h"
 #include "tools/restart/dry-run.h"
+#include "tools/restart/move-out.h"
 #include "tools/restart/outcome.h"
 #include "tools/restart/plan.h"
 #include "tools/restart/prepare.h"
@@ -172,6 +173,7 @@ static int resolve_unit(RestartPlan *plan, Failure *failure) {
         if (r != 0)
                 return failure_set(failure, r, outcome.reason, "%s", outcome.text);
         (void) snprintf(plan->unit, sizeof(plan->unit), "%s", unit.id);
+        plan->main_pid = unit.main_pid;
         return 0;
 }
 
@@ -267,6 +269,17 @@ static int print_outcome(const Job *job) {
         return output_finish(0);
 }
 
+/* The restart that was joined does not know of this caller: whoever waits for it inside of the unit gets out by himself. */
+static void get_out(const RestartPlan *plan) {
+        _cleanup_close_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), pidfd = -1;
+        _cleanup_(client_freep) Client *client = NULL;
+
+        if (proc >= 0)
+                pidfd = plan_process_open(proc, calling_find_command(proc, plan, plan->main_pid));
+        if (pidfd >= 0)
+                calling_move_out(&client, pidfd);
+}
+
 static int finish(const Arguments *arguments, const EscapeReport *report) {
         _cleanup_(client_freep) Client *client = NULL;
         Failure failure;
@@ -309,6 +322,8 @@ int verb_restart(int argc, char **argv) {
                 return failure_print(&report.failure, arguments.json);
         if (!arguments.json)
                 print_started(&arguments, &report);
+        if (report.joined && arguments.plan.do_not_wait)
+                get_out(&arguments.plan);
         if (arguments.wait || arguments.json)
                 return finish(&arguments, &report);
         return output_finish(0);

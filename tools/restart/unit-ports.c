@@ -83,6 +83,12 @@ static bool is_of_command(int proc_fd, const PortHolderList *list, const Unit *u
         return false;
 }
 
+static void note_wanted(UnitPorts *ports, const TcpSocket *socket) {
+        add_port(ports->wanted, &ports->n_wanted, socket->port);
+        if (ports->n_noted < ELEMENTSOF(ports->noted))
+                ports->noted[ports->n_noted++] = *socket;
+}
+
 int unit_ports_note(int proc_fd, const Unit *unit, UnitPorts *ports) {
         _cleanup_(port_holder_list_done) PortHolderList list = { .n = 0 };
         int r;
@@ -94,13 +100,12 @@ int unit_ports_note(int proc_fd, const Unit *unit, UnitPorts *ports) {
                 const PortHolder *holder = &list.items[i];
                 uint16_t port = holder->socket.port;
 
-                if (!is_in_unit(unit, holder) || has_port(ports->wanted, ports->n_wanted, port) ||
-                    is_of_command(proc_fd, &list, unit, holder->pid))
+                if (!is_in_unit(unit, holder) || is_of_command(proc_fd, &list, unit, holder->pid))
                         continue;
-                if (is_chosen_by_kernel(port))
-                        add_port(ports->any, &ports->n_any, port);
+                if (has_port(ports->wanted, ports->n_wanted, port) || !is_chosen_by_kernel(port))
+                        note_wanted(ports, &holder->socket);
                 else
-                        add_port(ports->wanted, &ports->n_wanted, port);
+                        add_port(ports->any, &ports->n_any, port);
         }
         return 0;
 }
@@ -110,6 +115,7 @@ int unit_ports_note(int proc_fd, const Unit *unit, UnitPorts *ports) {
 typedef struct Look {
         int proc_fd;
         const Unit *unit;
+        const UnitPorts *ports;
         uint64_t restarted;
         UnitPortsState *state;
         Outcome *outcome;
@@ -155,6 +161,22 @@ void outcome_process_from_holder(const PortHolder *holder, OutcomeProcess *ret) 
         port_holder_text(holder, ret->text, sizeof(ret->text));
 }
 
+/* Somebody on another address of the same port keeps nobody from it. */
+static bool is_in_the_way(const Look *look, const TcpSocket *socket) {
+        bool known = false;
+
+        for (size_t i = 0; i < look->ports->n_noted; i++) {
+                const TcpSocket *noted = &look->ports->noted[i];
+
+                if (noted->port != socket->port)
+                        continue;
+                if (tcp_socket_overlaps(noted, socket))
+                        return true;
+                known = true;
+        }
+        return !known;
+}
+
 typedef struct PortView {
         bool owned, left_over, foreign;
 } PortView;
@@ -171,7 +193,7 @@ static PortView view_port(const Look *look, const PortHolderList *list, uint16_t
                         view.owned = true;
                 else if (is_left_over(look, holder))
                         view.left_over = true;
-                else
+                else if (is_in_the_way(look, &holder->socket))
                         view.foreign = true;
         }
         return view;
@@ -191,7 +213,7 @@ static void add_holders(const Look *look, const PortHolderList *list, uint16_t p
         for (size_t i = 0; i < list->n; i++) {
                 const PortHolder *holder = &list->items[i];
 
-                if (holder->socket.port != port || is_of_instance(look, holder))
+                if (holder->socket.port != port || is_of_instance(look, holder) || !is_in_the_way(look, &holder->socket))
                         continue;
                 outcome_process_from_holder(holder, &process);
                 outcome_add_holder(look->outcome, &process);
@@ -284,7 +306,12 @@ int unit_ports_look(int proc_fd, const Unit *unit, const UnitPorts *ports, uint6
         _cleanup_(port_holder_list_done) PortHolderList list = { .n = 0 };
         UnitPortsState state = { .n_missing = 0 };
         const Look look = {
-                .proc_fd = proc_fd, .unit = unit, .restarted = restarted, .state = &state, .outcome = outcome
+                .proc_fd = proc_fd,
+                .unit = unit,
+                .ports = ports,
+                .restarted = restarted,
+                .state = &state,
+                .outcome = outcome,
         };
         int r = 0;
 

@@ -18,6 +18,8 @@
 typedef struct UnitPorts {
         uint16_t wanted[PLAN_PORTS_MAX]; /* what the new instance must have */
         size_t n_wanted;
+        TcpSocket noted[2 * PLAN_PORTS_MAX]; /* the sockets it had them with, as far as they are known */
+        size_t n_noted;
         uint16_t any[PLAN_PORTS_MAX]; /* besides, so many that the kernel has chosen: they differ from start to start */
         size_t n_any;
 } UnitPorts;
@@ -31,7 +33,7 @@ int unit_ports_note(int proc_fd, const Unit *unit, UnitPorts *ports);
 typedef struct UnitPortsState {
         size_t n_missing;   /* ports that the main process and those below it don't have */
         size_t n_left_over; /* of them: with a left-over */
-        size_t n_foreign;   /* of them: with someone else */
+        size_t n_foreign;   /* of them: with someone else, on an address that the unit had, if that is known */
         size_t n_time_wait; /* of them: with nothing but closed connections, in TIME_WAIT or on the way there, that
                              * keep a server from it, see time_wait_blocks() */
         PortHolder left_overs[OUTCOME_PROCESSES_MAX]; /* each process once */
