@@ -179,7 +179,7 @@ static int on_prepare(sd_event_source *source, void *userdata) {
                 (void) sd_event_source_set_enabled(connection->begin, SD_EVENT_ONESHOT);
         }
 
-        events = has_unread_answers(connection) ? EPOLLOUT : sd_bus_get_events(connection->bus);
+        events = has_unread_answers(connection) ? (int) EPOLLOUT : sd_bus_get_events(connection->bus);
         if (events < 0)
                 return 0; /* closed; on_io() sees the hang-up */
         return sd_event_source_set_io_events(source, (uint32_t) events);

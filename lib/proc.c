@@ -44,7 +44,7 @@ static int read_bytes(int proc_fd, pid_t pid, const char *name, char *buffer, si
 
 /* The same as a string: not longer than SIZE - 1, without a NUL in it. */
 static int read_text(int proc_fd, pid_t pid, const char *name, char *buffer, size_t size) {
-        size_t n;
+        size_t n = 0;
         int r;
 
         r = read_bytes(proc_fd, pid, name, buffer, size, &n);
@@ -212,7 +212,7 @@ int proc_get_cgroup(int proc_fd, pid_t pid, char **ret_path, bool *ret_deleted) 
 
 int proc_get_cmdline(int proc_fd, pid_t pid, size_t max, char **ret) {
         _cleanup_free_ char *text = NULL;
-        size_t n;
+        size_t n = 0;
         int r;
 
         text = malloc(max + 1);

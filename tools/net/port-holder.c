@@ -192,7 +192,7 @@ static int scan_descriptors(Join *join, DIR *dir, pid_t pid) {
         struct dirent *entry;
 
         while ((entry = readdir(dir))) {
-                InodeEntry *found;
+                InodeEntry *found = NULL;
                 int r;
 
                 if (entry->d_name[0] == '.')
