@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/pattern.h"
+#include "lib/protected-service.h"
 #include "lib/protocol.h"
 
 __attribute__((format(printf, 3, 4))) static int refuse(Decision *decision, const char *error,
@@ -25,18 +25,6 @@ __attribute__((format(printf, 3, 4))) static int refuse(Decision *decision, cons
 
         decision->error = error;
         return 1;
-}
-
-bool system_service_is_protected(const char *name) {
-        static const char *const patterns[] = {
-                "systemd-*",         "dbus*", "cgmove*",        "user@*", "user-runtime-dir@*",
-                "emergency.service", "init*", "rescue.service",
-        };
-
-        for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
-                if (pattern_match_any(patterns[i], name))
-                        return true;
-        return false;
 }
 
 static bool is_inside(const Target *target, const Source *service) {

@@ -52,7 +52,3 @@ bool service_is_down_or_loops(const SystemdService *service);
 
 /* Whether its state is not one to stay: a job of the manager is about it, or it starts, stops or reloads. */
 bool service_is_busy(const SystemdService *service);
-
-/* The services of the system manager that no policy can have restarted, by their full name: the machine, its
- * logins, or cgmove itself stand on them. */
-bool system_service_is_protected(const char *name);

@@ -9,6 +9,7 @@
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "daemon/restart-mark.h"
+#include "lib/protected-service.h"
 #include "lib/values.h"
 
 #define ACT_TIMEOUT_MAX (60 * 60 * USEC_PER_SEC)

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "daemon/restart-decision.h"
+#include "lib/protected-service.h"
 #include "lib/protocol.h"
 #include "lib/values.h"
 

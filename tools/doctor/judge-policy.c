@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/protected-service.h"
 #include "tools/doctor/judge.h"
 
 static bool is_root(const Facts *facts) {
@@ -187,21 +188,12 @@ static void check_from_here(const Facts *facts, Findings *findings) {
 
 /* The daemon restarts these for nobody. */
 static void check_protected(const Facts *facts, Findings *findings) {
-        static const char *const prefixes[] = {
-                "systemd-", "dbus", "cgmove", "user@", "user-runtime-dir@", "emergency.", "init", "rescue.",
-        };
         const UnitFacts *unit = &facts->unit;
 
-        if (!unit->asked || !unit->system)
-                return;
-        for (size_t i = 0; i < ELEMENTSOF(prefixes); i++)
-                if (strncmp(unit->name, prefixes[i], strlen(prefixes[i])) == 0) {
-                        finding_cure(finding_add(findings, FINDING_PROBLEM, "restart-list",
-                                                 "%s is one of the units that cgmove restarts for nobody.",
-                                                 unit->name),
-                                     "as root: systemctl restart %s", unit->name);
-                        return;
-                }
+        if (unit->asked && unit->system && system_service_is_protected(unit->name))
+                finding_cure(finding_add(findings, FINDING_PROBLEM, "restart-list",
+                                         "%s is one of the units that cgmove restarts for nobody.", unit->name),
+                             "as root: systemctl restart %s", unit->name);
 }
 
 static void check_jobs(const Facts *facts, Findings *findings) {
