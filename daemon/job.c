@@ -11,7 +11,9 @@
 #include "daemon/job-stop.h"
 #include "daemon/job-private.h"
 #include "daemon/log.h"
+#include "lib/proc.h"
 #include "lib/protocol.h"
+#include "lib/source.h"
 #include "lib/values.h"
 
 static int compare_id(const void *a, const void *b) {
@@ -51,6 +53,35 @@ int job_open(const Job *job, int *ret_fd) {
 
         job_group_name(job->record->id, path + 1);
         return cgroup_open(pool_fd(job->pool), path, ret_fd);
+}
+
+void job_set_leader(Job *job, pid_t pid) {
+        ProcStat stat;
+
+        if (proc_get_stat(job->set->kernel->proc_fd, pid, &stat) < 0)
+                return;
+        job->leader = pid;
+        job->leader_start = stat.starttime;
+}
+
+bool job_has_lost_leader(const Job *job) {
+        int proc_fd = job->set->kernel->proc_fd;
+        _cleanup_free_ char *path = NULL;
+        Source source;
+        ProcStat stat;
+        bool deleted;
+        int r;
+
+        if (job->leader == 0)
+                return false;
+        r = proc_get_stat(proc_fd, job->leader, &stat);
+        if (r >= 0)
+                r = proc_get_cgroup(proc_fd, job->leader, &path, &deleted);
+        if (r < 0)
+                return r == -ESRCH;
+        source_from_cgroup_path(path, &source);
+        return stat.starttime != job->leader_start || stat.state == 'Z' || stat.state == 'X' ||
+               source.kind != SOURCE_JOB || source.job != job->record->id;
 }
 
 void job_waiter_add(JobWaiter *waiter, Job *job, void (*ended)(JobWaiter *waiter, const JobRecord *record)) {

@@ -34,6 +34,8 @@ struct Job {
         JobStop *stop; /* ending it is under way; see job-stop.h */
         sd_event_source *timer; /* its runtime limit; once it has ended, the next try to keep its result */
         bool is_unkept;         /* it has ended, and its result could not be written */
+        pid_t leader;           /* see job_set_leader(); 0: not known */
+        uint64_t leader_start;
         const char *result; /* what it is to end as, whatever its status: a CGMOVE_RESULT_*; NULL: by its status */
         int watch;          /* inotify, on cgroup.events */
 };
@@ -87,6 +89,12 @@ void job_group_name(uint64_t id, char ret[static JOB_GROUP_NAME_MAX]);
 
 /* The reverse; false for any other name. */
 bool job_group_name_parse(const char *name, uint64_t *ret_id);
+
+/* The process that JOB was made for, which is in it now. Not kept beyond the daemon. */
+void job_set_leader(Job *job, pid_t pid);
+
+/* Whether that process is known, and has ended or left the job; others may still be there. */
+bool job_has_lost_leader(const Job *job);
 
 /* Opens its cgroup directory. -ENOENT: it is ending. */
 int job_open(const Job *job, int *ret_fd);

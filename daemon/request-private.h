@@ -45,8 +45,8 @@ const Caller *request_caller(const Request *request);
 int request_decide(Request *request, Terms *ret, sd_bus_error *ret_error);
 
 /* The live job of the request's owner that restarts the same unit already, so that there is no need for
- * another; NULL if there is none, or if its command has ended or it is being stopped. An error (Busy) if
- * somebody else restarts that system unit. */
+ * another; NULL if there is none, or if it is not to be joined (see restart_is_joined()) or is being
+ * stopped. An error (Busy) if somebody else restarts that system unit. */
 int request_find_restart(const Request *request, Job **ret, sd_bus_error *ret_error);
 
 /* The refusal of TARGET as an error, or 0 and the deciding section. */

@@ -8,6 +8,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/request-private.h"
+#include "daemon/restart-decision.h"
 #include "lib/protocol.h"
 #include "lib/values.h"
 
@@ -15,15 +16,15 @@ typedef struct Search {
         const Request *request;
         const Job *found;
         bool by_another;
+        uint64_t now;
 } Search;
 
 static int look_at(Job *job, void *userdata) {
         const JobRecord *record = job->record;
         Search *search = userdata;
 
-        /* what has its status, or its result, restarts nothing any more */
-        if (record->kind != JOB_RESTART || record->status_known || record->result ||
-            strcmp(record->unit, search->request->options.restart) != 0)
+        if (record->kind != JOB_RESTART || strcmp(record->unit, search->request->options.restart) != 0 ||
+            !restart_is_joined(record, job_has_lost_leader(job), search->now))
                 return 0;
         if (record->uid != search->request->owner)
                 search->by_another = true;
@@ -38,6 +39,9 @@ int request_find_restart(const Request *request, Job **ret, sd_bus_error *ret_er
         bool system = strncmp(request->options.restart, "system:", strlen("system:")) == 0;
         int r;
 
+        r = sd_event_now(request->daemon->event, CLOCK_REALTIME, &search.now);
+        if (r < 0)
+                return r;
         r = job_set_each(jobs, system ? UID_NONE : request->owner, look_at, &search);
         if (r < 0)
                 return r;

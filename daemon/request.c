@@ -178,8 +178,11 @@ static void take_up_job(Request *request, JobRecord *record) {
         r = job_set_add(request->daemon->jobs, request->pool, record, &job);
         if (r < 0)
                 log_failure(NULL, "Job %" PRIu64 " cannot be watched: %s", id, strerror(-r));
-        else
+        else {
+                if (job->record->kind == JOB_RESTART)
+                        job_set_leader(job, request->targets.items[0].pid);
                 job_check(job); /* it may have ended before it was watched */
+        }
 }
 
 /* Facts that may have changed while something was waited for. The user ids and the cgroup are checked in the

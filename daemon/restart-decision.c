@@ -88,6 +88,14 @@ int decide_restart(const Caller *caller, const Target *target, const PolicySecti
         return 0;
 }
 
+/* The clock may have been set back or forth since. */
+bool restart_is_joined(const JobRecord *record, bool lost_leader, uint64_t now) {
+        uint64_t age = now > record->created ? now - record->created : record->created - now;
+
+        return record->kind == JOB_RESTART && !record->status_known && !record->result && !lost_leader &&
+               age < RESTART_JOIN_MAX;
+}
+
 /* --- the act ---------------------------------------------------------------------------------------- */
 
 static bool is_any_of(const char *word, const char *const *words) {

@@ -5,6 +5,7 @@
 
 #include "daemon/decision.h"
 #include "daemon/systemd-manager.h"
+#include "lib/job-record.h"
 #include "lib/source.h"
 
 #define RESTART_STARTS_MAX 2 /* of a unit that failed after its restart, by the job */
@@ -20,6 +21,14 @@
  * Sets *ret as decide() does. Returns 0 or -ENOMEM. */
 int decide_restart(const Caller *caller, const Target *target, const PolicySection *section,
                    const Source *service, Decision *ret);
+
+#define RESTART_JOIN_MAX (UINT64_C(3600) * 1000000) /* microseconds since the job was made */
+
+/* Whether who asks for a restart at NOW (CLOCK_REALTIME, microseconds) is given the live job RECORD, which is
+ * to restart the same unit, instead of one of his own: as long as its command goes on. It does not when it has
+ * its status or its result, nor when the process that is to tell that status is gone (LOST_LEADER), whoever
+ * else is left in the job; and none is waited for without end. Pure. */
+bool restart_is_joined(const JobRecord *record, bool lost_leader, uint64_t now);
 
 typedef enum ServiceAct {
         SERVICE_LOOK,

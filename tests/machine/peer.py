@@ -15,8 +15,8 @@ library would not let pass.
                                    "hex=" goes before a name that no command line can have
   peer.py inside UNIT WORD...      moves itself into a job that restarts UNIT, and says each word to that job: the name of a method
                                    (GetUnit), a field of what GetUnit answers (.ActiveState), report=TEXT, report-bytes=N,
-                                   report-raw=HEX, finish=N, sleep=SECONDS, wait=FILE, or another job's number, which
-                                   the words after it are said to
+                                   report-raw=HEX, finish=N, sleep=SECONDS, wait=FILE, spawn (a child that stays),
+                                   or another job's number, which the words after it are said to
   peer.py job ID WORD...           the same words to a job that it is not in
   peer.py huge                     a header that announces an array of 64 MiB
 
@@ -323,6 +323,9 @@ class JobPeer:
             while not os.path.exists(word[5:]):
                 time.sleep(0.05)
             return "waited"
+        if word == "spawn":
+            os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "120")
+            return "spawned by leader %d" % os.getpid()
         field = None
         if word.startswith("report="):
             answer = self.call("Report", [("outcome", "s", word[7:])])

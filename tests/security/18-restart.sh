@@ -140,6 +140,21 @@ test_what_has_ended_is_not_joined() {
         restart_end
 }
 
+# Whoever was to tell its status has been killed, and a child of it stays in the job.
+test_what_is_dead_is_not_joined() {
+        local pid
+        restart_begin user:gw.service spawn
+        wait_for grep -q spawned /home/alice/inside
+        check_equal "$(peer restart user:gw.service)" "$JOB"
+        pid=$(grep -o 'leader [0-9]*' /home/alice/inside)
+        kill -KILL "${pid#leader }"
+        wait_for not test -d "/proc/${pid#leader }"
+        check_status 0 test -d "$POOL/job-$JOB"
+        [[ $(peer restart user:gw.service) != "$JOB" ]] || fail "the job that is dead was joined"
+        as alice cgmove stop "$JOB"
+        restart_end
+}
+
 # Many at once: one job, whoever comes first.
 test_concurrent_requests() {
         local i

@@ -176,6 +176,28 @@ static void test_outcome(void **state) {
         assert_string_equal(kept->outcome, "{\"state\":\"watching\"}");
 }
 
+static void test_leader(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process leader = process_start(jobs->tree->source_fd, TREE_OWNER);
+        Process follower = process_start(jobs->tree->source_fd, TREE_OWNER);
+        const Process both[] = { leader, follower };
+        Job *job = job_fixture_begin(jobs, tree_fixture_record(7), both, 2);
+
+        assert_false(job_has_lost_leader(job)); /* it is not known */
+        job_set_leader(job, leader.pid);
+        assert_false(job_has_lost_leader(job));
+        job->leader_start++; /* the number is another process's */
+        assert_true(job_has_lost_leader(job));
+        job->leader_start--;
+        assert_false(job_has_lost_leader(job));
+
+        process_end(&leader);
+        assert_true(job_has_lost_leader(job));
+        assert_true(process_answers(&follower));
+        process_end(&follower);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_ENDED);
+}
+
 static void on_ended(JobWaiter *waiter, const JobRecord *record) {
         Waiting *waiting = (Waiting *) waiter; /* its first member */
 
@@ -442,6 +464,7 @@ static int run_all(void) {
                 TEST(test_group_removed_behind_our_back),
                 TEST(test_add_without_a_group),
                 TEST(test_outcome),
+                TEST(test_leader),
                 TEST(test_waiters),
                 TEST(test_found_again),
                 TEST(test_ended_while_nobody_watched),

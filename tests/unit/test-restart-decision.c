@@ -305,6 +305,26 @@ static void test_up_and_busy(void **state) {
         assert_false(service_is_busy(&service));
 }
 
+static void test_joined(void **state) {
+        JobRecord record = { .id = 7, .kind = JOB_RESTART, .created = 5 * RESTART_JOIN_MAX };
+        uint64_t created = record.created;
+
+        assert_true(restart_is_joined(&record, false, created));
+        assert_true(restart_is_joined(&record, false, created + RESTART_JOIN_MAX - 1));
+        assert_true(restart_is_joined(&record, false, created - 1)); /* a clock that was set back */
+        assert_false(restart_is_joined(&record, false, created + RESTART_JOIN_MAX));
+        assert_false(restart_is_joined(&record, false, created - RESTART_JOIN_MAX));
+        assert_false(restart_is_joined(&record, true, created));
+        record.status_known = true;
+        assert_false(restart_is_joined(&record, false, created));
+        record.status_known = false;
+        record.result = CGMOVE_RESULT_ENDED;
+        assert_false(restart_is_joined(&record, false, created));
+        record.result = NULL;
+        record.kind = JOB_RUN;
+        assert_false(restart_is_joined(&record, false, created));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_table),
@@ -316,6 +336,7 @@ int main(void) {
                 cmocka_unit_test(test_act_in_state),
                 cmocka_unit_test(test_act_how_often),
                 cmocka_unit_test(test_up_and_busy),
+                cmocka_unit_test(test_joined),
         };
 
         return cmocka_run_group_tests_name("restart-decision", tests, NULL, NULL);
