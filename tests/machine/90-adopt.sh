@@ -504,6 +504,18 @@ test_from_elsewhere() {
         check_equal "$(list_of alice "$count")" "$restarts" "restarts by way of cgmove"
 }
 
+# In a chroot, or with RootDirectory=, it may be all there is, and not be able to ask who it is.
+test_without_proc() {
+        local root
+        root=$(mktemp -d)
+        mkdir -p "$root$SHIMS"
+        cp "$SHIMS/systemctl" "$root$SHIMS/"
+        check_status 127 timeout 20 env PATH="$SHIMS" /usr/sbin/chroot "$root" "$SHIMS/systemctl" status
+        check_contains "$OUTPUT" "No systemctl found but that of cgmove"
+        check_status 127 timeout 20 env PATH="$SHIMS:$SHIMS" /usr/sbin/chroot "$root" systemctl status
+        rm -rf "$root"
+}
+
 # --- system units -------------------------------------------------------------------------------------------------------
 
 SYSTEM_UNIT=/etc/systemd/system/adopted.service

@@ -90,6 +90,13 @@ static void test_behind_itself(void **state) {
         assert_string_equal(find("other:real"), "other/systemctl"); /* called by its path */
 }
 
+/* Two shims that are both in PATH twice: each goes forward only. */
+static void test_behind_its_last_place(void **state) {
+        assert_string_equal(find("shims:other:shims:real"), "real/systemctl");
+        assert_string_equal(find("shims:other:link:other:real"), "other/systemctl");
+        assert_null(find("shims:other:shims"));
+}
+
 static void test_working_folder(void **state) {
         assert_int_equal(chdir("real"), 0);
         assert_string_equal(find("nowhere:"), "./systemctl");
@@ -125,6 +132,7 @@ int main(void) {
                 cmocka_unit_test(test_next),          cmocka_unit_test(test_not_itself),
                 cmocka_unit_test(test_behind_itself), cmocka_unit_test(test_working_folder),
                 cmocka_unit_test(test_fallback),      cmocka_unit_test(test_too_long),
+                cmocka_unit_test(test_behind_its_last_place),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

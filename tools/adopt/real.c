@@ -33,18 +33,22 @@ static bool next_path(const char **search, const char *name, RealProgram *ret) {
         return true;
 }
 
-/* With BEHIND_SELF only what comes after SELF. */
-static bool search_path(const char *name, const char *search, const struct stat *self, bool behind_self,
-                        RealProgram *ret) {
-        bool behind = !behind_self;
+/* What of SEARCH is behind the last SELF; all of it if there is none. */
+static const char *behind_self(const char *name, const char *search, const struct stat *self) {
+        const char *behind = search;
+        RealProgram program;
+
+        while (next_path(&search, name, &program))
+                if (look(program.path, self) == ITSELF)
+                        behind = search;
+        return behind;
+}
+
+static bool search_path(const char *name, const char *search, const struct stat *self, RealProgram *ret) {
         RealProgram program;
 
         while (next_path(&search, name, &program)) {
-                Found found = look(program.path, self);
-
-                if (found == ITSELF)
-                        behind = true;
-                if (found != PROGRAM || !behind)
+                if (look(program.path, self) != PROGRAM)
                         continue;
                 *ret = program;
                 return true;
@@ -52,18 +56,9 @@ static bool search_path(const char *name, const char *search, const struct stat 
         return false;
 }
 
-static bool has_self(const char *name, const char *search, const struct stat *self) {
-        RealProgram program;
-
-        while (next_path(&search, name, &program))
-                if (look(program.path, self) == ITSELF)
-                        return true;
-        return false;
-}
-
 int real_program_find(const char *name, const char *search, const struct stat *self,
                       const char *const *fallbacks, RealProgram *ret) {
-        if (search_path(name, search, self, has_self(name, search, self), ret))
+        if (search_path(name, behind_self(name, search, self), self, ret))
                 return 0;
         for (; *fallbacks; fallbacks++)
                 if (look(*fallbacks, self) == PROGRAM) {

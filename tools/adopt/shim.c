@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -40,13 +41,22 @@ typedef struct Shim {
         RealProgram real;
 } Shim;
 
+/* There may be no /proc: in a chroot, or with RootDirectory=. */
+static int stat_self(struct stat *ret) {
+        const char *name = (const char *) getauxval(AT_EXECFN);
+
+        if (stat("/proc/self/exe", ret) < 0 && (!name || stat(name, ret) < 0))
+                return -errno;
+        return 0;
+}
+
+/* Without knowing itself it might find itself in PATH, for ever. */
 static int find_real(RealProgram *ret) {
         static const char *const fallbacks[] = { "/usr/bin/systemctl", "/bin/systemctl", NULL };
-        struct stat self;
+        struct stat self = { .st_ino = 0 };
+        bool known = stat_self(&self) >= 0;
 
-        if (stat("/proc/self/exe", &self) < 0)
-                self = (struct stat){ .st_ino = 0 };
-        return real_program_find("systemctl", getenv("PATH"), &self, fallbacks, ret);
+        return real_program_find("systemctl", known ? getenv("PATH") : NULL, &self, fallbacks, ret);
 }
 
 static int become(const RealProgram *real, char **argv) {
@@ -161,7 +171,7 @@ static int expand_pattern(const Shim *shim, char *pattern, char **argv, size_t r
  * left. NULL if that cannot be told. It is used to the end of the process. */
 static char **other_units(const Shim *shim, size_t *ret_units) {
         char **argv = calloc((size_t) shim->argc + EXPANDED_MAX + 2, sizeof(char *)), *text;
-        size_t n = 0, first;
+        size_t n = 0, first, room = EXPANDED_MAX;
 
         if (!argv)
                 return NULL;
@@ -184,12 +194,11 @@ static char **other_units(const Shim *shim, size_t *ret_units) {
                 }
                 if (!systemctl_word_is_pattern(shim->argv[i]))
                         continue;
-                k = expand_pattern(shim, shim->argv[i], argv + n,
-                                   (size_t) shim->argc + EXPANDED_MAX + 1 - n - (size_t) (shim->argc - i),
-                                   &text);
+                k = expand_pattern(shim, shim->argv[i], argv + n, room, &text);
                 if (k < 0)
                         return NULL;
                 n += (size_t) k;
+                room -= (size_t) k;
         }
         *ret_units = n - first;
         return argv;
