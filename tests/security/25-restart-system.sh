@@ -450,3 +450,34 @@ test_pid_1_executed_anew_in_the_restart() {
         check_equal "$(starts)" 1
         restart_end
 }
+
+many_sockets() {
+        systemd-run --quiet --collect --uid=bob --unit=many --property=LimitNOFILE=20000 python3 -c '
+import os, socket, time
+for child in range(4):
+    if os.fork() == 0:
+        kept = [socket.create_server(("127.%d.1.1" % (child + 5), 1024 + i), backlog=1) for i in range(17000)]
+        print("made", len(kept), flush=True)
+        time.sleep(120)
+        os._exit(0)
+time.sleep(120)'
+}
+
+many_sockets_are_made() {
+        [[ $(journalctl --quiet -o cat --since "@$1" -u many | grep -c '^made 17000$') -eq 4 ]]
+}
+
+# More than are looked at, of another user, keep root from nothing, and root's listeners are still known.
+test_sockets_without_end() {
+        local begun=$EPOCHSECONDS said
+        sed -i -e 's|^ExecStart=.*|ExecStart=/usr/bin/python3 /opt/cgmove-tests/holder.py 18795|' -e 's|^\[Service\]|&\nType=notify|' \
+                "$UNITS/victim.service"
+        systemctl daemon-reload
+        systemctl restart victim.service
+        many_sockets
+        wait_for many_sockets_are_made "$begun"
+        said=$(systemd-run --quiet --pipe --wait cgmove restart --system --wait --json victim)
+        check_equal "$(jq -c '[.job.outcome.state, .job.outcome.ports]' <<<"$said")" '["done",[18795]]'
+        check_status 0 cgmove adopt --system --dry-run --port 18795 victim
+        systemctl stop many
+}

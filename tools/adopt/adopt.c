@@ -137,7 +137,7 @@ static int find_ports(Adopt *adopt, Failure *failure) {
 
         if (unit->control_group[0] && !unit->socket_activated) {
                 r = unit_ports_find(unit->control_group, &found);
-                if (r < 0)
+                if (r < 0 && !given) /* with them it is only known less well how long to wait */
                         return failure_errno(failure, r,
                                              "Cannot tell the ports of %s; name them with --port", unit->id);
         }

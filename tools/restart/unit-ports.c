@@ -49,12 +49,15 @@ static void add_port(uint16_t *list, size_t *n, uint16_t port) {
                 list[(*n)++] = port;
 }
 
-/* The sockets that listen. Of everyone's only root is told: other users can have as many as they like. */
+/* The sockets that listen. Of everyone's only root is told: other users can have as many as they like. Where they have too
+ * many to be looked at, that keeps root's units from no restart: then it is root's own for him, too. */
 static int get_listeners(int proc_fd, PortHolderList *ret) {
         uid_t uid = getuid();
+        int r = -E2BIG;
 
-        return uid == 0 ? port_holders_get(proc_fd, TCP_STATE(TCP_LISTEN), 0, ret)
-                        : port_holders_get_of(proc_fd, TCP_STATE(TCP_LISTEN), 0, uid, ret);
+        if (uid == 0)
+                r = port_holders_get(proc_fd, TCP_STATE(TCP_LISTEN), 0, ret);
+        return r == -E2BIG ? port_holders_get_of(proc_fd, TCP_STATE(TCP_LISTEN), 0, uid, ret) : r;
 }
 
 /* Where nobody is seen who has it open (that of another user, or a program with capabilities) it is the place where the
