@@ -127,17 +127,24 @@ static int restart_revive(SystemRestart *restart, uint64_t timeout) {
         return r;
 }
 
-/* An earlier job that still watches over the unit is relieved by the new one, which has to know what it
- * knew: a unit that was up, and has failed since. */
-static void relieve_others(SystemRestarts *set, RestartMark *mark) {
+/* What earlier jobs know that still watch over it: a unit that was up, and has failed since. */
+static bool was_up_before(const SystemRestarts *set, const char *unit) {
+        const SystemRestart *restart;
+
+        LIST_FOREACH(restart, &set->list, restarts)
+                if (restart->mark.was_up && strcmp(restart->mark.unit, unit) == 0)
+                        return true;
+        return false;
+}
+
+/* Earlier jobs that still watch over the unit are relieved by the new one, once that has begun. */
+static void relieve_others(const SystemRestart *new) {
         SystemRestart *restart, *next;
 
-        for (restart = LIST_FIRST(&set->list); restart; restart = next) {
+        for (restart = LIST_FIRST(&new->set->list); restart; restart = next) {
                 next = LIST_NEXT(restart, restarts);
-                if (strcmp(restart->mark.unit, mark->unit) != 0)
-                        continue;
-                mark->was_up |= restart->mark.was_up;
-                if (restart->job_ended && !restart->act)
+                if (restart != new && restart->job_ended && !restart->act &&
+                    strcmp(restart->mark.unit, new->mark.unit) == 0)
                         restart_end(restart);
         }
 }
@@ -150,7 +157,7 @@ static int restart_begin(SystemRestarts *set, const JobRecord *job, const System
         int r;
 
         memcpy(mark.unit, service->id, sizeof(mark.unit));
-        relieve_others(set, &mark);
+        mark.was_up |= was_up_before(set, mark.unit);
         restart = restart_new(set, &mark);
         if (!restart)
                 return -ENOMEM;
@@ -163,6 +170,7 @@ static int restart_begin(SystemRestarts *set, const JobRecord *job, const System
                 return r;
         }
 
+        relieve_others(restart);
         *ret = restart;
         return 0;
 }

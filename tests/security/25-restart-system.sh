@@ -44,6 +44,13 @@ set_up() {
         DAEMON=$(daemon_pid)
 }
 
+tear_down() {
+        if mountpoint -q /run/cgmove/restarts; then
+                umount --lazy /run/cgmove/restarts # the daemon has it open
+                systemctl restart cgmoved.service
+        fi
+}
+
 invocation() {
         systemctl show --value -p InvocationID victim.service
 }
@@ -480,4 +487,17 @@ test_sockets_without_end() {
         check_equal "$(jq -c '[.job.outcome.state, .job.outcome.ports]' <<<"$said")" '["done",[18795]]'
         check_status 0 cgmove adopt --system --dry-run --port 18795 victim
         systemctl stop many
+}
+
+# Nothing is stopped that could be forgotten: without room for its mark there is no restart.
+test_no_room_for_the_mark() {
+        mount -t tmpfs -o size=4k,nr_inodes=1,mode=700 none /run/cgmove/restarts
+        systemctl restart cgmoved.service
+        DAEMON=$(daemon_pid)
+        check_contains "$(inside system:victim.service RestartUnit)" "No space left on device"
+        check_untouched
+        check_equal "$(ls /run/cgmove/restarts)" ""
+        tear_down
+        DAEMON=$(daemon_pid)
+        check_contains "$(inside system:victim.service RestartUnit)" "done"
 }
