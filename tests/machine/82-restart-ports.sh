@@ -73,6 +73,7 @@ test_left_over_that_ignores_sigterm() {
         gateway_start process "--leave-child \"trap '' TERM; exec $LEFT_OVER\""
         wait_for leftover_pid
         leftover_is_healed
+        check_equal "$(outcome '.ended[0].signal')" 9 "signal ($OUTCOME)"
 }
 
 # What holds no port is none of its business.

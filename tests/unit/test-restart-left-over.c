@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -60,6 +61,7 @@ static void test_end(void **state) {
         assert_int_equal(outcome.ended[0].pid, a.pid);
         assert_int_equal(outcome.ended[0].port, 80);
         assert_string_equal(outcome.ended[0].comm, "left");
+        assert_int_equal(outcome.ended[0].signal, SIGTERM);
 }
 
 /* It takes as long as one of them is given; all are waited for at once. */
@@ -74,6 +76,7 @@ static void test_ignores_term(void **state) {
         assert_false(child_is_alive(a.pid));
         assert_false(child_is_alive(b.pid));
         assert_int_equal(outcome.n_ended, 2);
+        assert_int_equal(outcome.ended[0].signal, SIGKILL);
 }
 
 static void test_too_many(void **state) {

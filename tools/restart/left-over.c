@@ -65,25 +65,39 @@ static void signal_all(const struct pollfd *fds, size_t n, int sig) {
                         (void) pidfd_kill(fds[i].fd, sig);
 }
 
+/* Those of which the descriptor was closed since, and so ended by SIG. */
+static void add_ended(const struct pollfd *fds, bool *pending, const PortHolder *left_overs, size_t n, int sig,
+                      Outcome *outcome) {
+        OutcomeProcess process;
+
+        for (size_t i = 0; i < n; i++) {
+                if (!pending[i] || fds[i].fd >= 0)
+                        continue;
+                pending[i] = false;
+                outcome_process_from_holder(&left_overs[i], &process);
+                process.signal = sig;
+                outcome_add_ended(outcome, &process);
+        }
+}
+
 int left_overs_end(int proc_fd, const Unit *unit, const PortHolder *left_overs, size_t n, Outcome *outcome) {
         struct pollfd fds[OUTCOME_PROCESSES_MAX] = { { .fd = -1 } };
-        OutcomeProcess process;
+        bool pending[OUTCOME_PROCESSES_MAX] = { false };
         int alive;
 
         if (n > OUTCOME_PROCESSES_MAX)
                 n = OUTCOME_PROCESSES_MAX;
         for (size_t i = 0; i < n; i++) {
                 fds[i] = (struct pollfd) { .fd = open_left_over(proc_fd, unit, &left_overs[i]), .events = POLLIN };
-                if (fds[i].fd < 0)
-                        continue;
-                outcome_process_from_holder(&left_overs[i], &process);
-                outcome_add_ended(outcome, &process);
+                pending[i] = fds[i].fd >= 0;
         }
         signal_all(fds, n, SIGTERM);
         alive = wait_for_ends(fds, n, TERM_PATIENCE);
+        add_ended(fds, pending, left_overs, n, SIGTERM, outcome);
         if (alive > 0) {
                 signal_all(fds, n, SIGKILL);
                 alive = wait_for_ends(fds, n, KILL_PATIENCE);
+                add_ended(fds, pending, left_overs, n, SIGKILL, outcome);
         }
         for (size_t i = 0; i < n; i++)
                 if (fds[i].fd >= 0)

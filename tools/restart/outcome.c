@@ -102,11 +102,12 @@ static json_t *processes_to_json(const OutcomeProcess *list, size_t n) {
         for (size_t i = 0; array && i < n; i++)
                 (void) json_array_append_new(
                                 array,
-                                json_pack("{s:i, s:o, s:I, s:o, s:o, s:o}", "port", (int) list[i].port,
+                                json_pack("{s:i, s:o, s:I, s:o, s:o, s:o, s:o}", "port", (int) list[i].port,
                                           "pid", output_json_number((uint64_t) list[i].pid, true), "uid",
                                           (json_int_t) list[i].uid, "comm", text_to_json(list[i].comm),
                                           "source", text_to_json(list[i].source), "text",
-                                          text_to_json(list[i].text)));
+                                          text_to_json(list[i].text), "signal",
+                                          output_json_number((uint64_t) list[i].signal, true)));
         return array;
 }
 

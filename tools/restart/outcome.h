@@ -33,6 +33,7 @@ typedef struct OutcomeProcess {
         char comm[32];
         char source[128]; /* "user:NAME", ...; "": not known */
         char text[256];   /* who that is, for people */
+        int signal;       /* by which it was ended; 0: it was not */
 } OutcomeProcess;
 
 typedef struct Outcome {
