@@ -477,16 +477,16 @@ many_sockets_are_made() {
 # More than are looked at, of another user, keep root from nothing, and root's listeners are still known.
 test_sockets_without_end() {
         local begun=$EPOCHSECONDS said
-        sed -i -e 's|^ExecStart=.*|ExecStart=/usr/bin/python3 /opt/cgmove-tests/holder.py 18795|' -e 's|^\[Service\]|&\nType=notify|' \
+        sed -i -e 's|^ExecStart=.*|ExecStart=/usr/bin/python3 /opt/cgmove-tests/holder.py 18813|' -e 's|^\[Service\]|&\nType=notify|' \
                 "$UNITS/victim.service"
         systemctl daemon-reload
         systemctl restart victim.service
         many_sockets
         wait_for many_sockets_are_made "$begun"
         said=$(systemd-run --quiet --pipe --wait cgmove restart --system --wait --json victim)
-        check_equal "$(jq -c '[.job.outcome.state, .job.outcome.ports]' <<<"$said")" '["done",[18795]]'
-        check_status 0 cgmove adopt --system --dry-run --port 18795 victim
-        systemctl stop many
+        check_equal "$(jq -c '[.job.outcome.state, .job.outcome.ports]' <<<"$said")" '["done",[18813]]'
+        check_status 0 cgmove adopt --system --dry-run --port 18813 victim
+        systemctl stop many victim.service
 }
 
 # Nothing is stopped that could be forgotten: without room for its mark there is no restart.
