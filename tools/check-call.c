@@ -5,7 +5,8 @@
 
 #include "tools/status.h"
 
-static int append(sd_bus_message *message, const int *pidfds, size_t n_pidfds, bool tree, const char *restart) {
+static int append(sd_bus_message *message, const int *pidfds, size_t n_pidfds, bool tree,
+                  const char *restart) {
         int r;
 
         r = sd_bus_message_open_container(message, 'a', "h");
@@ -14,7 +15,8 @@ static int append(sd_bus_message *message, const int *pidfds, size_t n_pidfds, b
         if (r >= 0)
                 r = sd_bus_message_close_container(message);
         if (r >= 0 && restart)
-                return sd_bus_message_append(message, "a{sv}", 2, "tree", "b", (int) tree, "restart", "s", restart);
+                return sd_bus_message_append(message, "a{sv}", 2, "tree", "b", (int) tree, "restart", "s",
+                                             restart);
         return r < 0 ? r : sd_bus_message_append(message, "a{sv}", 1, "tree", "b", (int) tree);
 }
 
@@ -60,7 +62,7 @@ int check_next(sd_bus_message *m, Check *ret) {
         const char *key;
         int r;
 
-        *ret = (Check) { .command = "", .source = "", .section = "", .error = "", .message = "" };
+        *ret = (Check){ .command = "", .source = "", .section = "", .error = "", .message = "" };
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
         if (r <= 0)
                 return r;

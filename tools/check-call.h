@@ -17,12 +17,13 @@ typedef struct Check {
         const char *command, *source, *section, *error, *message; /* "" where there is nothing to say */
 } Check;
 
-/* Asks about the processes, given as pidfds; RESTART as in MoveRequest, NULL: none. Returns 0, or an exit status with
- * FAILURE filled. */
+/* Asks about the processes, given as pidfds; RESTART as in MoveRequest, NULL: none. Returns 0, or an exit
+ * status with FAILURE filled. */
 int check_call(Client *client, const int *pidfds, size_t n_pidfds, bool tree, const char *restart,
                sd_bus_message **ret_answer, Failure *failure);
 
-/* Enters the list in ANSWER; check_next() then returns 1 with the next one, 0 at the end, or a negative errno. */
+/* Enters the list in ANSWER; check_next() then returns 1 with the next one, 0 at the end, or a negative
+ * errno. */
 int check_enter(sd_bus_message *answer);
 int check_next(sd_bus_message *answer, Check *ret);
 

@@ -17,15 +17,15 @@
 #include "tools/status.h"
 #include "tools/verbs.h"
 
-static const char help[] =
-                "Usage: cgmove doctor [OPTION...] [UNIT]\n\n"
-                "Checks the host, the daemon, the policy and your login, and whether a restart of UNIT from\n"
-                "inside would work now; says for each finding which line or command cures it.\n\n"
-                "      --user    UNIT is one of your user manager (the default, but for root)\n"
-                "      --system  UNIT is one of the system manager\n"
-                "      --json    print JSON\n"
-                "  -h, --help    show this help\n\n"
-                "Exit status: 0 if it would work, 1 if not.\n";
+static const char help[] = "Usage: cgmove doctor [OPTION...] [UNIT]\n\n"
+                           "Checks the host, the daemon, the policy and your login, and whether a restart "
+                           "of UNIT from\n"
+                           "inside would work now; says for each finding which line or command cures it.\n\n"
+                           "      --user    UNIT is one of your user manager (the default, but for root)\n"
+                           "      --system  UNIT is one of the system manager\n"
+                           "      --json    print JSON\n"
+                           "  -h, --help    show this help\n\n"
+                           "Exit status: 0 if it would work, 1 if not.\n";
 
 typedef struct Arguments {
         char unit[UNIT_NAME_MAX + 1]; /* "": none */

@@ -192,7 +192,8 @@ static void check_protected(const Facts *facts, Findings *findings) {
 
         if (unit->asked && unit->system && system_service_is_protected(unit->name))
                 finding_cure(finding_add(findings, FINDING_PROBLEM, "restart-list",
-                                         "%s is one of the units that cgmove restarts for nobody.", unit->name),
+                                         "%s is one of the units that cgmove restarts for nobody.",
+                                         unit->name),
                              "as root: systemctl restart %s", unit->name);
 }
 

@@ -76,7 +76,7 @@ static void read_address(const struct inet_diag_msg *message, struct in6_addr *r
         if (message->idiag_family == AF_INET6)
                 memcpy(ret, message->id.idiag_src, sizeof(*ret));
         else {
-                *ret = (struct in6_addr) { .s6_addr[10] = 0xff, .s6_addr[11] = 0xff };
+                *ret = (struct in6_addr){ .s6_addr[10] = 0xff, .s6_addr[11] = 0xff };
                 memcpy(&ret->s6_addr[12], message->id.idiag_src, 4);
         }
 }
@@ -92,7 +92,7 @@ static int on_socket(const struct nlmsghdr *header, void *userdata) {
         if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY || size < sizeof(*message))
                 return walk_fail(walk, -EBADMSG);
 
-        socket = (TcpSocket) {
+        socket = (TcpSocket){
                 .family = message->idiag_family,
                 .state = message->idiag_state,
                 .port = ntohs(message->id.idiag_sport),

@@ -11,9 +11,9 @@
 
 /* What was asked, and what has come in so far. */
 typedef struct DiagDump {
-        int family;    /* AF_INET or AF_INET6 */
-        uint16_t port; /* 0: any */
-        size_t max;    /* sockets in LIST at most */
+        int family;                 /* AF_INET or AF_INET6 */
+        uint16_t port;              /* 0: any */
+        size_t max;                 /* sockets in LIST at most */
         tcp_socket_filter_t filter; /* NULL: all are wanted */
         const void *userdata;
         TcpSocketList *list;

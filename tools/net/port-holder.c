@@ -33,7 +33,7 @@ typedef struct Join {
 
 void port_holder_list_done(PortHolderList *list) {
         free(list->items);
-        *list = (PortHolderList) { .items = NULL };
+        *list = (PortHolderList){ .items = NULL };
 }
 
 static int list_add(PortHolderList *list, const TcpSocket *socket, pid_t pid) {
@@ -47,7 +47,7 @@ static int list_add(PortHolderList *list, const TcpSocket *socket, pid_t pid) {
                         return -ENOMEM;
                 list->items = items;
         }
-        list->items[list->n++] = (PortHolder) { .socket = *socket, .pid = pid };
+        list->items[list->n++] = (PortHolder){ .socket = *socket, .pid = pid };
         return 0;
 }
 
@@ -66,7 +66,7 @@ static int index_inodes(const TcpSocketList *sockets, InodeEntry **ret, size_t *
                 return -ENOMEM;
         for (size_t i = 0; i < sockets->n; i++)
                 if (sockets->items[i].inode != 0)
-                        inodes[n++] = (InodeEntry) { .inode = sockets->items[i].inode, .socket = i };
+                        inodes[n++] = (InodeEntry){ .inode = sockets->items[i].inode, .socket = i };
         qsort(inodes, n, sizeof(*inodes), compare_inodes);
         *ret = inodes;
         *ret_n = n;
@@ -352,7 +352,7 @@ int port_holders_join(int proc_fd, int cgroup_fd, const TcpSocketList *sockets, 
         if (r < 0)
                 return r;
         *ret = list;
-        list = (PortHolderList) { .items = NULL };
+        list = (PortHolderList){ .items = NULL };
         return 0;
 }
 

@@ -72,7 +72,7 @@ int port_report_make(uint16_t port, uint32_t states, PortReport *ret) {
         port_report_sort(&report);
         report.free = report.holders.n == 0;
         *ret = report;
-        report.holders = (PortHolderList) { .items = NULL };
+        report.holders = (PortHolderList){ .items = NULL };
         return 0;
 }
 

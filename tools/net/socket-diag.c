@@ -19,7 +19,7 @@
 
 void tcp_socket_list_done(TcpSocketList *list) {
         free(list->items);
-        *list = (TcpSocketList) { .items = NULL };
+        *list = (TcpSocketList){ .items = NULL };
 }
 
 static void socket_closep(struct mnl_socket **nl) {
@@ -151,7 +151,7 @@ int socket_diag_get_if(uint32_t states, uint16_t port, tcp_socket_filter_t filte
         if (r < 0)
                 return r;
         *ret = list;
-        list = (TcpSocketList) { .items = NULL };
+        list = (TcpSocketList){ .items = NULL };
         return 0;
 }
 

@@ -36,8 +36,8 @@ typedef struct TcpSocketList {
 
 void tcp_socket_list_done(TcpSocketList *list);
 
-/* Whether one of two sockets on the same port keeps the other from it: the same address, or all of them, see the conflicts
- * in inet_csk_bind_conflict() and ipv6_rcv_saddr_equal() of the kernel. Pure. */
+/* Whether one of two sockets on the same port keeps the other from it: the same address, or all of them, see
+ * the conflicts in inet_csk_bind_conflict() and ipv6_rcv_saddr_equal() of the kernel. Pure. */
 bool tcp_socket_overlaps(const TcpSocket *a, const TcpSocket *b);
 
 /* The sockets in one of STATES, with local port PORT or with any (0). A dump that the kernel says was

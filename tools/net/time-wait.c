@@ -10,7 +10,7 @@ static socklen_t fill_address(const TcpSocket *socket, struct sockaddr_storage *
         struct sockaddr_in *v4 = (struct sockaddr_in *) ret;
         struct sockaddr_in6 *v6 = (struct sockaddr_in6 *) ret;
 
-        *ret = (struct sockaddr_storage) { .ss_family = (sa_family_t) socket->family };
+        *ret = (struct sockaddr_storage){ .ss_family = (sa_family_t) socket->family };
         if (socket->family == AF_INET6) {
                 v6->sin6_port = htons(socket->port);
                 v6->sin6_addr = socket->address;

@@ -133,7 +133,7 @@ static void pause_after(uint64_t elapsed, uint64_t left) {
 
         pause = pause < 10000 ? 10000 : pause > 500000 ? 500000 : pause;
         pause = pause < left ? pause : left;
-        t = (struct timespec) {
+        t = (struct timespec){
                 .tv_sec = (time_t) (pause / USEC_PER_SEC),
                 .tv_nsec = (long) (pause % USEC_PER_SEC) * 1000,
         };

@@ -66,7 +66,8 @@ const PlanProcess *calling_command(const RestartPlan *plan, pid_t main_pid,
         if (plan->n_ancestors == 0)
                 return NULL;
         top = find_top(plan, main_pid, &below_main);
-        /* where the main process listens itself, those below may have its socket only because they inherited it */
+        /* where the main process listens itself, those below may have its socket only because they inherited
+         * it */
         if (!below_main || !listens[top + 1])
                 for (size_t i = top; i > 0; i--)
                         if (listens[i])

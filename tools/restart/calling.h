@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The calling command: what a unit's main process runs, and in which someone asked for the restart. A service that
- * drains waits for it, so the restart must wait for its end first. */
+/* The calling command: what a unit's main process runs, and in which someone asked for the restart. A
+ * service that drains waits for it, so the restart must wait for its end first. */
 
 #include "tools/restart/plan.h"
 
-/* Notes the calling process and those above it that are in the plan's unit too; none if it is not in there. */
+/* Notes the calling process and those above it that are in the plan's unit too; none if it is not in there.
+ */
 void calling_note_ancestors(int proc_fd, RestartPlan *plan);
 
 /* Whether the plan's unit is where the process is. */
 bool calling_is_inside(int proc_fd, pid_t pid, const RestartPlan *plan);
 
-/* The ancestor that is below the service itself. That is MAIN_PID, unless it only started what listens on ports: then the
- * uppermost ancestor that does, for which LISTENS has true at its place. The uppermost ancestor if the service is none of
- * them (MAIN_PID is 0, or it is a command that was left over from an earlier start). NULL if there are none. Pure. */
+/* The ancestor that is below the service itself. That is MAIN_PID, unless it only started what listens on
+ * ports: then the uppermost ancestor that does, for which LISTENS has true at its place. The uppermost
+ * ancestor if the service is none of them (MAIN_PID is 0, or it is a command that was left over from an
+ * earlier start). NULL if there are none. Pure. */
 const PlanProcess *calling_command(const RestartPlan *plan, pid_t main_pid,
                                    const bool listens[static PLAN_ANCESTORS_MAX]);
 

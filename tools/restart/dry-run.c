@@ -91,12 +91,17 @@ static json_t *to_json(const DryRun *run) {
 
         for (size_t i = 0; ports && i < run->ports.n_wanted; i++)
                 (void) json_array_append_new(ports, json_integer(run->ports.wanted[i]));
-        return json_pack("{s:{s:s, s:b, s:o, s:o, s:b, s:o, s:o, s:o, s:o}}", "dry_run", "unit", run->plan->unit, "system",
-                         run->plan->system, "section", output_json_text(run->section), "active_state",
-                         output_json_text(run->unit.active_state), "would_reload", run->would_reload, "waits_for_pid",
-                         output_json_number(run->command ? (uint64_t) run->command->pid : 0, true), "waits_for_command",
-                         output_json_text(run->command_line), "ports", ports, "timeout_usec",
-                         output_json_number(run->unit.id[0] ? restart_timeout(run->plan, &run->unit) : UINT64_MAX, false));
+        return json_pack("{s:{s:s, s:b, s:o, s:o, s:b, s:o, s:o, s:o, s:o}}", "dry_run", "unit",
+                         run->plan->unit, "system", run->plan->system, "section",
+                         output_json_text(run->section), "active_state",
+                         output_json_text(run->unit.active_state), "would_reload", run->would_reload,
+                         "waits_for_pid",
+                         output_json_number(run->command ? (uint64_t) run->command->pid : 0, true),
+                         "waits_for_command", output_json_text(run->command_line), "ports", ports,
+                         "timeout_usec",
+                         output_json_number(run->unit.id[0] ? restart_timeout(run->plan, &run->unit)
+                                                            : UINT64_MAX,
+                                            false));
 }
 
 static void print_ports(const DryRun *run) {
@@ -104,7 +109,8 @@ static void print_ports(const DryRun *run) {
         size_t n = 0;
 
         for (size_t i = 0; i < run->ports.n_wanted && n < sizeof(line) - 8; i++)
-                n += (size_t) snprintf(line + n, sizeof(line) - n, "%s%u", i > 0 ? ", " : "", run->ports.wanted[i]);
+                n += (size_t) snprintf(line + n, sizeof(line) - n, "%s%u", i > 0 ? ", " : "",
+                                       run->ports.wanted[i]);
         output_key_text("Ports", line);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* `cgmove restart-job`: the command of a restart job. Each phase is a function; the first that fails ends it. */
+/* `cgmove restart-job`: the command of a restart job. Each phase is a function; the first that fails ends
+ * it. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,8 +27,11 @@
 #include "tools/status.h"
 #include "tools/verbs.h"
 
-#define CALLER_PATIENCE (UINT64_C(300) * 1000000) /* microseconds for which the calling command is waited for */
-#define FOLLOW_MAX UINT64_C(1000000) /* microseconds: a start that waits for its port (ExecStartPre=) is healed meanwhile */
+#define CALLER_PATIENCE                                                                                     \
+        (UINT64_C(300) * 1000000) /* microseconds for which the calling command is waited for */
+#define FOLLOW_MAX                                                                                          \
+        UINT64_C(1000000) /* microseconds: a start that waits for its port (ExecStartPre=) is healed        \
+                             meanwhile */
 #define LOG_DELAY UINT64_C(200000) /* microseconds: journald reads what a unit wrote some time later */
 
 typedef struct Engine {
@@ -86,7 +90,8 @@ static uint64_t patience(const Engine *e, uint64_t usual) {
 
 /* Returns false if it has not ended in time. */
 static bool wait_for_end(int pidfd, uint64_t usec) {
-        const struct timespec timeout = { .tv_sec = (time_t) (usec / 1000000), .tv_nsec = (long) (usec % 1000000) * 1000 };
+        const struct timespec timeout = { .tv_sec = (time_t) (usec / 1000000),
+                                          .tv_nsec = (long) (usec % 1000000) * 1000 };
         struct pollfd end = { .fd = pidfd, .events = POLLIN };
 
         return ppoll(&end, 1, &timeout, NULL) != 0;
@@ -155,10 +160,12 @@ static uint64_t ticks_since_boot(void) {
         struct timespec now;
 
         (void) clock_gettime(CLOCK_BOOTTIME, &now);
-        return ((uint64_t) now.tv_sec * 1000000000 + (uint64_t) now.tv_nsec) / (1000000000 / (uint64_t) sysconf(_SC_CLK_TCK));
+        return ((uint64_t) now.tv_sec * 1000000000 + (uint64_t) now.tv_nsec) /
+               (1000000000 / (uint64_t) sysconf(_SC_CLK_TCK));
 }
 
-/* Without a guard nothing is stopped: it is what keeps the promise that the unit comes up whatever becomes of us. */
+/* Without a guard nothing is stopped: it is what keeps the promise that the unit comes up whatever becomes
+ * of us. */
 static int set_guard(Engine *e) {
         RestartPlan plan = e->plan;
         Failure failure;
@@ -197,8 +204,8 @@ static int restart(Engine *e) {
         begin_phase(e, "restarting");
         e->begun = now_realtime();
         watch.issued = now_monotonic();
-        r = unit_act(e->manager, e->plan.unit, UNIT_RESTART, e->plan.system ? watch.timeout : FOLLOW_MAX, result, NULL, NULL,
-                     &failure);
+        r = unit_act(e->manager, e->plan.unit, UNIT_RESTART, e->plan.system ? watch.timeout : FOLLOW_MAX,
+                     result, NULL, NULL, &failure);
         if (r != 0)
                 return fail(e, &failure);
         outcome_begin_phase(&e->outcome, "watching");
@@ -235,12 +242,13 @@ static void tell_end(Engine *e) {
         if (command)
                 hook_tell(command, &e->outcome, e->plan.job);
         /* a daemon that was away then keeps nobody waiting but us */
-        if (r != 0 && report_outcome(&e->client, e->plan.job, &e->outcome, REPORT_END_GIVE_UP, &failure) != 0)
+        if (r != 0 &&
+            report_outcome(&e->client, e->plan.job, &e->outcome, REPORT_END_GIVE_UP, &failure) != 0)
                 (void) failure_print(&failure, false);
 }
 
 static int run(Engine *e) {
-        static int (*const phases[])(Engine *e) = {
+        static int (*const phases[])(Engine * e) = {
                 open_manager, wait_for_caller, wait_for_delay, wait_for_condition, check, restart,
         };
         int r = 0;

@@ -37,15 +37,16 @@ int guard_start(UnitManager *manager, const RestartPlan *plan, Failure *failure)
         r = proc < 0 ? -errno : proc_get_stat(proc, getpid(), &stat);
         if (r < 0)
                 return failure_errno(failure, r, "Cannot read about this process");
-        guarded.engine = (PlanProcess) { .pid = getpid(), .starttime = stat.starttime };
+        guarded.engine = (PlanProcess){ .pid = getpid(), .starttime = stat.starttime };
         guarded.n_ancestors = 0;
         guarded.when = guarded.then = guarded.otherwise = NULL;
-        r = plan_to_arguments(&guarded, CGMOVE_LIBEXEC_DIR "/cgmove-client", "restart-guard", arguments, &buffer);
+        r = plan_to_arguments(&guarded, CGMOVE_LIBEXEC_DIR "/cgmove-client", "restart-guard", arguments,
+                              &buffer);
         if (r < 0)
                 return failure_errno(failure, r, "Cannot start the guard of the restart");
         guard_name(plan, name);
-        (void) snprintf(description, sizeof(description), "Guard of the restart of %s (cgmove job %" PRIu64 ")", plan->unit,
-                        plan->job);
+        (void) snprintf(description, sizeof(description),
+                        "Guard of the restart of %s (cgmove job %" PRIu64 ")", plan->unit, plan->job);
         return unit_start_transient(manager, name, description, arguments, failure);
 }
 
@@ -69,8 +70,8 @@ static void wait_for_engine(int proc_fd, const RestartPlan *plan) {
                 ;
 }
 
-/* The restart may have been cut off before anything was asked of the manager, or in the middle of healing: what counts
- * is whether the unit is up. */
+/* The restart may have been cut off before anything was asked of the manager, or in the middle of healing:
+ * what counts is whether the unit is up. */
 static bool take_over(UnitManager *manager, int proc_fd, const RestartPlan *plan, Outcome *outcome) {
         RestartWatch watch = {
                 .manager = manager,
@@ -108,7 +109,9 @@ int verb_restart_guard(int argc, char **argv) {
         if (unit_manager_open_user(&manager, &failure) != 0)
                 return failure_print(&failure, false);
         outcome_init(&outcome, plan.unit);
-        (void) fprintf(stderr, "cgmove: Job %" PRIu64 " was cut off while it restarted %s; looking after the unit.\n",
+        (void) fprintf(stderr,
+                       "cgmove: Job %" PRIu64
+                       " was cut off while it restarted %s; looking after the unit.\n",
                        plan.job, plan.unit);
         (void) take_over(manager, proc, &plan, &outcome);
         (void) fprintf(stderr, "cgmove: %s\n", outcome.text);

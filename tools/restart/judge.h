@@ -14,7 +14,8 @@
 /* Microseconds. A service that is up must stay so for a while; one without a port to look at, longer. */
 #define RESTART_STABLE UINT64_C(1000000)
 #define RESTART_STABLE_BLIND UINT64_C(3000000)
-/* Someone else's socket may be about to be closed; a server may try again by itself when a port becomes free. */
+/* Someone else's socket may be about to be closed; a server may try again by itself when a port becomes
+ * free. */
 #define RESTART_PATIENCE UINT64_C(5000000)
 
 typedef struct RestartFacts {
@@ -28,7 +29,8 @@ typedef struct RestartFacts {
         bool start_if_inactive; /* nobody can have meant it to be down */
         bool restart_once;      /* it can be asked for once only */
         uint64_t now, deadline; /* CLOCK_MONOTONIC, microseconds, as all here */
-        uint64_t unchanged; /* since when the unit is in this state, with this main process and these ports */
+        uint64_t unchanged; /* since when the unit is in this state, with this main process and these ports
+                             */
 } RestartFacts;
 
 typedef enum RestartStep {

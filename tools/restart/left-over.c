@@ -66,8 +66,8 @@ static void signal_all(const struct pollfd *fds, size_t n, int sig) {
 }
 
 /* Those of which the descriptor was closed since, and so ended by SIG. */
-static void add_ended(const struct pollfd *fds, bool *pending, const PortHolder *left_overs, size_t n, int sig,
-                      Outcome *outcome) {
+static void add_ended(const struct pollfd *fds, bool *pending, const PortHolder *left_overs, size_t n,
+                      int sig, Outcome *outcome) {
         OutcomeProcess process;
 
         for (size_t i = 0; i < n; i++) {
@@ -88,7 +88,8 @@ int left_overs_end(int proc_fd, const Unit *unit, const PortHolder *left_overs, 
         if (n > OUTCOME_PROCESSES_MAX)
                 n = OUTCOME_PROCESSES_MAX;
         for (size_t i = 0; i < n; i++) {
-                fds[i] = (struct pollfd) { .fd = open_left_over(proc_fd, unit, &left_overs[i]), .events = POLLIN };
+                fds[i] = (struct pollfd){ .fd = open_left_over(proc_fd, unit, &left_overs[i]),
+                                          .events = POLLIN };
                 pending[i] = fds[i].fd >= 0;
         }
         signal_all(fds, n, SIGTERM);

@@ -129,7 +129,8 @@ json_t *outcome_to_json(const Outcome *outcome) {
                          processes_to_json(outcome->ended, outcome->n_ended), "log", log_to_json(outcome));
 }
 
-/* Leaves out one thing: the oldest line of the log, else the process that came last. False if there is none. */
+/* Leaves out one thing: the oldest line of the log, else the process that came last. False if there is none.
+ */
 static bool shorten(json_t *object) {
         json_t *ended = json_object_get(object, "ended"), *holders = json_object_get(object, "holders");
 

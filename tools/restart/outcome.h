@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* How a restart goes and went: kept with the job, shown by `cgmove status`, handed to --then and --else. Text from
- * elsewhere (names of processes, lines of a log) may be anything; outcome_to_json() makes text of it. */
+/* How a restart goes and went: kept with the job, shown by `cgmove status`, handed to --then and --else.
+ * Text from elsewhere (names of processes, lines of a log) may be anything; outcome_to_json() makes text of
+ * it. */
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -70,12 +71,12 @@ void outcome_add_ended(Outcome *outcome, const OutcomeProcess *process);
 /* The object that is documented in cgmove(1); NULL: out of memory. */
 json_t *outcome_to_json(const Outcome *outcome);
 
-/* The same as text of at most OUTCOME_JSON_MAX bytes, as the daemon takes it: where it would be longer, the oldest lines
- * of the log, then processes are left out. NULL: out of memory. The caller frees it. */
+/* The same as text of at most OUTCOME_JSON_MAX bytes, as the daemon takes it: where it would be longer, the
+ * oldest lines of the log, then processes are left out. NULL: out of memory. The caller frees it. */
 char *outcome_to_text(const Outcome *outcome);
 
-/* Prints the object of a job, whoever wrote it, as lines of `cgmove status`. IS_RUNNING: the job; if it is not, and
- * there is no end in the object, the restart was cut off. */
+/* Prints the object of a job, whoever wrote it, as lines of `cgmove status`. IS_RUNNING: the job; if it is
+ * not, and there is no end in the object, the restart was cut off. */
 void outcome_print(const json_t *object, bool is_running);
 
 /* One line on what goes on now, for `--wait`. */

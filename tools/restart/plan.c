@@ -123,9 +123,10 @@ static int parse_process(const char *text, PlanProcess *ret) {
                 return -EINVAL;
         memcpy(number, text, length);
         number[length] = 0;
-        if (parse_number(number, INT32_MAX, &pid) < 0 || pid == 0 || parse_number(text + length + 1, UINT64_MAX, &starttime) < 0)
+        if (parse_number(number, INT32_MAX, &pid) < 0 || pid == 0 ||
+            parse_number(text + length + 1, UINT64_MAX, &starttime) < 0)
                 return -EINVAL;
-        *ret = (PlanProcess) { .pid = (pid_t) pid, .starttime = starttime };
+        *ret = (PlanProcess){ .pid = (pid_t) pid, .starttime = starttime };
         return 0;
 }
 
@@ -133,7 +134,8 @@ static int parse_process(const char *text, PlanProcess *ret) {
 static const char *value_of(const char *argument, const char *name) {
         size_t length = strlen(name);
 
-        if (strncmp(argument, "--", 2) != 0 || strncmp(argument + 2, name, length) != 0 || argument[2 + length] != '=')
+        if (strncmp(argument, "--", 2) != 0 || strncmp(argument + 2, name, length) != 0 ||
+            argument[2 + length] != '=')
                 return NULL;
         return argument + 2 + length + 1;
 }
@@ -143,11 +145,8 @@ static int take_number(const char *argument, RestartPlan *plan) {
                 const char *name;
                 uint64_t *to;
         } numbers[] = {
-                { "delay", &plan->delay },
-                { "patience", &plan->patience },
-                { "timeout", &plan->timeout },
-                { "job", &plan->job },
-                { "restarted", &plan->restarted },
+                { "delay", &plan->delay }, { "patience", &plan->patience },   { "timeout", &plan->timeout },
+                { "job", &plan->job },     { "restarted", &plan->restarted },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What a restart is to do: made from the command line by `cgmove restart`, handed on as the command line of the
- * job's own process, and by that to its guard. */
+/* What a restart is to do: made from the command line by `cgmove restart`, handed on as the command line of
+ * the job's own process, and by that to its guard. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,21 +17,23 @@
 
 /* One process, whatever becomes of its number. */
 typedef struct PlanProcess {
-        pid_t pid; /* 0: none */
+        pid_t pid;          /* 0: none */
         uint64_t starttime; /* clock ticks since boot */
 } PlanProcess;
 
 typedef struct RestartPlan {
         char unit[UNIT_NAME_MAX + 1];
-        bool system;      /* a unit of the system manager */
-        uint64_t delay;   /* microseconds, after the calling command has ended */
-        uint64_t patience; /* microseconds for each thing that is waited for before anything is stopped; 0: as usual */
-        uint64_t timeout; /* microseconds, from the request to the manager until the unit must be up; 0: as the unit has it */
+        bool system;       /* a unit of the system manager */
+        uint64_t delay;    /* microseconds, after the calling command has ended */
+        uint64_t patience; /* microseconds for each thing that is waited for before anything is stopped; 0:
+                              as usual */
+        uint64_t timeout;  /* microseconds, from the request to the manager until the unit must be up; 0: as
+                              the unit has it */
         const char *when, *then, *otherwise; /* for /bin/sh -c; NULL: none */
         uint16_t ports[PLAN_PORTS_MAX]; /* that the unit must listen on; none: those it listens on before */
         size_t n_ports;
-        /* The caller and those above it that are in the unit, the caller first; none if it is not in there. One of
-         * them is the command that is waited for. */
+        /* The caller and those above it that are in the unit, the caller first; none if it is not in there.
+         * One of them is the command that is waited for. */
         PlanProcess ancestors[PLAN_ANCESTORS_MAX];
         size_t n_ancestors;
         pid_t main_pid;   /* of the unit, in the caller only; 0: not known */
@@ -45,8 +47,8 @@ typedef struct RestartPlan {
 /* "18789" into the plan, unless it is there. Returns 0; -EINVAL; -E2BIG. Pure. */
 int plan_add_port(RestartPlan *plan, const char *text);
 
-/* The options of the hidden verbs for PLAN, as NULL-terminated ARGUMENTS; their text is in BUFFER, which the caller
- * frees, or the plan's own. Returns 0 or -ENOMEM. */
+/* The options of the hidden verbs for PLAN, as NULL-terminated ARGUMENTS; their text is in BUFFER, which the
+ * caller frees, or the plan's own. Returns 0 or -ENOMEM. */
 int plan_to_arguments(const RestartPlan *plan, const char *program, const char *verb,
                       char *arguments[static PLAN_ARGUMENTS_MAX], char **ret_buffer);
 

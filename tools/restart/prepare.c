@@ -6,7 +6,7 @@
 #include "tools/restart/watch.h"
 #include "tools/status.h"
 
-#define SPARE (UINT64_C(75) * 1000000)  /* microseconds: a port can be in TIME_WAIT for 60 s */
+#define SPARE (UINT64_C(75) * 1000000) /* microseconds: a port can be in TIME_WAIT for 60 s */
 #define ONE_MAX (UINT64_C(900) * 1000000)
 
 uint64_t restart_timeout(const RestartPlan *plan, const Unit *unit) {
@@ -21,17 +21,20 @@ static int check_loaded(const Unit *unit, Outcome *outcome) {
                 return 0;
         if (strcmp(unit->load_state, "masked") == 0)
                 outcome_end(outcome, "failed", "masked",
-                            "%s is masked, so it could not start again; \"systemctl unmask\" it first. Nothing was stopped.",
+                            "%s is masked, so it could not start again; \"systemctl unmask\" it first. "
+                            "Nothing was stopped.",
                             outcome->unit);
         else
                 outcome_end(outcome, "failed", "not-loaded",
-                            "%s cannot be loaded (%s), so it could not start again; \"systemctl status\" and "
+                            "%s cannot be loaded (%s), so it could not start again; \"systemctl status\" "
+                            "and "
                             "\"systemd-analyze verify\" say more. Nothing was stopped.",
                             outcome->unit, unit->load_state);
         return STATUS_FAILED;
 }
 
-int restart_check(UnitManager *manager, const RestartPlan *plan, bool may_reload, Unit *ret, Outcome *outcome) {
+int restart_check(UnitManager *manager, const RestartPlan *plan, bool may_reload, Unit *ret,
+                  Outcome *outcome) {
         Failure failure;
         int r;
 
@@ -49,7 +52,8 @@ int restart_check(UnitManager *manager, const RestartPlan *plan, bool may_reload
         return check_loaded(ret, outcome);
 }
 
-int restart_note_ports(int proc_fd, const RestartPlan *plan, const Unit *unit, UnitPorts *ret, Outcome *outcome) {
+int restart_note_ports(int proc_fd, const RestartPlan *plan, const Unit *unit, UnitPorts *ret,
+                       Outcome *outcome) {
         UnitPorts ports = { .n_wanted = plan->n_ports };
         int r = 0;
 
@@ -57,8 +61,9 @@ int restart_note_ports(int proc_fd, const RestartPlan *plan, const Unit *unit, U
         if (plan->n_ports == 0)
                 r = unit_ports_note(proc_fd, unit, &ports);
         if (r < 0) {
-                outcome_end(outcome, "failed", "refused", "The ports of %s cannot be told: %s. Nothing was stopped.",
-                            outcome->unit, strerror(-r));
+                outcome_end(outcome, "failed", "refused",
+                            "The ports of %s cannot be told: %s. Nothing was stopped.", outcome->unit,
+                            strerror(-r));
                 return STATUS_FAILED;
         }
         memcpy(outcome->ports, ports.wanted, sizeof(outcome->ports));

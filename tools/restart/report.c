@@ -22,7 +22,8 @@ static int build(Client *client, void *userdata, sd_bus_message **ret, Failure *
         return r < 0 ? client_bad_message(r, failure) : 0;
 }
 
-int report_outcome(Client **client, uint64_t job, const Outcome *outcome, uint64_t give_up, Failure *failure) {
+int report_outcome(Client **client, uint64_t job, const Outcome *outcome, uint64_t give_up,
+                   Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
         _cleanup_free_ char *text = outcome_to_text(outcome);
         Report report = { .job = job, .text = text };

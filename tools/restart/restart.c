@@ -45,7 +45,8 @@ static const char help[] =
                 "      --else=COMMAND     run COMMAND when it is not\n"
                 "      --patience=TIME    for how long to wait for the calling command (5 minutes) and for\n"
                 "                         --when (10 minutes)\n"
-                "  -p, --port=PORT        a TCP port that the unit must listen on; if given, only those count\n"
+                "  -p, --port=PORT        a TCP port that the unit must listen on; if given, only those "
+                "count\n"
                 "      --timeout=TIME     for how long to wait for the unit to be up\n"
                 "      --dry-run          look at everything, restart nothing\n"
                 "      --json             print JSON\n"
@@ -155,8 +156,8 @@ static int parse(int argc, char **argv, Arguments *arguments) {
         return -1;
 }
 
-/* By the name that the manager knows it by, so that an alias is the same unit; and what cannot be restarted is refused
- * while the caller still listens. The system manager answers from inside of a job only. */
+/* By the name that the manager knows it by, so that an alias is the same unit; and what cannot be restarted
+ * is refused while the caller still listens. The system manager answers from inside of a job only. */
 static int resolve_unit(RestartPlan *plan, Failure *failure) {
         _cleanup_(unit_manager_freep) UnitManager *manager = NULL;
         Outcome outcome;
@@ -203,7 +204,8 @@ static int start(const Arguments *arguments, const char *source, EscapeReport *r
         Progress progress;
         int r;
 
-        (void) snprintf(shown, sizeof(shown), "cgmove restart %s%s", plan->system ? "--system " : "", plan->unit);
+        (void) snprintf(shown, sizeof(shown), "cgmove restart %s%s", plan->system ? "--system " : "",
+                        plan->unit);
         r = plan_to_arguments(plan, CGMOVE_LIBEXEC_DIR "/cgmove-client", "restart-job", command, &buffer);
         if (r < 0)
                 return failure_errno(&report->failure, r, "Cannot start the restart");
@@ -218,10 +220,12 @@ static void print_started(const Arguments *arguments, const EscapeReport *report
         const RestartPlan *plan = &arguments->plan;
 
         if (report->joined)
-                (void) printf("job %" PRIu64 " restarts %s already, and tells how it goes\n", report->job, plan->unit);
+                (void) printf("job %" PRIu64 " restarts %s already, and tells how it goes\n", report->job,
+                              plan->unit);
         else
                 (void) printf("job %" PRIu64 " restarts %s%s\n", report->job, plan->unit,
-                              plan->n_ancestors > 0 && !arguments->wait ? " when this command has ended" : "");
+                              plan->n_ancestors > 0 && !arguments->wait ? " when this command has ended"
+                                                                        : "");
         if (!arguments->wait)
                 (void) printf("'cgmove status %" PRIu64 "' tells how it went\n", report->job);
         (void) fflush(stdout);
@@ -259,7 +263,8 @@ static int wait_for_end(uint64_t id, bool json, Job *ret, Failure *failure) {
 
 static int print_outcome(const Job *job) {
         json_t *outcome = job_outcome(job);
-        char text[OUTCOME_TEXT_MAX] = "The restart was cut off before it ended; its guard looks after the unit.";
+        char text[OUTCOME_TEXT_MAX] =
+                        "The restart was cut off before it ended; its guard looks after the unit.";
 
         if (outcome && !json_is_null(json_object_get(outcome, "reason")))
                 outcome_describe(outcome, text, sizeof(text));
@@ -269,7 +274,8 @@ static int print_outcome(const Job *job) {
         return output_finish(0);
 }
 
-/* The restart that was joined does not know of this caller: whoever waits for it inside of the unit gets out by himself. */
+/* The restart that was joined does not know of this caller: whoever waits for it inside of the unit gets out
+ * by himself. */
 static void get_out(const RestartPlan *plan) {
         _cleanup_close_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), pidfd = -1;
         _cleanup_(client_freep) Client *client = NULL;
@@ -292,7 +298,8 @@ static int finish(const Arguments *arguments, const EscapeReport *report) {
                 return failure_print(&failure, arguments->json);
         if (arguments->wait)
                 status = job.status_known && job.exit_signal == 0 && job.exit_code == 0 ? 0 : STATUS_FAILED;
-        r = arguments->json ? output_json(json_pack("{s:b, s:o}", "joined", report->joined, "job", job_to_json(&job)))
+        r = arguments->json ? output_json(json_pack("{s:b, s:o}", "joined", report->joined, "job",
+                                                    job_to_json(&job)))
                             : print_outcome(&job);
         job_done(&job);
         return r != 0 ? r : status;
@@ -311,7 +318,8 @@ int verb_restart(int argc, char **argv) {
         r = resolve_unit(&arguments.plan, &report.failure);
         if (r == 0)
                 r = note_caller(&arguments.plan, arguments.wait, &report.failure);
-        (void) snprintf(source, sizeof(source), "%s:%s", arguments.plan.system ? "system" : "user", arguments.plan.unit);
+        (void) snprintf(source, sizeof(source), "%s:%s", arguments.plan.system ? "system" : "user",
+                        arguments.plan.unit);
         if (r == 0 && arguments.dry_run) {
                 r = restart_dry_run(&arguments.plan, source, arguments.json, &report.failure);
                 return r != 0 ? failure_print(&report.failure, arguments.json) : 0;

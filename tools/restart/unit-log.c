@@ -46,7 +46,8 @@ static void take_line(sd_journal *journal, char line[static OUTCOME_LOG_LINE_MAX
 }
 
 /* From the end backwards, so that it costs the same however much there is. */
-static size_t read_backwards(sd_journal *journal, uint64_t since, char lines[OUTCOME_LOG_LINES][OUTCOME_LOG_LINE_MAX]) {
+static size_t read_backwards(sd_journal *journal, uint64_t since,
+                             char lines[OUTCOME_LOG_LINES][OUTCOME_LOG_LINE_MAX]) {
         size_t n = 0;
         uint64_t time;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The last lines that a unit, and its manager about it, have written to the journal, as far as the caller may read
- * it (sd-journal(3); a user may read what processes of his have logged where the journal is kept on disk). */
+/* The last lines that a unit, and its manager about it, have written to the journal, as far as the caller
+ * may read it (sd-journal(3); a user may read what processes of his have logged where the journal is kept on
+ * disk). */
 
 #include <stdbool.h>
 #include <stdint.h>

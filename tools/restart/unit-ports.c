@@ -15,7 +15,8 @@
 #define PORT_RANGE_FILE "/proc/sys/net/ipv4/ip_local_port_range" /* ip(7) */
 #define DEPTH_MAX 64
 
-/* States in which a connection whose process has closed it keeps its port from a bind(2) without SO_REUSEADDR. */
+/* States in which a connection whose process has closed it keeps its port from a bind(2) without
+ * SO_REUSEADDR. */
 #define CLOSING                                                                                             \
         (TCP_STATE(TCP_TIME_WAIT) | TCP_STATE(TCP_FIN_WAIT1) | TCP_STATE(TCP_FIN_WAIT2) |                   \
          TCP_STATE(TCP_CLOSING) | TCP_STATE(TCP_LAST_ACK))
@@ -49,8 +50,9 @@ static void add_port(uint16_t *list, size_t *n, uint16_t port) {
                 list[(*n)++] = port;
 }
 
-/* The sockets that listen. Of everyone's only root is told: other users can have as many as they like. Where they have too
- * many to be looked at, that keeps root's units from no restart: then it is root's own for him, too. */
+/* The sockets that listen. Of everyone's only root is told: other users can have as many as they like. Where
+ * they have too many to be looked at, that keeps root's units from no restart: then it is root's own for
+ * him, too. */
 static int get_listeners(int proc_fd, PortHolderList *ret) {
         uid_t uid = getuid();
         int r = -E2BIG;
@@ -60,8 +62,8 @@ static int get_listeners(int proc_fd, PortHolderList *ret) {
         return r == -E2BIG ? port_holders_get_of(proc_fd, TCP_STATE(TCP_LISTEN), 0, uid, ret) : r;
 }
 
-/* Where nobody is seen who has it open (that of another user, or a program with capabilities) it is the place where the
- * socket was made that counts. */
+/* Where nobody is seen who has it open (that of another user, or a program with capabilities) it is the
+ * place where the socket was made that counts. */
 static bool is_in_unit(const Unit *unit, const PortHolder *holder) {
         return cgroup_is_within(holder->cgroup, unit->control_group);
 }
@@ -216,7 +218,8 @@ static void add_holders(const Look *look, const PortHolderList *list, uint16_t p
         for (size_t i = 0; i < list->n; i++) {
                 const PortHolder *holder = &list->items[i];
 
-                if (holder->socket.port != port || is_of_instance(look, holder) || !is_in_the_way(look, &holder->socket))
+                if (holder->socket.port != port || is_of_instance(look, holder) ||
+                    !is_in_the_way(look, &holder->socket))
                         continue;
                 outcome_process_from_holder(holder, &process);
                 outcome_add_holder(look->outcome, &process);
@@ -283,8 +286,8 @@ static int look_at_wanted(const Look *look, const PortHolderList *list, uint16_t
         return 0;
 }
 
-/* Ports that are not known beforehand: enough of them must be there. If they are not, one that has not changed after all
- * may be held by a left-over. */
+/* Ports that are not known beforehand: enough of them must be there. If they are not, one that has not
+ * changed after all may be held by a left-over. */
 static void look_at_any(const Look *look, const PortHolderList *list, const UnitPorts *ports) {
         UnitPorts seen = { .n_any = 0 };
 

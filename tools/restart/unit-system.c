@@ -26,7 +26,8 @@ static int system_get(UnitManager *manager, const char *name, Unit *ret, Failure
         Unit unit = { .id = "" };
         int r;
 
-        r = client_call_job(&m->client, m->job, "GetUnit", UNIT_QUERY_TIMEOUT, GIVE_UP, NULL, &reply, failure);
+        r = client_call_job(&m->client, m->job, "GetUnit", UNIT_QUERY_TIMEOUT, GIVE_UP, NULL, &reply,
+                            failure);
         if (r != 0)
                 return r;
         r = unit_read_properties(reply, &unit);
@@ -38,19 +39,21 @@ static int system_get(UnitManager *manager, const char *name, Unit *ret, Failure
 
 static int system_reload(UnitManager *manager, Failure *failure) {
         return failure_set(failure, STATUS_REFUSED, "NeedsReload",
-                           "Files of the unit have changed, and PID 1 is reloaded by root only: \"systemctl daemon-reload\".");
+                           "Files of the unit have changed, and PID 1 is reloaded by root only: \"systemctl "
+                           "daemon-reload\".");
 }
 
-/* A daemon that goes away in the middle does not take the manager's job along, and each job is asked for once. */
-static int system_act(UnitManager *manager, const char *name, UnitAction action, uint64_t timeout, char *ret_result,
-                      unit_tick_t tick, void *userdata, Failure *failure) {
+/* A daemon that goes away in the middle does not take the manager's job along, and each job is asked for
+ * once. */
+static int system_act(UnitManager *manager, const char *name, UnitAction action, uint64_t timeout,
+                      char *ret_result, unit_tick_t tick, void *userdata, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         SystemManager *m = (SystemManager *) manager;
         const char *result;
         int r;
 
-        r = client_call_job(&m->client, m->job, action == UNIT_RESTART ? "RestartUnit" : "StartUnit", timeout, 0, NULL,
-                            &reply, failure);
+        r = client_call_job(&m->client, m->job, action == UNIT_RESTART ? "RestartUnit" : "StartUnit",
+                            timeout, 0, NULL, &reply, failure);
         if (r != 0 && (failure->lost || strcmp(failure->code, "Timeout") == 0)) {
                 m->client = client_free(m->client);
                 (void) strcpy(ret_result, "running");
@@ -67,7 +70,8 @@ static int system_act(UnitManager *manager, const char *name, UnitAction action,
 
 static int system_start_transient(UnitManager *manager, const char *name, const char *description,
                                   char *const *command, Failure *failure) {
-        return failure_set(failure, STATUS_FAILED, "Unsupported", "The system manager starts no units for users.");
+        return failure_set(failure, STATUS_FAILED, "Unsupported",
+                           "The system manager starts no units for users.");
 }
 
 static UnitManager *system_free(UnitManager *manager) {

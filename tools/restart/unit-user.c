@@ -21,22 +21,24 @@
 typedef struct UserManager {
         UnitManager manager;
         sd_bus *bus;
-        char job[256];             /* the manager's job that is followed */
+        char job[256];              /* the manager's job that is followed */
         char result[UNIT_WORD_MAX]; /* how it ended */
 } UserManager;
 
 static int fail_gone(int error, Failure *failure) {
-        int r = failure_set(failure, STATUS_FAILED, "ManagerGone",
-                            "Your user manager (user@%u.service) cannot be reached: %s; a login starts it, and "
-                            "\"loginctl enable-linger\" keeps it.",
-                            (unsigned) geteuid(), strerror(error < 0 ? -error : error));
+        int r = failure_set(
+                        failure, STATUS_FAILED, "ManagerGone",
+                        "Your user manager (user@%u.service) cannot be reached: %s; a login starts it, and "
+                        "\"loginctl enable-linger\" keeps it.",
+                        (unsigned) geteuid(), strerror(error < 0 ? -error : error));
 
         failure->lost = true;
         return r;
 }
 
 static bool is_gone(int error) {
-        return error == -ECONNRESET || error == -ENOTCONN || error == -EPIPE || error == -ECONNREFUSED || error == -ENOENT;
+        return error == -ECONNRESET || error == -ENOTCONN || error == -EPIPE || error == -ECONNREFUSED ||
+               error == -ENOENT;
 }
 
 /* SystemState of org.freedesktop.systemd1(5): from when it was asked to end, while it still answers. */
@@ -46,11 +48,13 @@ static bool user_is_stopping(UnitManager *manager) {
         _cleanup_free_ char *state = NULL;
         int r;
 
-        r = sd_bus_get_property_string(m->bus, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "SystemState", &error, &state);
+        r = sd_bus_get_property_string(m->bus, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "SystemState", &error,
+                                       &state);
         return r < 0 ? is_gone(r) || !sd_bus_is_open(m->bus) : strcmp(state, "stopping") == 0;
 }
 
-static int fail_call(UserManager *m, int error, const sd_bus_error *bus_error, const char *what, Failure *failure) {
+static int fail_call(UserManager *m, int error, const sd_bus_error *bus_error, const char *what,
+                     Failure *failure) {
         if (is_gone(error) || !sd_bus_is_open(m->bus) || user_is_stopping(&m->manager))
                 return fail_gone(error, failure);
         return failure_set(failure, STATUS_FAILED, "ManagerRefused", "The manager refused to %s: %s", what,
@@ -58,8 +62,8 @@ static int fail_call(UserManager *m, int error, const sd_bus_error *bus_error, c
                                                                                 : strerror(-error));
 }
 
-static int call(UserManager *m, sd_bus_message *message, uint64_t timeout, const char *what, sd_bus_message **ret,
-                Failure *failure) {
+static int call(UserManager *m, sd_bus_message *message, uint64_t timeout, const char *what,
+                sd_bus_message **ret, Failure *failure) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
@@ -107,7 +111,8 @@ static int user_get(UnitManager *manager, const char *name, Unit *ret, Failure *
         r = load(m, name, path, sizeof(path), failure);
         if (r != 0)
                 return r;
-        r = sd_bus_message_new_method_call(m->bus, &message, NULL, path, "org.freedesktop.DBus.Properties", "GetAll");
+        r = sd_bus_message_new_method_call(m->bus, &message, NULL, path, "org.freedesktop.DBus.Properties",
+                                           "GetAll");
         if (r >= 0)
                 r = sd_bus_message_append(message, "s", ""); /* of all interfaces */
         if (r < 0)
@@ -128,7 +133,8 @@ static int user_reload(UnitManager *manager, Failure *failure) {
         int r;
 
         r = manager_message(m, "Reload", &message, failure);
-        return r != 0 ? r : call(m, message, UNIT_RELOAD_TIMEOUT, "read the unit files again", &reply, failure);
+        return r != 0 ? r
+                      : call(m, message, UNIT_RELOAD_TIMEOUT, "read the unit files again", &reply, failure);
 }
 
 /* --- jobs ---------------------------------------------------------------------------------------------- */
@@ -139,14 +145,15 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
         const char *path, *unit, *result;
         uint32_t id;
 
-        if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) < 0 || strcmp(path, m->job) != 0)
+        if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) < 0 ||
+            strcmp(path, m->job) != 0)
                 return 0;
         (void) snprintf(m->result, sizeof(m->result), "%s", result);
         return 0;
 }
 
-static int name_call(UserManager *m, const char *member, const char *name, const char *mode, sd_bus_message **ret_reply,
-                     Failure *failure) {
+static int name_call(UserManager *m, const char *member, const char *name, const char *mode,
+                     sd_bus_message **ret_reply, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         char what[64];
         int r;
@@ -194,7 +201,8 @@ static int follow(UserManager *m, uint64_t timeout, unit_tick_t tick, void *user
         return 0;
 }
 
-/* It has failed, or does so again and again: the starts that are counted against it would keep this one from being tried. */
+/* It has failed, or does so again and again: the starts that are counted against it would keep this one from
+ * being tried. */
 static int forget_failures(UserManager *m, const char *name, Failure *failure) {
         Unit unit;
         int r;
@@ -206,8 +214,8 @@ static int forget_failures(UserManager *m, const char *name, Failure *failure) {
         return reset_failed(m, name, failure);
 }
 
-static int user_act(UnitManager *manager, const char *name, UnitAction action, uint64_t timeout, char *ret_result,
-                    unit_tick_t tick, void *userdata, Failure *failure) {
+static int user_act(UnitManager *manager, const char *name, UnitAction action, uint64_t timeout,
+                    char *ret_result, unit_tick_t tick, void *userdata, Failure *failure) {
         static const char *const members[] = {
                 [UNIT_RESTART] = "RestartUnit",
                 [UNIT_START] = "StartUnit",
@@ -260,16 +268,17 @@ static int append_command(sd_bus_message *message, char *const *command) {
         return r;
 }
 
-static int append_transient(sd_bus_message *message, const char *name, const char *description, char *const *command) {
+static int append_transient(sd_bus_message *message, const char *name, const char *description,
+                            char *const *command) {
         int r;
 
         r = sd_bus_message_append(message, "ss", name, "fail");
         if (r >= 0)
                 r = sd_bus_message_open_container(message, 'a', "(sv)");
         if (r >= 0)
-                r = sd_bus_message_append(message, "(sv)(sv)(sv)(sv)(sv)", "Description", "s", description, "Type", "s",
-                                          "notify", "Restart", "s", "on-failure", "RestartUSec", "t", UINT64_C(100000),
-                                          "CollectMode", "s", "inactive-or-failed");
+                r = sd_bus_message_append(message, "(sv)(sv)(sv)(sv)(sv)", "Description", "s", description,
+                                          "Type", "s", "notify", "Restart", "s", "on-failure", "RestartUSec",
+                                          "t", UINT64_C(100000), "CollectMode", "s", "inactive-or-failed");
         if (r >= 0)
                 r = append_command(message, command);
         if (r >= 0)
@@ -279,8 +288,8 @@ static int append_transient(sd_bus_message *message, const char *name, const cha
         return r;
 }
 
-static int user_start_transient(UnitManager *manager, const char *name, const char *description, char *const *command,
-                                Failure *failure) {
+static int user_start_transient(UnitManager *manager, const char *name, const char *description,
+                                char *const *command, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
         UserManager *m = (UserManager *) manager;
         const char *path;
@@ -302,8 +311,8 @@ static int user_start_transient(UnitManager *manager, const char *name, const ch
         (void) snprintf(m->job, sizeof(m->job), "%s", path);
         r = follow(m, UNIT_QUERY_TIMEOUT, NULL, NULL, failure);
         if (r == 0 && strcmp(m->result, "done") != 0)
-                return failure_set(failure, STATUS_FAILED, "ManagerRefused", "The manager did not start %s (%s).", name,
-                                   m->result);
+                return failure_set(failure, STATUS_FAILED, "ManagerRefused",
+                                   "The manager did not start %s (%s).", name, m->result);
         return r;
 }
 
@@ -353,9 +362,11 @@ int unit_manager_open_user(UnitManager **ret, Failure *failure) {
         if (r >= 0)
                 r = connect_bus(m->bus);
         if (r >= 0)
-                r = sd_bus_match_signal(m->bus, NULL, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved", on_job_removed, m);
+                r = sd_bus_match_signal(m->bus, NULL, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved",
+                                        on_job_removed, m);
         if (r < 0)
-                return is_gone(r) ? fail_gone(r, failure) : failure_errno(failure, r, "Cannot reach your user manager");
+                return is_gone(r) ? fail_gone(r, failure)
+                                  : failure_errno(failure, r, "Cannot reach your user manager");
         *ret = TAKE_PTR(manager);
         return 0;
 }

@@ -18,11 +18,13 @@ int unit_name_complete(const char *name, char *ret, Failure *failure) {
         (void) snprintf(complete, sizeof(complete), "%s%s", name, has_suffix ? "" : ".service");
         if (strlen(name) > UNIT_NAME_MAX || !unit_name_is_valid(complete))
                 return failure_set(failure, STATUS_USAGE, "InvalidArgument",
-                                   "\"%s\" is no name of a unit (no path, pattern or template either).", name);
+                                   "\"%s\" is no name of a unit (no path, pattern or template either).",
+                                   name);
         dot = strrchr(complete, '.');
         if (strcmp(dot, ".service") != 0)
                 return failure_set(failure, STATUS_USAGE, "InvalidArgument",
-                                   "%s is no service, and only services can be restarted this way.", complete);
+                                   "%s is no service, and only services can be restarted this way.",
+                                   complete);
         (void) strcpy(ret, complete);
         return 0;
 }
@@ -31,7 +33,8 @@ int unit_name_complete(const char *name, char *ret, Failure *failure) {
 
 typedef struct Property {
         const char *name;
-        char type; /* of the D-Bus; 's' into an array of SIZE bytes (if it fits), 'u' and 't' as they are, 'b' a bool */
+        char type; /* of the D-Bus; 's' into an array of SIZE bytes (if it fits), 'u' and 't' as they are,
+                      'b' a bool */
         size_t offset, size;
 } Property;
 
@@ -198,8 +201,8 @@ int unit_act(UnitManager *manager, const char *name, UnitAction action, uint64_t
         return manager->type->act(manager, name, action, timeout, ret_result, tick, userdata, failure);
 }
 
-int unit_start_transient(UnitManager *manager, const char *name, const char *description, char *const *command,
-                         Failure *failure) {
+int unit_start_transient(UnitManager *manager, const char *name, const char *description,
+                         char *const *command, Failure *failure) {
         return manager->type->start_transient(manager, name, description, command, failure);
 }
 

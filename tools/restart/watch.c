@@ -34,7 +34,8 @@ typedef struct Look {
 void restart_manager_failed(Outcome *outcome, const Failure *failure) {
         if (failure->lost)
                 outcome_end(outcome, "failed", "manager-gone",
-                            "The manager of %s is gone; the unit comes back when it does, if it is enabled.", outcome->unit);
+                            "The manager of %s is gone; the unit comes back when it does, if it is enabled.",
+                            outcome->unit);
         else
                 outcome_end(outcome, "failed", "refused", "%s", failure->message);
 }
@@ -45,8 +46,9 @@ static bool snapshot_update(Look *look) {
                          .n_missing = look->state.n_missing };
 
         memcpy(now.active_state, look->unit.active_state, sizeof(now.active_state));
-        if (strcmp(now.active_state, look->snapshot.active_state) == 0 && now.main_pid == look->snapshot.main_pid &&
-            now.n_restarts == look->snapshot.n_restarts && now.n_missing == look->snapshot.n_missing)
+        if (strcmp(now.active_state, look->snapshot.active_state) == 0 &&
+            now.main_pid == look->snapshot.main_pid && now.n_restarts == look->snapshot.n_restarts &&
+            now.n_missing == look->snapshot.n_missing)
                 return false;
         look->snapshot = now;
         return true;
@@ -98,8 +100,8 @@ static int act(Look *look, UnitAction action, Failure *failure) {
         look->facts.was_closing = false;
         look->facts.n_restarts = look->unit.n_restarts;
         /* what becomes of it, the next looks tell */
-        return unit_act(watch->manager, watch->plan->unit, action, watch->timeout, result, watch->tick, watch->userdata,
-                        failure);
+        return unit_act(watch->manager, watch->plan->unit, action, watch->timeout, result, watch->tick,
+                        watch->userdata, failure);
 }
 
 static int end_left_overs(Look *look, Failure *failure) {
@@ -138,8 +140,8 @@ static void end_port_held(Look *look) {
 
         outcome_process_from_holder(&look->state.foreign, &holder);
         outcome_end(look->watch->outcome, "failed", "port-held",
-                    "Port %d of %s is held by %s, which is not a left-over of it and was not touched.", (int) holder.port,
-                    look->watch->outcome->unit, holder.text);
+                    "Port %d of %s is held by %s, which is not a left-over of it and was not touched.",
+                    (int) holder.port, look->watch->outcome->unit, holder.text);
 }
 
 /* Whatever the unit fails at while its manager ends, that is why. */
@@ -161,13 +163,14 @@ static void end_failed(Look *look, RestartStep step) {
                 return;
         switch (step) {
         case RESTART_NOT_LOADED:
-                outcome_end(outcome, "failed", "not-loaded", "%s cannot be loaded any more (%s); see \"systemctl status\".",
-                            name, unit->load_state);
+                outcome_end(outcome, "failed", "not-loaded",
+                            "%s cannot be loaded any more (%s); see \"systemctl status\".", name,
+                            unit->load_state);
                 break;
         case RESTART_START_FAILED:
                 outcome_end(outcome, "failed", "start-failed",
-                            "%s does not start (%s, result %s); its last lines in the journal say why.", name,
-                            unit->active_state, unit->result);
+                            "%s does not start (%s, result %s); its last lines in the journal say why.",
+                            name, unit->active_state, unit->result);
                 break;
         case RESTART_PORT_HELD:
                 end_port_held(look);
@@ -181,10 +184,12 @@ static void end_failed(Look *look, RestartStep step) {
                             "%s was stopped by someone else, or ended by itself, and was left so.", name);
                 break;
         case RESTART_UNSTABLE:
-                outcome_end(outcome, "failed", "unstable", "%s starts, but does not stay up for long.", name);
+                outcome_end(outcome, "failed", "unstable", "%s starts, but does not stay up for long.",
+                            name);
                 break;
         default:
-                outcome_end(outcome, "failed", "timeout", "%s is not up yet (%s, %s); its manager goes on without us.", name,
+                outcome_end(outcome, "failed", "timeout",
+                            "%s is not up yet (%s, %s); its manager goes on without us.", name,
                             unit->active_state, unit->sub_state);
                 break;
         }
@@ -198,11 +203,13 @@ static void end_done(Look *look) {
                 display_span(outcome->downtime, span, sizeof(span));
         if (outcome->n_ended > 0)
                 outcome_end(outcome, "done", "restarted",
-                            "%s was restarted and is up after %s; %zu left-over%s that held its port%s ended.",
+                            "%s was restarted and is up after %s; %zu left-over%s that held its port%s "
+                            "ended.",
                             outcome->unit, span, outcome->n_ended, outcome->n_ended > 1 ? "s" : "",
                             outcome->n_ended > 1 ? " were" : " was");
         else
-                outcome_end(outcome, "done", "restarted", "%s was restarted and is up after %s.", outcome->unit, span);
+                outcome_end(outcome, "done", "restarted", "%s was restarted and is up after %s.",
+                            outcome->unit, span);
 }
 
 static bool is_end(RestartStep step) {
@@ -221,14 +228,16 @@ bool restart_watch(RestartWatch *watch) {
         RestartStep step;
         Failure failure;
 
-        look.facts = (RestartFacts) {
+        look.facts = (RestartFacts){
                 .unit = &look.unit,
                 .ports = &look.state,
-                .has_ports = !watch->socket_activated && (watch->ports.n_wanted > 0 || watch->ports.n_any > 0),
+                .has_ports = !watch->socket_activated &&
+                             (watch->ports.n_wanted > 0 || watch->ports.n_any > 0),
                 .n_restarts = watch->n_restarts,
                 .start_if_inactive = watch->start_if_inactive,
                 .restart_once = watch->plan->system,
-                .deadline = watch->timeout < UINT64_MAX - watch->issued ? watch->issued + watch->timeout : UINT64_MAX,
+                .deadline = watch->timeout < UINT64_MAX - watch->issued ? watch->issued + watch->timeout
+                                                                        : UINT64_MAX,
         };
         for (;;) {
                 if (look_again(&look, &failure) != 0)

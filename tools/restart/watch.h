@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* From the request to the manager on: watches the unit until it is up for good, heals it where its own left-overs keep
- * it down, and says how it went. */
+/* From the request to the manager on: watches the unit until it is up for good, heals it where its own
+ * left-overs keep it down, and says how it went. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,11 +19,12 @@ typedef struct RestartWatch {
         Outcome *outcome;
         int proc_fd;
         UnitPorts ports;
-        bool socket_activated;   /* the ports are the socket's, not the unit's */
-        uint32_t n_restarts;     /* NRestarts when the restart was asked for */
+        bool socket_activated; /* the ports are the socket's, not the unit's */
+        uint32_t n_restarts;   /* NRestarts when the restart was asked for */
         bool start_if_inactive;
-        uint64_t issued, timeout; /* microseconds; when it was asked for (CLOCK_MONOTONIC), and how long it may take */
-        unit_tick_t tick;        /* called some times a second; may be NULL */
+        uint64_t issued, timeout; /* microseconds; when it was asked for (CLOCK_MONOTONIC), and how long it
+                                     may take */
+        unit_tick_t tick;         /* called some times a second; may be NULL */
         void *userdata;
 } RestartWatch;
 
