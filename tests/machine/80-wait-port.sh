@@ -184,15 +184,16 @@ test_many_sockets() {
 
 # Processes that come and go while they are looked at.
 test_processes_that_end() {
-        local churn
+        local churn=/home/alice/churn
+        as alice touch "$churn"
         hold alice "$PORT"
-        as alice bash -c 'while :; do for i in 1 2 3 4; do /bin/true & done; wait; done' &
-        churn=$!
+        as alice bash -c "while test -e $churn; do for i in 1 2 3 4; do /bin/true & done; wait; done" &
         for _ in {1..30}; do
                 check_status 1 wait_port --timeout 0 "$PORT"
                 check_contains "$OUTPUT" "taken by PID $HOLDER (python3) of user alice in user:holder.service;"
         done
-        kill "$churn"
+        rm "$churn"
+        wait
 }
 
 # Hardly any time of the processor, whatever it is compared with.
