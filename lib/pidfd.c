@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -97,6 +98,28 @@ bool pidfd_is_alive(int fd) {
 
         /* readable once it has ended; an error, or no descriptor at all, is no living process either */
         return r == 0;
+}
+
+static uint64_t now_usec(void) {
+        struct timespec now;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+}
+
+bool pidfd_wait(int fd, uint64_t usec) {
+        struct pollfd end = { .fd = fd, .events = POLLIN };
+        uint64_t start = now_usec(), spent = 0;
+        int r;
+
+        do {
+                const struct timespec left = { .tv_sec = (time_t) ((usec - spent) / 1000000),
+                                               .tv_nsec = (long) ((usec - spent) % 1000000) * 1000 };
+
+                r = ppoll(&end, 1, usec == UINT64_MAX ? NULL : &left, NULL);
+                spent = now_usec() - start;
+        } while (r < 0 && errno == EINTR && spent < usec);
+        return r > 0;
 }
 
 int pidfd_kill(int fd, int sig) {

@@ -4,6 +4,7 @@
 /* Process descriptors: pidfd_open(2), pidfd_send_signal(2), and the "Pid:" line of /proc/self/fdinfo/FD. */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Returns a close-on-exec descriptor; -ESRCH; -EINVAL for a thread that leads no group, and for a PID below
@@ -16,5 +17,9 @@ int pidfd_get_pid(int proc_self_fdinfo_fd, int fd, pid_t *ret);
 
 /* True until the process has ended (a zombie has). */
 bool pidfd_is_alive(int fd);
+
+/* Waits until the process has ended, USEC microseconds at most (UINT64_MAX: for ever), whatever signals come. Returns
+ * whether it has. */
+bool pidfd_wait(int fd, uint64_t usec);
 
 int pidfd_kill(int fd, int sig);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -157,11 +158,39 @@ static void test_fdinfo_text(void **state) {
         assert_int_equal(rmdir(folder), 0);
 }
 
+static void on_signal(int sig) {
+}
+
+/* Neither the bound nor the end is taken for what a signal is. */
+static void test_wait(void **state) {
+        const struct sigaction action = { .sa_handler = on_signal };
+        const struct itimerval often = { .it_interval.tv_usec = 2000, .it_value.tv_usec = 2000 };
+        const struct itimerval never = { .it_value.tv_usec = 0 };
+        _cleanup_close_ int fd = -1;
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid == 0)
+                for (;;)
+                        (void) pause();
+        fd = pidfd_open_process(pid);
+        assert_true(fd >= 0);
+        assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+        assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+        assert_false(pidfd_wait(fd, 0));
+        assert_false(pidfd_wait(fd, 50000));
+        assert_int_equal(pidfd_kill(fd, SIGKILL), 0);
+        assert_true(pidfd_wait(fd, UINT64_MAX));
+        assert_true(pidfd_wait(fd, 0));
+        assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_life),        cmocka_unit_test(test_no_process),
                 cmocka_unit_test(test_no_pidfd),    cmocka_unit_test(test_thread_is_no_process),
-                cmocka_unit_test(test_fdinfo_text),
+                cmocka_unit_test(test_fdinfo_text), cmocka_unit_test(test_wait),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
-#include "tools/environment.h"
+#include "tools/manager-bus.h"
 #include "tools/status.h"
 
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
@@ -37,32 +37,13 @@ const char *adopt_environment_find(char *const *list, const char *name) {
         return found;
 }
 
-static int find_address(bool system, char *ret, size_t size) {
-        EnvironmentPaths paths;
-
-        if (system) {
-                (void) snprintf(ret, size, "unix:path=/run/systemd/private");
-                return 0;
-        }
-        environment_paths_find(geteuid(), &paths);
-        if (!paths.runtime_dir[0])
-                return -ENOENT;
-        (void) snprintf(ret, size, "unix:path=%s/systemd/private", paths.runtime_dir);
-        return 0;
-}
-
 int adopt_manager_open(bool system, sd_bus **ret, Failure *failure) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
-        char address[160];
         int r;
 
-        r = find_address(system, address, sizeof(address));
+        r = sd_bus_new(&bus);
         if (r >= 0)
-                r = sd_bus_new(&bus);
-        if (r >= 0)
-                r = sd_bus_set_address(bus, address);
-        if (r >= 0)
-                r = sd_bus_start(bus);
+                r = manager_bus_start(bus, system);
         if (r < 0)
                 return failure_set(failure, STATUS_FAILED, "ManagerGone", "%s cannot be reached: %s.",
                                    system ? "The system manager" : "Your user manager", strerror(-r));

@@ -4,13 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/pidfd.h"
 #include "tools/adopt/manager.h"
 #include "tools/client.h"
 #include "tools/restart/calling.h"
@@ -19,7 +19,7 @@
 #include "tools/verbs.h"
 
 /* milliseconds */
-#define CALLER_PATIENCE 30000
+#define CALLER_PATIENCE (UINT64_C(30) * 1000000) /* microseconds */
 #define MANAGER_PATIENCE 30000
 #define LOOK_PAUSE 200
 #define SYSTEMCTL "/usr/bin/systemctl"
@@ -47,15 +47,13 @@ static void wait_for_caller(const RestartPlan *plan, pid_t main_pid) {
         _cleanup_(client_freep) Client *client = NULL;
         _cleanup_close_ int proc = -1, pidfd = -1;
         const PlanProcess *command;
-        struct pollfd end;
 
         proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
         command = proc >= 0 ? calling_find_command(proc, plan, main_pid) : NULL;
         pidfd = command ? plan_process_open(proc, command) : -ESRCH;
         if (pidfd < 0)
                 return; /* it has ended */
-        end = (struct pollfd){ .fd = pidfd, .events = POLLIN };
-        if (poll(&end, 1, CALLER_PATIENCE) == 0)
+        if (!pidfd_wait(pidfd, CALLER_PATIENCE))
                 calling_move_out(&client, pidfd);
 }
 

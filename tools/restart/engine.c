@@ -5,13 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/pidfd.h"
 #include "tools/display.h"
 #include "tools/move-call.h"
 #include "tools/output.h"
@@ -88,15 +88,6 @@ static uint64_t patience(const Engine *e, uint64_t usual) {
         return e->plan.patience > 0 ? e->plan.patience : usual;
 }
 
-/* Returns false if it has not ended in time. */
-static bool wait_for_end(int pidfd, uint64_t usec) {
-        const struct timespec timeout = { .tv_sec = (time_t) (usec / 1000000),
-                                          .tv_nsec = (long) (usec % 1000000) * 1000 };
-        struct pollfd end = { .fd = pidfd, .events = POLLIN };
-
-        return ppoll(&end, 1, &timeout, NULL) != 0;
-}
-
 static int wait_for_caller(Engine *e) {
         const PlanProcess *command;
         _cleanup_close_ int pidfd = -1;
@@ -113,7 +104,7 @@ static int wait_for_caller(Engine *e) {
         pidfd = plan_process_open(e->proc_fd, command);
         if (pidfd < 0)
                 return 0; /* it has ended */
-        if (e->plan.do_not_wait || !wait_for_end(pidfd, patience(e, CALLER_PATIENCE)))
+        if (e->plan.do_not_wait || !pidfd_wait(pidfd, patience(e, CALLER_PATIENCE)))
                 move_command_out(e, pidfd);
         return 0;
 }

@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/pidfd.h"
 #include "lib/proc.h"
 #include "tools/output.h"
 #include "tools/restart/calling.h"
@@ -62,12 +62,11 @@ void guard_stop(UnitManager *manager, const RestartPlan *plan) {
 
 static void wait_for_engine(int proc_fd, const RestartPlan *plan) {
         _cleanup_close_ int pidfd = plan_process_open(proc_fd, &plan->engine);
-        struct pollfd end = { .fd = pidfd, .events = POLLIN };
 
         /* only now is anything stopped, so that our start does not compete with that of the unit */
         (void) sd_notify(0, "READY=1");
-        while (pidfd >= 0 && poll(&end, 1, -1) < 0 && errno == EINTR)
-                ;
+        if (pidfd >= 0)
+                (void) pidfd_wait(pidfd, UINT64_MAX);
 }
 
 /* The restart may have been cut off before anything was asked of the manager, or in the middle of healing:

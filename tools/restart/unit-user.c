@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/environment.h"
+#include "tools/manager-bus.h"
 #include "tools/restart/unit-private.h"
 #include "tools/status.h"
 
@@ -335,19 +335,6 @@ static const UnitManagerType user_type = {
         .free = user_free,
 };
 
-static int connect_bus(sd_bus *bus) {
-        EnvironmentPaths paths;
-        char address[128];
-        int r;
-
-        environment_paths_find(geteuid(), &paths);
-        if (!paths.runtime_dir[0])
-                return -ENOENT;
-        (void) snprintf(address, sizeof(address), "unix:path=%s/systemd/private", paths.runtime_dir);
-        r = sd_bus_set_address(bus, address);
-        return r < 0 ? r : sd_bus_start(bus);
-}
-
 int unit_manager_open_user(UnitManager **ret, Failure *failure) {
         _cleanup_(unit_manager_freep) UnitManager *manager = NULL;
         UserManager *m;
@@ -360,7 +347,7 @@ int unit_manager_open_user(UnitManager **ret, Failure *failure) {
         manager->type = &user_type;
         r = sd_bus_new(&m->bus);
         if (r >= 0)
-                r = connect_bus(m->bus);
+                r = manager_bus_start(m->bus, false);
         if (r >= 0)
                 r = sd_bus_match_signal(m->bus, NULL, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved",
                                         on_job_removed, m);
