@@ -30,6 +30,11 @@ check_no_file() {
         [[ ! -e $1 && ! -L $1 ]] || fail "there is $1"
 }
 
+# tried N WHAT: what an attack has attempted, and how often; it is shown with the result.
+tried() {
+        echo "tried $*"
+}
+
 # check_status STATUS COMMAND...: runs it, keeps what it says in $OUTPUT, and expects the exit status.
 check_status() {
         local expected=$1 status=0
