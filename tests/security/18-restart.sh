@@ -70,6 +70,7 @@ test_hostile_names() {
         done
         check_equal "$(list_of alice '[.jobs[] | select(.kind == "restart")] | length')" "$before"
         check_daemon_goes_on
+        tried 31 'names that are no unit, as the restart of a Move'
 }
 
 test_what_goes_with_a_restart() {
@@ -79,6 +80,7 @@ test_what_goes_with_a_restart() {
         # the kind alone is none, and another kind does not hide one
         check_match "$(peer restart user:gw.service --kind move)" '^[0-9]+$'
         check_equal "$(list_of alice '[.jobs[] | select(.unit == "user:gw.service") | .kind] | last')" restart
+        tried 3 'Moves with more than a restart, 1 with another kind'
 }
 
 test_only_what_is_listed() {
@@ -92,6 +94,7 @@ test_only_what_is_listed() {
         check_contains "$(in_session bob python3 $PEER restart user:other.service)" Denied
         check_contains "$(journalctl -q -u cgmoved -o json CGMOVE_EVENT=restart-refused CGMOVE_UNIT=user:other.service --no-pager)" \
                 '"CGMOVE_UID":"1001"'
+        tried 4 'restarts of units that are not listed, by 2 users'
 }
 
 # A unit of alice's own with the name of a system unit is hers, and gives her nothing on the other.
@@ -103,6 +106,7 @@ test_user_unit_with_the_name_of_a_system_unit() {
         check_equal "$(grep -c Denied <<<"$said")" 2
         check_equal "$(grep -c '^[0-9]*$' <<<"$said")" 2 # from inside of the very unit, without being listed
         check_equal "$(grep -c 'InvalidArgument.*no restart of a unit of the system manager' <<<"$said")" 3
+        tried 2 'restarts of system units from inside of a user unit of their name, 3 methods for system units'
 }
 
 test_inside_of_one_unit_is_not_inside_of_another() {
@@ -111,6 +115,7 @@ test_inside_of_one_unit_is_not_inside_of_another() {
                 sh -c "python3 $PEER restart user:mine2.service; python3 $PEER restart user:min.service; python3 $PEER restart user:mine.service")
         check_equal "$(grep -c Denied <<<"$said")" 2
         check_equal "$(grep -c '^[0-9]*$' <<<"$said")" 1
+        tried 2 'restarts from inside of a unit with a similar name'
 }
 
 # Nothing is moved, and no rate is taken: the caller is given the one that is under way.
@@ -130,6 +135,7 @@ test_joining() {
                 check_equal "$(ps -o user= -p "$pid")" alice
         done
         restart_end
+        tried 50 'restarts of a unit that is being restarted, 1 by another user, 1 from inside of the unit'
 }
 
 test_what_has_ended_is_not_joined() {
@@ -138,6 +144,7 @@ test_what_has_ended_is_not_joined() {
         check_match "$(peer restart user:gw.service)" '^[0-9]+$'
         [[ $(peer restart user:gw.service) != "$JOB" ]] || fail "the job that has ended was joined"
         restart_end
+        tried 1 'join of a job that has ended, with a process left'
 }
 
 # Whoever was to tell its status has been killed, and a child of it stays in the job.
@@ -153,6 +160,7 @@ test_what_is_dead_is_not_joined() {
         [[ $(peer restart user:gw.service) != "$JOB" ]] || fail "the job that is dead was joined"
         as alice cgmove stop "$JOB"
         restart_end
+        tried 1 'join of a job whose leader was killed, with a process left'
 }
 
 # Many at once: one job, whoever comes first.
@@ -168,6 +176,7 @@ test_concurrent_requests() {
         restart_end
         check_equal "$(head -qn 1 /home/alice/many-* | sort -u | wc -l)" 1 "number of jobs"
         rm -f /home/alice/many-*
+        tried 24 'restarts of one unit at once'
 }
 
 test_storm_against_the_rate() {
@@ -180,6 +189,7 @@ test_storm_against_the_rate() {
         # another unit, and moves, have rates of their own
         check_match "$(peer inside user:gw-other.service finish=0)" '^[0-9]+'
         check_status 0 in_session alice cgmove run -- true
+        tried 9 'restarts at a rate of 5 a minute'
 }
 
 # Names cost nothing: made-up ones do not get round the rate without end.
@@ -192,6 +202,7 @@ test_storm_of_names() {
         check_match "$(in_session bob python3 $PEER restart user:gw-bob.service)" '^[0-9]+$' "another user"
         restart_policy 1000/min
         check_daemon_goes_on
+        tried 300 'names for the rate to remember'
 }
 
 test_report_from_outside() {
@@ -205,6 +216,7 @@ test_report_from_outside() {
         check_contains "$(peer inside user:gw2.service "$JOB" 'report={"state":"done"}' finish=0 | tail -n 2)" NotYours
         check_equal "$(outcome_of)" '{"state":"waiting"}'
         restart_end
+        tried 6 'reports and calls from outside of the job: its owner, another user, root, another job'
 }
 
 test_outcomes() {
@@ -229,6 +241,7 @@ test_outcomes() {
         restart_end
         wait_for sh -c "$here/as alice cgmove status --json $JOB | jq -e '.job.state == \"ended\"'"
         check_equal "$(outcome_of)" '{"state":"done","text":"ä \"quoted\" \\ é"}'
+        tried 17 'hostile outcomes, 1 SIGKILL of the daemon'
 }
 
 # What is no JSON, for all that it has braces, is null for programs and harms nobody.
@@ -238,6 +251,7 @@ test_outcome_that_is_no_json() {
         check_equal "$(outcome_of)" null
         check_status 0 as alice cgmove status "$JOB"
         restart_end
+        tried 1 'outcome that is no JSON'
 }
 
 test_report_of_another_kind_of_job() {
@@ -251,6 +265,7 @@ test_report_of_another_kind_of_job() {
         echo "$id" >/home/alice/go
         as alice cgmove wait "$id" >/dev/null 2>&1 || true
         check_contains "$(cat /home/alice/plain-said)" "InvalidArgument Job $id is no restart"
+        tried 1 'report for a job that restarts nothing'
 }
 
 test_report_after_the_end() {
@@ -258,6 +273,7 @@ test_report_after_the_end() {
         restart_end
         wait_for sh -c "$here/as alice cgmove status --json $JOB | jq -e '.job.state == \"ended\"'"
         check_contains "$(peer job "$JOB" 'report={}')" NoSuchJob
+        tried 1 'report for a job that has ended'
 }
 
 # What is written to the log of alice's restart is hers; what the bus shows to all has no outcome.
@@ -269,4 +285,5 @@ test_what_others_see() {
         check_lacks "$(journalctl -q -u cgmoved --no-pager -o json)" hushed
         check_status 1 as bob cgmove status "$JOB"
         restart_end
+        tried 3 'looks by others at an outcome: bus, journal, status'
 }

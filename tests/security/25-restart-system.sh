@@ -107,6 +107,7 @@ test_it_works() {
         wait_for no_marks
         check_contains "$(journalctl -q -u cgmoved -o json CGMOVE_EVENT=unit-restart CGMOVE_UNIT=system:victim.service --no-pager)" \
                 '"CGMOVE_UID":"1000"'
+        tried 1 'restart as it is meant to be, without which refusals prove nothing'
 }
 
 test_what_is_not_listed() {
@@ -121,6 +122,7 @@ test_what_is_not_listed() {
                 check_contains "$(in_session bob python3 $PEER restart "system:$name")" InvalidArgument "$name"
         done
         check_untouched
+        tried 22 'restarts of what is not listed'
 }
 
 # Listed by a careless pattern, and refused all the same.
@@ -131,6 +133,7 @@ test_what_the_machine_stands_on() {
                 check_contains "$(in_session bob python3 $PEER restart "system:$name.service")" "stands on" "$name"
         done
         check_equal "$(daemon_pid)" "$DAEMON"
+        tried 10 'restarts of what a careless pattern lists and the machine stands on'
 }
 
 # It may come to mean another unit at any time.
@@ -146,6 +149,7 @@ test_alias() {
         systemctl daemon-reload
         check_contains "$(inside system:other-name.service RestartUnit)" Denied
         check_untouched
+        tried 3 'calls by an alias, 1 by an alias of logind'
 }
 
 test_template() {
@@ -155,6 +159,7 @@ test_template() {
         said=$(inside system:template@1.service GetUnit RestartUnit StartUnit finish=0)
         check_contains "$said" "template@1.service is inactive"
         check_equal "$(systemctl show --value -p ActiveState template@1.service)" inactive
+        tried 3 'calls for a stopped instance of a template'
 }
 
 test_unit_that_does_not_exist() {
@@ -163,6 +168,7 @@ test_unit_that_does_not_exist() {
         said=$(inside system:victim-none.service .LoadState RestartUnit finish=0)
         check_contains "$said" not-found
         check_contains "$said" "Denied"
+        tried 1 'restart of a unit that does not exist'
 }
 
 test_stopped_unit() {
@@ -172,6 +178,7 @@ test_stopped_unit() {
         check_contains "$said" "victim.service is inactive"
         state_is inactive || fail "a stopped unit was started"
         check_equal "$(starts)" 0
+        tried 2 'calls that would start a stopped unit'
 }
 
 test_unit_that_is_stopped_meanwhile() {
@@ -188,6 +195,7 @@ test_unit_that_is_stopped_meanwhile() {
         state_is inactive || fail "a stopped unit was started"
         rm -f /home/alice/stopped
         wait || true
+        tried 1 'start of a unit that root has stopped since, 1 death of its job'
 }
 
 test_masked_unit() {
@@ -195,6 +203,7 @@ test_masked_unit() {
         systemctl daemon-reload
         check_contains "$(inside system:victim.service RestartUnit finish=0)" "its unit file is masked"
         check_untouched
+        tried 1 'restart of a masked unit'
 }
 
 # A half-edited unit file must not act because a user says so.
@@ -209,6 +218,7 @@ test_changed_unit_file() {
         systemctl daemon-reload
         check_contains "$(inside system:victim.service RestartUnit finish=0)" "done"
         check_file /run/victim-edited
+        tried 1 'restart of a unit with a half-edited file'
 }
 
 # What root's unit file ties to it is restarted with it; nothing else can be reached.
@@ -228,6 +238,7 @@ test_dependencies() {
         check_contains "$(inside system:victim.service RestartUnit finish=0)" "done"
         [[ $(systemctl show --value -p InvocationID tied.service) != "$before" ]] || fail "PartOf= was not honoured"
         systemctl stop tied.service
+        tried 2 'restarts with a unit that is tied to it, stopped and running'
 }
 
 # --- who, when, how often -------------------------------------------------------------------------------------------------------
@@ -243,6 +254,7 @@ test_from_outside_of_the_job() {
         restart_end
         check_contains "$(in_session alice python3 $PEER job "$JOB" RestartUnit)" NoSuchJob
         check_untouched
+        tried 10 'calls from outside of the job, by 3 users'
 }
 
 test_options_are_refused() {
@@ -250,6 +262,7 @@ test_options_are_refused() {
         said=$(inside system:victim.service GetUnit:unit RestartUnit:mode RestartUnit:unit StartUnit:name finish=0)
         check_equal "$(grep -c 'InvalidArgument.*no option' <<<"$said")" 4
         check_untouched
+        tried 4 'calls with options'
 }
 
 test_twice_and_too_early() {
@@ -260,6 +273,7 @@ test_twice_and_too_early() {
         check_contains "$(sed -n 4p <<<"$said")" "Denied This job has restarted"
         check_contains "$(sed -n 5p <<<"$said")" Denied
         check_equal "$(starts)" 1
+        tried 3 'calls out of turn'
 }
 
 test_starts_are_counted() {
@@ -271,6 +285,7 @@ test_starts_are_counted() {
         check_equal "$(sed -n '2,5p' <<<"$said" | tr '\n' ' ')" "failed failed failed failed "
         check_contains "$(sed -n 6p <<<"$said")" "Denied This job has started victim.service 2 times"
         check_equal "$(starts)" 3
+        tried 3 'starts, of which 2 are allowed'
 }
 
 test_one_thing_at_a_time() {
@@ -281,6 +296,7 @@ test_one_thing_at_a_time() {
         check_contains "$(in_session bob python3 $PEER restart system:victim.service)" "Busy Another user is restarting"
         restart_end
         check_equal "$(starts)" 1
+        tried 2 'restarts while one is under way, by 2 users'
 }
 
 test_policy_that_was_withdrawn() {
@@ -292,6 +308,7 @@ test_policy_that_was_withdrawn() {
         restart_end
         rm -f /home/alice/withdrawn
         check_untouched
+        tried 2 'calls after the policy was withdrawn'
 }
 
 # root's word for a process of alice's would be alice's to use.
@@ -309,6 +326,7 @@ test_root_does_not_lend_his_rights() {
         )" "Denied"
         kill "$pid"
         wait || true
+        tried 1 "restart by root through a process of a user's"
 }
 
 test_storm_of_questions() {
@@ -318,6 +336,7 @@ test_storm_of_questions() {
         [[ $(grep -c RateLimited <<<"$said") -ge 1 ]] || fail "there is no limit"
         [[ $(grep -c '^ok$' <<<"$said") -ge 100 ]] || fail "too few answers"
         check_equal "$(daemon_pid)" "$DAEMON"
+        tried 150 'questions in a row'
 }
 
 # --- whoever is killed ------------------------------------------------------------------------------------------------------------
@@ -330,6 +349,7 @@ test_crash_loop_is_restarted() {
         wait_for sh -c '[ "$(systemctl show --value -p SubState victim.service)" = auto-restart ]'
         check_contains "$(inside system:victim.service RestartUnit finish=0)" "done"
         state_is active || fail "the unit is not up"
+        tried 1 'restart of a unit in a crash loop'
 }
 
 # However often it was started in vain before.
@@ -344,6 +364,7 @@ test_start_limit_was_hit() {
         check_status 1 systemctl restart victim.service # as it is without cgmove
         check_equal "$(inside system:victim.service RestartUnit finish=0 | sed -n 2p)" "done"
         state_is active || fail "the unit is not up"
+        tried 1 'restart of a unit behind its start limit'
 }
 
 test_job_killed_in_the_restart() {
@@ -356,6 +377,7 @@ test_job_killed_in_the_restart() {
         check_equal "$(starts)" 2 # the one that failed, and the daemon's
         wait_for no_marks
         check_contains "$(journalctl -q -u cgmoved -o cat CGMOVE_EVENT=unit-start CGMOVE_JOB="$JOB" --no-pager)" "it is started again"
+        tried 1 'SIGKILL of the job in a restart'
 }
 
 test_pool_stopped_in_the_restart() {
@@ -366,6 +388,7 @@ test_pool_stopped_in_the_restart() {
         wait || true
         wait_for state_is active
         wait_for no_marks
+        tried 1 'stop of the pool in a restart'
 }
 
 test_job_and_daemon_killed_in_the_restart() {
@@ -379,6 +402,7 @@ test_job_and_daemon_killed_in_the_restart() {
         wait_for state_is active
         check_equal "$(starts)" 2
         wait_for no_marks
+        tried 1 'SIGKILL of the job and of the daemon in a restart'
 }
 
 # The job goes on, and has had its one restart.
@@ -396,6 +420,7 @@ test_daemon_killed_in_the_restart() {
         rm -f /home/alice/killed
         check_equal "$(starts)" 1
         wait_for no_marks
+        tried 1 'SIGKILL of the daemon in a restart, 1 second restart after it'
 }
 
 # The failure was reset, the start was not made: the mark that the daemon leaves then.
@@ -408,6 +433,7 @@ test_daemon_killed_between_reset_and_start() {
         wait_for state_is active
         wait_for no_marks
         check_equal "$(starts)" 1
+        tried 1 'mark as a daemon leaves it that is killed between reset and start'
 }
 
 # At whatever moment: the unit fails in its restart, the job starts it again, and both it and the daemon are killed somewhere in between.
@@ -427,6 +453,7 @@ test_both_killed_at_any_moment() {
                 wait_for state_is active
                 wait_for no_marks
         done
+        tried 15 'SIGKILLs of job and daemon at different moments of a restart'
 }
 
 # Not on its way to a start: what is stopped was stopped by somebody.
@@ -440,10 +467,12 @@ test_mark_of_a_stopped_unit() {
         wait_for no_marks
         state_is inactive || fail "a stopped unit was started"
         check_equal "$(systemctl show --value -p ActiveState systemd-networkd.service)" inactive
+        tried 3 'marks: of stopped units, of nonsense'
 }
 
 test_marks_are_roots() {
         check_equal "$(stat -c '%a %U' /run/cgmove/restarts)" "700 root"
+        tried 1 'look at the folder of the marks'
 }
 
 # PID 1 drops its connections and takes its jobs along: nothing is asked for twice.
@@ -456,6 +485,7 @@ test_pid_1_executed_anew_in_the_restart() {
         wait_for state_is active
         check_equal "$(starts)" 1
         restart_end
+        tried 1 'daemon-reexec in a restart'
 }
 
 many_sockets() {
@@ -487,6 +517,7 @@ test_sockets_without_end() {
         check_equal "$(jq -c '[.job.outcome.state, .job.outcome.ports]' <<<"$said")" '["done",[18813]]'
         check_status 0 cgmove adopt --system --dry-run --port 18813 victim
         systemctl stop many victim.service
+        tried 68000 'listening sockets of another user around a restart and an adoption by root'
 }
 
 # Nothing is stopped that could be forgotten: without room for its mark there is no restart.
@@ -500,4 +531,5 @@ test_no_room_for_the_mark() {
         tear_down
         DAEMON=$(daemon_pid)
         check_contains "$(inside system:victim.service RestartUnit)" "done"
+        tried 1 'restart without room for its mark'
 }
