@@ -34,11 +34,11 @@ step() {
         printf '\n[%d/%d %s] %s\n' "$REPORT_STEP" "$REPORT_STEPS" "$(elapsed)" "$*"
 }
 
-# report_pass NAME SECONDS; report_fail NAME SECONDS [LOG]: the log is shown at once; of a long one, what looks like the reason,
-# and the end.
+# report_pass NAME SECONDS [LINES]; report_fail NAME SECONDS [LOG]: the log is shown at once; of a long one, what looks like the
+# reason, and the end.
 report_pass() {
         printf 'pass %s\n' "$1" >>"$RESULTS"
-        printf '  ok    %s (%s s)\n' "$1" "$2"
+        printf '  ok    %s (%s s)\n%s' "$1" "$2" "${3:-}"
 }
 
 report_fail() {

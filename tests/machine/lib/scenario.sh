@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Runs the scenarios, files of test_*() functions, in machines. A scenario with a line "# machine: own" gets a machine that
-# nothing else uses; all others of a suite share one.
+# nothing else uses; all others of a suite share $SCENARIO_LANES of them.
+
+SCENARIO_LANES=${SCENARIO_LANES:-2}
 
 scenario_files() {
         find "$TOP/tests/machine" "$TOP/tests/security" -maxdepth 1 -name '[0-9]*.sh' 2>/dev/null | sort
@@ -61,11 +63,28 @@ scenario_copy_security() {
         [[ ! -d $TOP/tests/security ]] || cp -a "$TOP/tests/security/." "$1"
 }
 
-# All scenarios of one suite.
+# All scenarios of one suite, on several machines at the same time: most of them wait more than they work.
 scenario_suite() {
-        local suite=$1 file name shared="" own
+        local suite=$1 lane
+        local -a pids=()
+        mkdir -p "$WORK/taken/$suite"
+        for ((lane = 1; lane <= SCENARIO_LANES; lane++)); do
+                scenario_lane "$suite" "$lane" &
+                pids+=($!)
+        done
+        wait "${pids[@]}"
+}
+
+# Whoever makes the folder first has it.
+scenario_take() {
+        mkdir "$WORK/taken/$1/$(basename "$2")" 2>/dev/null
+}
+
+scenario_lane() {
+        local suite=$1 lane=$2 file shared="" own
         for file in $(scenario_files); do
                 [[ -n $(scenario_selected "$suite" "$file") ]] || continue
+                scenario_take "$suite" "$file" || continue
                 if scenario_wants_own_machine "$file"; then
                         own=$suite-$(basename "$file" .sh)
                         scenario_boot "$suite" "$own" || continue
@@ -74,7 +93,7 @@ scenario_suite() {
                         continue
                 fi
                 if [[ -z $shared ]]; then
-                        shared=$suite
+                        shared=$suite-$lane
                         scenario_boot "$suite" "$shared" || return 0
                 fi
                 scenario_run "$suite" "$shared" "$file"
@@ -85,7 +104,6 @@ scenario_suite() {
 scenario_boot() {
         local suite=$1 name=$2 start=$EPOCHREALTIME log=$LOGS/boot-$2.log title
         title=$(suite_number "$suite")/boot/${name#"$suite-"}
-        title=${title%/"$suite"}
         if scenario_machine "$suite" "$name" >"$log" 2>&1 </dev/null; then
                 report_pass "$title" "$(seconds_since "$start")"
         else
@@ -143,8 +161,7 @@ scenario_passed() {
                 report_fail "$1 (it does not say what it tried)" "$2"
                 return
         fi
-        report_pass "$1" "$2"
-        printf '%s' "$3"
+        report_pass "$1" "$2" "$3"
 }
 
 # A failure is reported when all that belongs to it has been read.
