@@ -137,10 +137,21 @@ int logfile_absolute(const char *word, char ret[static PATH_MAX], Failure *failu
         return refuse_runtime(ret, failure);
 }
 
+static int check_regular(int fd, const char *path, uid_t uid, Failure *failure) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return failure_errno(failure, errno, "Cannot open the log %s", path);
+        if (!S_ISREG(st.st_mode) || st.st_uid != uid)
+                return failure_set(failure, STATUS_FAILED, "Failed",
+                                   "%s is not a regular file that belongs to the owner of the job.", path);
+        return 0;
+}
+
 /* O_NONBLOCK: opening a FIFO or a device must not wait. */
 static int open_regular(const char *path, int flags, uid_t uid, int *ret_fd, Failure *failure) {
         _cleanup_close_ int fd = -1;
-        struct stat st;
+        int r;
 
         fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
         if (fd < 0 && errno == ELOOP)
@@ -148,11 +159,9 @@ static int open_regular(const char *path, int flags, uid_t uid, int *ret_fd, Fai
                                    path);
         if (fd < 0)
                 return failure_errno(failure, errno, "Cannot open the log %s", path);
-        if (fstat(fd, &st) < 0)
-                return failure_errno(failure, errno, "Cannot open the log %s", path);
-        if (!S_ISREG(st.st_mode) || st.st_uid != uid)
-                return failure_set(failure, STATUS_FAILED, "Failed",
-                                   "%s is not a regular file that belongs to the owner of the job.", path);
+        r = check_regular(fd, path, uid, failure);
+        if (r != 0)
+                return r;
         *ret_fd = TAKE_FD(fd);
         return 0;
 }
@@ -170,6 +179,20 @@ int logfile_open(const char *path, int *ret_fd, Failure *failure) {
         return 0;
 }
 
+/* The path is the word of the job's owner, and the caller may be root: what is not his file must not even be
+ * opened, since opening a device can have effects (a watchdog, a tape). */
 int logfile_open_read(const char *path, uid_t uid, int *ret_fd, Failure *failure) {
-        return open_regular(path, O_RDONLY, uid, ret_fd, failure);
+        _cleanup_close_ int place = -1;
+        char name[sizeof("/proc/self/fd/") + 12];
+        int r;
+
+        place = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (place < 0)
+                return failure_errno(failure, errno, "Cannot open the log %s", path);
+        r = check_regular(place, path, uid, failure);
+        if (r != 0)
+                return r;
+        (void) snprintf(name, sizeof(name), "/proc/self/fd/%d", place);
+        *ret_fd = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+        return *ret_fd < 0 ? failure_errno(failure, errno, "Cannot open the log %s", path) : 0;
 }
