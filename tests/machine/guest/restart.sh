@@ -89,9 +89,11 @@ gateway_starts() {
         wc -l </home/alice/starts
 }
 
-# The processes of cgmove that still care for a restart, in the job or in alice's manager.
+# The processes of cgmove that still care for a restart, in the job or in alice's manager; or the units of those that the manager
+# is about to execute.
 restart_helpers() {
-        pgrep -u alice -f 'restart-(job|guard)'
+        pgrep -u alice -f 'restart-(job|guard)' ||
+                user_systemctl alice list-units --plain --no-legend --state=active,activating,deactivating 'cgmove-restart-*' | grep .
 }
 
 # Whatever was done to a restart: nobody is at it any more, and the gateway is up.
