@@ -29,7 +29,7 @@ base_apt_options() {
         apt-config dump | sed -n -E 's/^(Acquire::(http|https|ftp)::[Pp]roxy.* ".+";)$/--aptopt=\1/p'
 }
 
-# base_get KIND SUITE: makes sure of the image and prints its folder. KIND: build or machine.
+# base_get KIND SUITE: makes sure of the image and prints its folder. KIND: build, machine or vm.
 base_get() {
         local kind=$1 suite=$2 dir
         dir=$CACHE/$kind-$suite-$(base_key "$kind" "$suite")
@@ -41,14 +41,15 @@ base_get() {
 }
 
 base_key() {
+        local lib=$TOP/tests/machine/lib
         {
                 echo "$1 $2"
-                if [[ $1 == build ]]; then
-                        sed -n '/^Build-Depends/,/^[A-Z]/p' "$TOP/debian/control"
-                else
-                        package_list "machine"
-                fi
-                cat "$TOP/tests/machine/lib/base.sh" "$TOP/tests/machine/lib/machine-base"
+                case $1 in
+                build) sed -n '/^Build-Depends/,/^[A-Z]/p' "$TOP/debian/control" ;;
+                machine) package_list machine ;;
+                vm) package_list machine vm && cat "$lib/vm-base" ;;
+                esac
+                cat "$lib/base.sh" "$lib/machine-base"
         } | sha256sum | cut -c 1-12
 }
 
@@ -75,10 +76,22 @@ base_make_build() {
 
 # A system that boots, with the users that the scenarios know.
 base_make_machine() {
-        local suite=$1 dir=$2 packages
-        shift 2
-        packages=$(package_list machine | paste -s -d ,)
-        mmdebstrap --variant=minbase "${options[@]}" --include="$packages" \
-                --customize-hook="$TOP/tests/machine/lib/machine-base \"\$1\"" \
+        base_make_system "$1" "$2" "$(package_list machine)" machine-base "${@:3}"
+}
+
+# The same with a kernel.
+base_make_vm() {
+        base_make_system "$1" "$2" "$(package_list machine vm)" "machine-base vm-base" "${@:3}"
+}
+
+# base_make_system SUITE DIR PACKAGES HOOKS [MIRROR]
+base_make_system() {
+        local suite=$1 dir=$2 packages=$3 hook
+        local -a hooks=()
+        for hook in $4; do
+                hooks+=(--customize-hook="$TOP/tests/machine/lib/$hook \"\$1\"")
+        done
+        shift 4
+        mmdebstrap --variant=minbase "${options[@]}" --include="$(paste -s -d , <<<"$packages")" "${hooks[@]}" \
                 "$suite" "$dir" "$@"
 }

@@ -11,7 +11,7 @@ bench_suite() {
                 report_fail "$title" 0 "$log"
                 return
         fi
-        scenario_boot "$suite" "$name" || return 0
+        scenario_boot scenario_machine "$suite" "$name" || return 0
         bench_prepare "$suite" "$name" >"$log" 2>&1
         if machine_exec "$name" "$BENCH_DIR/run-bench" "$BENCH_DIR/out" </dev/null 2>&1 | tee -a "$log"; then
                 report_pass "$title" "$(seconds_since "$start")"

@@ -129,9 +129,9 @@ host_missing_package() {
         return 1
 }
 
-# Lines of a list without comments.
+# package_list LIST...: one a line, without comments.
 package_list() {
-        sed 's/#.*//' "$TOP/tests/machine/packages/$1" | tr -s ' \n' '\n' | sed '/^$/d'
+        (cd "$TOP/tests/machine/packages" && sed 's/#.*//' "$@") | tr -s ' \n' '\n' | sed '/^$/d'
 }
 
 host_missing_packages() {

@@ -6,6 +6,10 @@
 
 GUEST_DIR=/opt/cgmove-tests
 
+# With what commands run in there.
+MACHINE_ENVIRONMENT=(env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
+        LC_ALL=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive)
+
 # Where the cgroup v2 tree is mounted: /sys/fs/cgroup, or /sys/fs/cgroup/unified on a host with both versions.
 cgroup2_mount() {
         awk '{ for (i = 7; i <= NF; i++) if ($i == "-" && $(i + 1) == "cgroup2") { print $5; exit } }' /proc/self/mountinfo
@@ -26,8 +30,7 @@ machine_boot() {
         base=$(base_get machine "$suite") || return
         mkdir -p "$dir/root" "$dir/upper" "$dir/overlay"
         machine_mount "$base" "$dir" || return
-        mkdir -p "$dir/root$GUEST_DIR"
-        cp -a "$TOP/tests/machine/." "$dir/root$GUEST_DIR/"
+        machine_furnish "$suite" "$dir/root"
         if host_has_systemd; then
                 machine_start_in_scope "$name" "$dir"
         else
@@ -41,6 +44,15 @@ machine_mount() {
         local base=$1 dir=$2
         mount -t overlay overlay -o "lowerdir=$base,upperdir=$dir/upper,workdir=$dir/overlay" "$dir/root" 2>/dev/null ||
                 cp -a --reflink=auto "$base/." "$dir/root/"
+}
+
+# What the tests need: themselves, with the programs that were built along with the package of this suite, and that package.
+machine_furnish() {
+        local collected=$WORK/deb/$1 root=$2
+        mkdir -p "$root$GUEST_DIR"
+        cp -a "$TOP/tests/machine/." "$root$GUEST_DIR/"
+        cp -a "$collected/security/." "$root$GUEST_DIR/"
+        cp "$collected/cgmove.deb" "$collected/upgrade.deb" "$root/opt/"
 }
 
 # The nspawn process ends with us, and the machine with it, even if we are killed.
@@ -111,9 +123,7 @@ machine_exec() {
         local leader
         leader=$(cat "$(machine_dir "$1")/leader") || return
         shift
-        nsenter -t "$leader" -m -u -i -n -p -C -r -w -- \
-                env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-                LC_ALL=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive "$@"
+        nsenter -t "$leader" -m -u -i -n -p -C -r -w -- "${MACHINE_ENVIRONMENT[@]}" "$@"
 }
 
 # A file of the host into the machine, and back.

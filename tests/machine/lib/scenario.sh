@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Runs the scenarios, files of test_*() functions, in machines. A scenario with a line "# machine: own" gets a machine that
-# nothing else uses; all others of a suite share $SCENARIO_LANES of them.
+# Runs the scenarios, files of test_*() functions, in machines. All of a suite share a few, one for each lane, but for those with a line
+#   # machine: own     they get a machine that nothing else uses
+#   # machine: vm      they share a virtual machine, with a kernel of its own and all controllers; it is slow
 
-SCENARIO_LANES=${SCENARIO_LANES:-2}
+SCENARIO_LANES=${SCENARIO_LANES:-3}
 
 scenario_files() {
         find "$TOP/tests/machine" "$TOP/tests/security" -maxdepth 1 -name '[0-9]*.sh' 2>/dev/null | sort
@@ -18,8 +19,18 @@ scenario_tests() {
         sed -n -E 's/^test_([A-Za-z0-9_]+)\(\).*/\1/p' "$1"
 }
 
-scenario_wants_own_machine() {
-        grep -q '^# machine: own' "$1"
+# shared, own or vm
+scenario_machine_kind() {
+        local kind
+        kind=$(sed -n 's/^# machine: //p' "$1")
+        printf '%s' "${kind:-shared}"
+}
+
+# How long a test may be silent, in seconds: what it may take, and time to say how it ended.
+scenario_patience() {
+        local timeout
+        timeout=$(sed -n 's/^# timeout: //p' "$1")
+        printf '%d' $((${timeout:-180} + 60))
 }
 
 # The names of a scenario's tests that were asked for.
@@ -53,17 +64,11 @@ scenario_any_selected() {
 
 # A machine with the package, ready for tests.
 scenario_machine() {
-        local suite=$1 name=$2
-        machine_boot "$suite" "$name" &&
-                package_install "$suite" "$name" &&
-                scenario_copy_security "$(machine_dir "$name")/root$GUEST_DIR/"
+        machine_boot "$1" "$2" && package_install "$2"
 }
 
-scenario_copy_security() {
-        [[ ! -d $TOP/tests/security ]] || cp -a "$TOP/tests/security/." "$1"
-}
-
-# All scenarios of one suite, on several machines at the same time: most of them wait more than they work.
+# All scenarios of one suite, but for those that want a virtual machine: in several lanes at the same time, since most of them wait
+# more than they work.
 scenario_suite() {
         local suite=$1 lane
         local -a pids=()
@@ -81,30 +86,64 @@ scenario_take() {
 }
 
 scenario_lane() {
-        local suite=$1 lane=$2 file shared="" own
+        local suite=$1 lane=$2 file kind shared="" own
         for file in $(scenario_files); do
-                [[ -n $(scenario_selected "$suite" "$file") ]] || continue
+                kind=$(scenario_machine_kind "$file")
+                [[ $kind != vm && -n $(scenario_selected "$suite" "$file") ]] || continue
                 scenario_take "$suite" "$file" || continue
-                if scenario_wants_own_machine "$file"; then
+                case $kind in
+                own)
                         own=$suite-$(basename "$file" .sh)
-                        scenario_boot "$suite" "$own" || continue
+                        scenario_boot scenario_machine "$suite" "$own" || continue
                         scenario_run "$suite" "$own" "$file"
                         machine_end "$own"
-                        continue
-                fi
-                if [[ -z $shared ]]; then
-                        shared=$suite-$lane
-                        scenario_boot "$suite" "$shared" || return 0
-                fi
-                scenario_run "$suite" "$shared" "$file"
+                        ;;
+                shared)
+                        if [[ -z $shared ]]; then
+                                shared=$suite-$lane
+                                scenario_boot scenario_machine "$suite" "$shared" || return 0
+                        fi
+                        scenario_run "$suite" "$shared" "$file"
+                        ;;
+                esac
         done
         [[ -z $shared ]] || machine_end "$shared"
 }
 
+# Those that do.
+scenario_vm() {
+        local suite=$1 name=$1-vm file
+        local -a files=()
+        mapfile -t files < <(scenario_vm_files "$suite")
+        [[ ${#files[@]} -gt 0 ]] || return 0
+        scenario_vm_list "$suite" "${files[@]}" >"$LOGS/$name.list"
+        scenario_boot vm_boot "$suite" "$name" "$LOGS/$name.list" || return 0
+        for file in "${files[@]}"; do
+                vm_output "$name" "$(basename "$file")" "$(scenario_patience "$file")" | scenario_results "$suite" "$file"
+        done
+        machine_end "$name"
+}
+
+scenario_vm_files() {
+        local file
+        for file in $(scenario_files); do
+                [[ $(scenario_machine_kind "$file") != vm || -z $(scenario_selected "$1" "$file") ]] || printf '%s\n' "$file"
+        done
+}
+
+# Lines as guest/run-list takes them.
+scenario_vm_list() {
+        local suite=$1 file
+        for file in "${@:2}"; do
+                printf '%s %s\n' "$(basename "$file")" "$(scenario_selected "$suite" "$file" | paste -s -d ' ')"
+        done
+}
+
+# scenario_boot COMMAND SUITE NAME [INPUT]: COMMAND SUITE NAME boots the machine.
 scenario_boot() {
-        local suite=$1 name=$2 start=$EPOCHREALTIME log=$LOGS/boot-$2.log title
+        local command=$1 suite=$2 name=$3 input=${4:-/dev/null} start=$EPOCHREALTIME log=$LOGS/boot-$3.log title
         title=$(suite_number "$suite")/boot/${name#"$suite-"}
-        if scenario_machine "$suite" "$name" >"$log" 2>&1 </dev/null; then
+        if "$command" "$suite" "$name" >"$log" 2>&1 <"$input"; then
                 report_pass "$title" "$(seconds_since "$start")"
         else
                 report_fail "$title" "$(seconds_since "$start")" "$log"
@@ -113,16 +152,21 @@ scenario_boot() {
         fi
 }
 
-# Turns what guest/run says into results. A scenario that breaks off counts as a failure.
 scenario_run() {
-        local suite=$1 machine=$2 file=$3 prefix log expected seen
-        prefix=$(suite_number "$suite")/$(scenario_name "$file")
-        log=$LOGS/$(suite_number "$suite")-$(basename "$file").log
+        local suite=$1 machine=$2 file=$3
         local -a tests
         mapfile -t tests < <(scenario_selected "$suite" "$file")
         machine_exec "$machine" "$GUEST_DIR/guest/run" "$GUEST_DIR/$(basename "$file")" "${tests[@]}" </dev/null 2>&1 |
-                tee "$log" | scenario_report "$prefix" "$log"
-        expected=${#tests[@]}
+                scenario_results "$suite" "$file"
+}
+
+# Turns what guest/run says into results. A scenario that breaks off counts as a failure.
+scenario_results() {
+        local suite=$1 file=$2 prefix log expected seen
+        prefix=$(suite_number "$suite")/$(scenario_name "$file")
+        log=$LOGS/$(suite_number "$suite")-$(basename "$file").log
+        tee "$log" | scenario_report "$prefix" "$log"
+        expected=$(scenario_selected "$suite" "$file" | wc -l)
         seen=$(grep -c -E '^(not )?ok ' "$log") || true
         [[ $seen -eq $expected ]] || report_fail "$prefix" - "$log"
 }
