@@ -303,8 +303,7 @@ int __wrap_kernel_open(const char *cgroup_root, Kernel *ret) {
         kernel.cgroup_fd = fcntl(false_tree_fd, F_DUPFD_CLOEXEC, 3);
         kernel.proc_fd = fcntl(proc_fd, F_DUPFD_CLOEXEC, 3);
         kernel.fdinfo_fd = open("/proc/self/fdinfo", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        kernel.statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-        assert(kernel.cgroup_fd >= 0 && kernel.proc_fd >= 0 && kernel.fdinfo_fd >= 0 && kernel.statm_fd >= 0);
+        assert(kernel.cgroup_fd >= 0 && kernel.proc_fd >= 0 && kernel.fdinfo_fd >= 0);
         *ret = kernel;
         return 0;
 }
