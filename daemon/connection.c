@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <time.h>
 
 #include "daemon/bus.h"
@@ -19,47 +16,6 @@
 #define MESSAGES_PER_TURN 16          /* then others have theirs */
 #define TURN (USEC_PER_SEC / 1000)    /* or after the message that passes this */
 #define UNREAD_ANSWERS_MAX 1          /* a list of results may have a megabyte */
-
-/* What is readable now, and will be taken in by sd-bus. An upper bound: bytes that are left for the next
- * message are counted again, which a peer only feels if it sends a quarter of a megabyte ahead. */
-static unsigned count_readable(Connection *connection) {
-        int n = 0;
-
-        (void) ioctl(sd_bus_get_fd(connection->bus), FIONREAD, &n);
-        connection->n_received += (unsigned) n;
-        return (unsigned) n;
-}
-
-/* sd-bus makes room for the whole of a message as soon as it has read its header, by one allocation that
- * malloc(3) maps if it is large (see main.c): what the address space has grown by is what the peer has
- * announced, or, if all came at once, sent. Where it fits into room that malloc(3) has free anyway nothing
- * grows, and nothing is lost by letting it pass. */
-static bool announces_too_much(Connection *connection, uint64_t before) {
-        return kernel_get_address_space(&connection->daemon->kernel) > before + CGMOVE_MESSAGE_MAX;
-}
-
-/* Where the next descriptor would go. */
-static int next_fd(const Connection *connection) {
-        int fd;
-
-        fd = fcntl(sd_bus_get_fd(connection->bus), F_DUPFD_CLOEXEC, 3);
-        closep(&fd);
-        return fd < 0 ? INT_MAX : fd;
-}
-
-/* sd-bus takes in any number of descriptors with the bytes of a message, and does not tell how many. Each
- * fills the lowest gap, so that the gaps that closed since BEFORE are at least as many; more only if others
- * hold some in between, which can do no harm to a peer that sends descriptors and message in one piece. */
-static bool takes_too_many_fds(Connection *connection, int before) {
-        int after = next_fd(connection);
-
-        if (after <= before)
-                return false;
-        if (connection->n_received == 0)
-                connection->n_received = 1; /* it came since the count of bytes */
-        connection->n_fds += (unsigned) (after - before);
-        return connection->n_fds > CGMOVE_PROCESSES_MAX;
-}
 
 static bool has_unread_answers(const Connection *connection) {
         uint64_t n_unread = 0;
@@ -76,11 +32,10 @@ static void drop(Connection *connection, const char *why) {
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
         Connection *connection = userdata;
 
-        connection->n_received = 0;
-        connection->n_fds = 0;
+        incoming_next(&connection->incoming);
+        connection->has_spoken = true;
         connection->is_whole = true;
-        connection->is_too_large = announces_too_much(connection, connection->address_space);
-        return connection->is_too_large ? 1 : 0; /* 1: no handler sees it */
+        return 0;
 }
 
 static uint64_t now_usec(clockid_t clock) {
@@ -92,22 +47,16 @@ static uint64_t now_usec(clockid_t clock) {
 
 /* One step of sd-bus, within bounds. */
 static int step(Connection *connection) {
-        bool reads = count_readable(connection) > 0;
-        int before, r;
-
-        if (connection->n_received > CGMOVE_MESSAGE_MAX)
-                return -EMSGSIZE;
+        Incoming *incoming = &connection->incoming;
+        int r;
 
         connection->is_whole = false;
-        connection->address_space = kernel_get_address_space(&connection->daemon->kernel);
-        before = reads ? next_fd(connection) : INT_MAX;
+        incoming_begin(incoming, sd_bus_is_ready(connection->bus) > 0);
         r = sd_bus_process(connection->bus, NULL);
-        if (connection->is_too_large ||
-            (!connection->is_whole && announces_too_much(connection, connection->address_space)))
-                return -EMSGSIZE;
-        if (reads && !connection->is_whole && takes_too_many_fds(connection, before))
-                return -EMFILE;
-        return r;
+        incoming_end(incoming);
+        if (incoming->error < 0)
+                return incoming->error;
+        return !connection->is_whole && incoming_is_whole(incoming) ? -EBADMSG : r;
 }
 
 static int process(Connection *connection) {
@@ -133,11 +82,13 @@ static void serve(Connection *connection) {
                 (void) sd_event_source_set_enabled(connection->begin, SD_EVENT_ONESHOT);
         if (r == -EMSGSIZE)
                 drop(connection, "its message is too large");
-        else if (r == -EMFILE && connection->n_fds > CGMOVE_PROCESSES_MAX)
+        else if (r == -EMFILE && connection->incoming.error == r)
                 drop(connection, "its message has too many descriptors");
+        else if (r == -EBADMSG)
+                drop(connection, "its message is malformed");
         else if (r < 0 || sd_bus_is_open(connection->bus) <= 0)
                 listener_drop(connection->listener, connection);
-        else if (connection->n_received == 0)
+        else if (connection->has_spoken && connection->incoming.n == 0)
                 (void) sd_event_source_set_enabled(connection->deadline, SD_EVENT_OFF);
         else if (sd_event_source_get_enabled(connection->deadline, NULL) == 0) {
                 (void) sd_event_source_set_time_relative(connection->deadline, DEADLINE);
@@ -200,6 +151,7 @@ static int open_bus(Connection *connection, int fd) {
                 return r;
         }
 
+        incoming_init(&connection->incoming, fd);
         r = sd_id128_randomize(&id);
         if (r >= 0)
                 r = sd_bus_set_server(connection->bus, 1, id);
@@ -209,8 +161,11 @@ static int open_bus(Connection *connection, int fd) {
                 r = sd_bus_add_filter(connection->bus, NULL, on_message, connection);
         if (r >= 0)
                 r = bus_add_private_objects(connection);
-        if (r >= 0)
+        if (r >= 0) {
+                incoming_begin(&connection->incoming, false);
                 r = sd_bus_start(connection->bus);
+                incoming_end(&connection->incoming);
+        }
         return r;
 }
 
@@ -242,7 +197,6 @@ int connection_new(Daemon *daemon, Listener *listener, ListenerUser *user, int f
         }
 
         *connection = (Connection) { .daemon = daemon, .listener = listener, .user = user, .caller = *caller };
-        connection->n_received = 1; /* a first message is waited for, and not for ever */
         *caller = (Caller) CALLER_INIT;
         LIST_INIT(&connection->pending);
 
@@ -271,6 +225,7 @@ Connection *connection_free(Connection *connection) {
         (void) sd_event_source_disable_unref(connection->begin);
         (void) sd_event_source_disable_unref(connection->io);
         (void) sd_bus_close_unref(connection->bus);
+        incoming_done(&connection->incoming);
         caller_done(&connection->caller);
         job_record_free(connection->job_call.finished);
         free(connection);

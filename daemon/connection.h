@@ -4,8 +4,8 @@
 /* One client on the private socket: a D-Bus connection without a bus, and who is at its other end.
  *
  * sd-bus has no limits of its own that would do for a hostile peer, so its input and output are driven from
- * here: a peer that sends too much for one message, sends it too slowly, or does not read its answers is
- * disconnected. */
+ * here: a peer that sends too much for one message (see incoming.h) or a malformed one, sends it too slowly, or does not read its
+ * answers is disconnected. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,6 +14,7 @@
 #include <systemd/sd-event.h>
 
 #include "daemon/caller.h"
+#include "daemon/incoming.h"
 #include "daemon/job-view.h"
 #include "lib/job-record.h"
 
@@ -50,11 +51,9 @@ struct Connection {
         sd_event_source *begin;    /* once: what sd-bus has read already does not wake the loop */
         bool begins_later;         /* its user has to wait first */
         sd_event_source *deadline; /* for a first, or a begun, message */
-        uint64_t n_received;       /* bytes since the last whole message */
-        unsigned n_fds;            /* descriptors since then, at most */
-        uint64_t address_space;    /* bytes, before the bus read on */
-        bool is_whole;             /* a message was taken from the bus */
-        bool is_too_large;         /* that one */
+        Incoming incoming;
+        bool has_spoken;           /* a whole message has come: a first one is not waited for for ever */
+        bool is_whole;             /* one came in this step */
         JobCall job_call;
 };
 

@@ -92,7 +92,7 @@ static void discover_quarantine(Pool *pool) {
         CgroupEvents events;
 
         if (cgroup_get_events(pool_fd(pool), QUARANTINE_GROUP "/cgroup.events", &events) >= 0 && events.populated)
-                pool_hold(pool);
+                pool_hold_for_good(pool);
 }
 
 int job_set_discover(JobSet *set, Pool *pool) {

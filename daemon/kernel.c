@@ -26,10 +26,6 @@ int kernel_open(const char *cgroup_root, Kernel *ret) {
                 r = open_directory(AT_FDCWD, "/proc", &kernel.proc_fd);
         if (r >= 0)
                 r = open_directory(kernel.proc_fd, "self/fdinfo", &kernel.fdinfo_fd);
-        if (r >= 0) {
-                kernel.statm_fd = openat(kernel.proc_fd, "self/statm", O_RDONLY | O_CLOEXEC);
-                r = kernel.statm_fd < 0 ? -errno : 0;
-        }
         if (r < 0) {
                 kernel_done(&kernel);
                 return r;
@@ -40,21 +36,8 @@ int kernel_open(const char *cgroup_root, Kernel *ret) {
 }
 
 void kernel_done(Kernel *kernel) {
-        closep(&kernel->statm_fd);
         closep(&kernel->fdinfo_fd);
         closep(&kernel->proc_fd);
         closep(&kernel->cgroup_fd);
         *kernel = (Kernel) KERNEL_INIT;
-}
-
-uint64_t kernel_get_address_space(const Kernel *kernel) {
-        char text[128];
-        ssize_t n;
-
-        n = pread(kernel->statm_fd, text, sizeof(text) - 1, 0);
-        if (n <= 0)
-                return 0;
-
-        text[n] = '\0';
-        return strtoull(text, NULL, 10) * (uint64_t) sysconf(_SC_PAGESIZE);
 }

@@ -12,14 +12,10 @@ typedef struct Kernel {
         int cgroup_fd; /* root of the cgroup v2 tree */
         int proc_fd;   /* /proc */
         int fdinfo_fd; /* /proc/self/fdinfo */
-        int statm_fd;  /* /proc/self/statm */
 } Kernel;
 
-#define KERNEL_INIT { .cgroup_fd = -1, .proc_fd = -1, .fdinfo_fd = -1, .statm_fd = -1 }
+#define KERNEL_INIT { .cgroup_fd = -1, .proc_fd = -1, .fdinfo_fd = -1 }
 
 /* Opens the directories. Returns 0 or a negative errno. */
 int kernel_open(const char *cgroup_root, Kernel *ret);
 void kernel_done(Kernel *kernel);
-
-/* Bytes of our own address space (proc_pid_statm(5)); 0 if they can't be told. */
-uint64_t kernel_get_address_space(const Kernel *kernel);

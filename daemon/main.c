@@ -104,8 +104,7 @@ int main(int argc, char **argv) {
                 return EXIT_FAILURE;
         }
 
-        /* large buffers are mapped and unmapped: what one client has sent is not kept for good, and its size
-         * is known (connection.c) */
+        /* large buffers are mapped and unmapped: what one client has sent is not kept for good */
         (void) mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER);
         log_open(NULL);
         r = daemon_new(&paths, fd, &daemon);

@@ -30,6 +30,7 @@ struct Pool {
         int fd;
         unsigned controllers;
         unsigned n_holds;
+        bool is_held_for_good; /* by one of them */
         char path[POOL_PATH_MAX];
         char unit[POOL_UNIT_MAX];
         SystemdPoolLimits limits; /* while it is being started */

@@ -60,6 +60,9 @@ static void pool_detach(Pool *pool) {
         (void) tdelete(pool, &pool->set->pools, compare_uid);
         pool->set->n_pools--;
         pool->state = POOL_GONE;
+        if (pool->is_held_for_good)
+                pool->n_holds--;
+        pool->is_held_for_good = false;
         pool->call = systemd_call_free(pool->call);
         pool->timer = sd_event_source_disable_unref(pool->timer);
 }
@@ -166,6 +169,13 @@ static int arm_idle(Pool *pool) {
 void pool_hold(Pool *pool) {
         if (pool->n_holds++ == 0 && pool->timer)
                 (void) sd_event_source_set_enabled(pool->timer, SD_EVENT_OFF);
+}
+
+void pool_hold_for_good(Pool *pool) {
+        if (pool->is_held_for_good)
+                return;
+        pool->is_held_for_good = true;
+        pool_hold(pool);
 }
 
 void pool_release(Pool *pool) {

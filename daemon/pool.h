@@ -68,6 +68,7 @@ bool pool_has_controller(const Pool *pool, const char *controller);
 /* Jobs and moves under way hold a pool: it is not stopped while one does. */
 void pool_hold(Pool *pool);
 void pool_release(Pool *pool);
+void pool_hold_for_good(Pool *pool); /* as long as it runs: nobody would know when to release it */
 
 /* Told by whoever sees the pool's directory go (the administrator stopped it): forgets it once nothing
  * holds it. The teller holds it; it may be told more than once. */

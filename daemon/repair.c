@@ -90,7 +90,7 @@ int repair_quarantine(Pool *pool, pid_t pid) {
         if (r == -EEXIST)
                 r = cgroup_open(pool_fd(pool), "/" QUARANTINE_GROUP, &fd);
         else if (r >= 0)
-                pool_hold(pool); /* for good: nobody is told when it empties */
+                pool_hold_for_good(pool); /* nobody is told when it empties */
         return r < 0 ? r : cgroup_attach(fd, pid);
 }
 

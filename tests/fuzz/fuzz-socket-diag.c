@@ -12,11 +12,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+static void parse(const void *buffer, size_t size, uint8_t family) {
         _cleanup_(tcp_socket_list_done) TcpSocketList list = { .items = NULL };
-        DiagDump dump = { .family = AF_INET, .max = 64, .list = &list };
-        _cleanup_free_ void *buffer = NULL;
+        DiagDump dump = { .family = family, .max = 64, .list = &list };
         int r;
+
+        r = diag_message_parse(buffer, size, 1, 0, &dump);
+        assert(r <= 1 && r >= -4095);
+        assert(list.n <= dump.max);
+        for (size_t i = 0; i < list.n; i++)
+                assert(list.items[i].family == family);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        _cleanup_free_ void *buffer = NULL;
 
         buffer = malloc(size); /* aligned, and with nothing behind it */
         if (!buffer && size > 0)
@@ -24,10 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (size > 0)
                 memcpy(buffer, data, size);
 
-        r = diag_message_parse(buffer, size, 1, 0, &dump);
-        assert(r <= 1 && r >= -4095);
-        assert(list.n <= dump.max);
-        for (size_t i = 0; i < list.n; i++)
-                assert(list.items[i].family == AF_INET);
+        parse(buffer, size, AF_INET);
+        parse(buffer, size, AF_INET6);
         return 0;
 }

@@ -209,8 +209,7 @@ int tree_fixture_teardown(void **state) {
         if (!fixture)
                 return 0;
 
-        /* ours, and those of a quarantine, which are for good */
-        for (unsigned n = fixture->pool ? pool_n_jobs(fixture->pool) : 0; n > 0; n--)
+        if (fixture->pool)
                 pool_release(fixture->pool);
         (void) pool_set_free(fixture->pools);
         (void) sd_event_unref(fixture->event);
