@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <time.h>
 
 #include "daemon/bus.h"
@@ -20,47 +17,6 @@
 #define TURN (USEC_PER_SEC / 1000)    /* or after the message that passes this */
 #define UNREAD_ANSWERS_MAX 1          /* a list of results may have a megabyte */
 
-/* What is readable now, and will be taken in by sd-bus. An upper bound: bytes that are left for the next
- * message are counted again, which a peer only feels if it sends a quarter of a megabyte ahead. */
-static unsigned count_readable(Connection *connection) {
-        int n = 0;
-
-        (void) ioctl(sd_bus_get_fd(connection->bus), FIONREAD, &n);
-        connection->n_received += (unsigned) n;
-        return (unsigned) n;
-}
-
-/* sd-bus makes room for the whole of a message as soon as it has read its header, by one allocation that
- * malloc(3) maps if it is large (see main.c): what the address space has grown by is what the peer has
- * announced, or, if all came at once, sent. Where it fits into room that malloc(3) has free anyway nothing
- * grows, and nothing is lost by letting it pass. */
-static bool announces_too_much(Connection *connection, uint64_t before) {
-        return kernel_get_address_space(&connection->daemon->kernel) > before + CGMOVE_MESSAGE_MAX;
-}
-
-/* Where the next descriptor would go. */
-static int next_fd(const Connection *connection) {
-        int fd;
-
-        fd = fcntl(sd_bus_get_fd(connection->bus), F_DUPFD_CLOEXEC, 3);
-        closep(&fd);
-        return fd < 0 ? INT_MAX : fd;
-}
-
-/* sd-bus takes in any number of descriptors with the bytes of a message, and does not tell how many. Each
- * fills the lowest gap, so that the gaps that closed since BEFORE are at least as many; more only if others
- * hold some in between, which can do no harm to a peer that sends descriptors and message in one piece. */
-static bool takes_too_many_fds(Connection *connection, int before) {
-        int after = next_fd(connection);
-
-        if (after <= before)
-                return false;
-        if (connection->n_received == 0)
-                connection->n_received = 1; /* it came since the count of bytes */
-        connection->n_fds += (unsigned) (after - before);
-        return connection->n_fds > CGMOVE_PROCESSES_MAX;
-}
-
 static bool has_unread_answers(const Connection *connection) {
         uint64_t n_unread = 0;
 
@@ -73,16 +29,6 @@ static void drop(Connection *connection, const char *why) {
         listener_drop(connection->listener, connection);
 }
 
-static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
-        Connection *connection = userdata;
-
-        connection->n_received = 0;
-        connection->n_fds = 0;
-        connection->is_whole = true;
-        connection->is_too_large = announces_too_much(connection, connection->address_space);
-        return connection->is_too_large ? 1 : 0; /* 1: no handler sees it */
-}
-
 static uint64_t now_usec(clockid_t clock) {
         struct timespec now;
 
@@ -90,32 +36,12 @@ static uint64_t now_usec(clockid_t clock) {
         return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
 }
 
-/* One step of sd-bus, within bounds. */
-static int step(Connection *connection) {
-        bool reads = count_readable(connection) > 0;
-        int before, r;
-
-        if (connection->n_received > CGMOVE_MESSAGE_MAX)
-                return -EMSGSIZE;
-
-        connection->is_whole = false;
-        connection->address_space = kernel_get_address_space(&connection->daemon->kernel);
-        before = reads ? next_fd(connection) : INT_MAX;
-        r = sd_bus_process(connection->bus, NULL);
-        if (connection->is_too_large ||
-            (!connection->is_whole && announces_too_much(connection, connection->address_space)))
-                return -EMSGSIZE;
-        if (reads && !connection->is_whole && takes_too_many_fds(connection, before))
-                return -EMFILE;
-        return r;
-}
-
 static int process(Connection *connection) {
         uint64_t began = now_usec(CLOCK_MONOTONIC);
         int r = 1;
 
         for (unsigned i = 0; i < MESSAGES_PER_TURN && r > 0 && sd_bus_is_open(connection->bus) > 0; i++) {
-                r = step(connection);
+                r = bus_bounds_step(&connection->bounds);
                 if (has_unread_answers(connection) || now_usec(CLOCK_MONOTONIC) - began > TURN)
                         break;
         }
@@ -133,11 +59,11 @@ static void serve(Connection *connection) {
                 (void) sd_event_source_set_enabled(connection->begin, SD_EVENT_ONESHOT);
         if (r == -EMSGSIZE)
                 drop(connection, "its message is too large");
-        else if (r == -EMFILE && connection->n_fds > CGMOVE_PROCESSES_MAX)
-                drop(connection, "its message has too many descriptors");
+        else if (r == -EBADFD)
+                drop(connection, "it sends descriptors, and no call that takes so many");
         else if (r < 0 || sd_bus_is_open(connection->bus) <= 0)
                 listener_drop(connection->listener, connection);
-        else if (connection->n_received == 0)
+        else if (!bus_bounds_message_has_begun(&connection->bounds))
                 (void) sd_event_source_set_enabled(connection->deadline, SD_EVENT_OFF);
         else if (sd_event_source_get_enabled(connection->deadline, NULL) == 0) {
                 (void) sd_event_source_set_time_relative(connection->deadline, DEADLINE);
@@ -156,7 +82,7 @@ void connection_begin(Connection *connection) {
                 serve(connection);
 }
 
-static int on_begin(sd_event_source *source, void *userdata) {
+static int on_begin(sd_event_source *source, uint64_t usec, void *userdata) {
         connection_begin(userdata);
         return 0;
 }
@@ -206,11 +132,11 @@ static int open_bus(Connection *connection, int fd) {
         if (r >= 0)
                 r = sd_bus_negotiate_fds(connection->bus, 1);
         if (r >= 0)
-                r = sd_bus_add_filter(connection->bus, NULL, on_message, connection);
+                r = bus_bounds_init(&connection->bounds, connection->bus, &connection->daemon->kernel, CGMOVE_MESSAGE_MAX);
         if (r >= 0)
                 r = bus_add_private_objects(connection);
         if (r >= 0)
-                r = sd_bus_start(connection->bus);
+                r = bus_bounds_start(&connection->bounds);
         return r;
 }
 
@@ -222,7 +148,7 @@ static int watch_bus(Connection *connection) {
         if (r >= 0)
                 r = sd_event_source_set_prepare(connection->io, on_prepare);
         if (r >= 0)
-                r = sd_event_add_defer(event, &connection->begin, on_begin, connection);
+                r = sd_event_add_time(event, &connection->begin, CLOCK_MONOTONIC, 0, 1, on_begin, connection);
         if (r >= 0)
                 r = sd_event_source_set_enabled(connection->begin, SD_EVENT_OFF);
         if (r >= 0)
@@ -242,7 +168,6 @@ int connection_new(Daemon *daemon, Listener *listener, ListenerUser *user, int f
         }
 
         *connection = (Connection) { .daemon = daemon, .listener = listener, .user = user, .caller = *caller };
-        connection->n_received = 1; /* a first message is waited for, and not for ever */
         *caller = (Caller) CALLER_INIT;
         LIST_INIT(&connection->pending);
 

@@ -13,6 +13,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/bus-bounds.h"
 #include "daemon/caller.h"
 #include "daemon/job-view.h"
 #include "lib/job-record.h"
@@ -47,14 +48,14 @@ struct Connection {
         Caller caller;
         sd_bus *bus;
         sd_event_source *io;
-        sd_event_source *begin;    /* once: what sd-bus has read already does not wake the loop */
+        /* Once, and at once: what sd-bus has read already does not wake the loop. It is a timer, since sd-event
+         * serves sources in the order in which they became pending, and a deferred one (sd_event_add_defer())
+         * counts from its making: whoever has it enabled again in each turn would be served for ever, and
+         * nobody else. */
+        sd_event_source *begin;
         bool begins_later;         /* its user has to wait first */
         sd_event_source *deadline; /* for a first, or a begun, message */
-        uint64_t n_received;       /* bytes since the last whole message */
-        unsigned n_fds;            /* descriptors since then, at most */
-        uint64_t address_space;    /* bytes, before the bus read on */
-        bool is_whole;             /* a message was taken from the bus */
-        bool is_too_large;         /* that one */
+        BusBounds bounds;
         JobCall job_call;
 };
 
