@@ -29,15 +29,6 @@ static void drop(Connection *connection, const char *why) {
         listener_drop(connection->listener, connection);
 }
 
-static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
-        Connection *connection = userdata;
-
-        incoming_next(&connection->incoming);
-        connection->has_spoken = true;
-        connection->is_whole = true;
-        return 0;
-}
-
 static uint64_t now_usec(clockid_t clock) {
         struct timespec now;
 
@@ -45,26 +36,12 @@ static uint64_t now_usec(clockid_t clock) {
         return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
 }
 
-/* One step of sd-bus, within bounds. */
-static int step(Connection *connection) {
-        Incoming *incoming = &connection->incoming;
-        int r;
-
-        connection->is_whole = false;
-        incoming_begin(incoming, sd_bus_is_ready(connection->bus) > 0);
-        r = sd_bus_process(connection->bus, NULL);
-        incoming_end(incoming);
-        if (incoming->error < 0)
-                return incoming->error;
-        return !connection->is_whole && incoming_is_whole(incoming) ? -EBADMSG : r;
-}
-
 static int process(Connection *connection) {
         uint64_t began = now_usec(CLOCK_MONOTONIC);
         int r = 1;
 
         for (unsigned i = 0; i < MESSAGES_PER_TURN && r > 0 && sd_bus_is_open(connection->bus) > 0; i++) {
-                r = step(connection);
+                r = bus_bounds_step(&connection->bounds);
                 if (has_unread_answers(connection) || now_usec(CLOCK_MONOTONIC) - began > TURN)
                         break;
         }
@@ -82,13 +59,13 @@ static void serve(Connection *connection) {
                 (void) sd_event_source_set_enabled(connection->begin, SD_EVENT_ONESHOT);
         if (r == -EMSGSIZE)
                 drop(connection, "its message is too large");
-        else if (r == -EMFILE && connection->incoming.error == r)
+        else if (r == -EMFILE && bus_bounds_get_error(&connection->bounds) == r)
                 drop(connection, "its message has too many descriptors");
         else if (r == -EBADMSG)
-                drop(connection, "its message is malformed");
+                drop(connection, "its message is malformed, or takes no descriptors");
         else if (r < 0 || sd_bus_is_open(connection->bus) <= 0)
                 listener_drop(connection->listener, connection);
-        else if (connection->has_spoken && connection->incoming.n == 0)
+        else if (!bus_bounds_message_has_begun(&connection->bounds))
                 (void) sd_event_source_set_enabled(connection->deadline, SD_EVENT_OFF);
         else if (sd_event_source_get_enabled(connection->deadline, NULL) == 0) {
                 (void) sd_event_source_set_time_relative(connection->deadline, DEADLINE);
@@ -107,7 +84,7 @@ void connection_begin(Connection *connection) {
                 serve(connection);
 }
 
-static int on_begin(sd_event_source *source, void *userdata) {
+static int on_begin(sd_event_source *source, uint64_t usec, void *userdata) {
         connection_begin(userdata);
         return 0;
 }
@@ -151,21 +128,17 @@ static int open_bus(Connection *connection, int fd) {
                 return r;
         }
 
-        incoming_init(&connection->incoming, fd);
         r = sd_id128_randomize(&id);
         if (r >= 0)
                 r = sd_bus_set_server(connection->bus, 1, id);
         if (r >= 0)
                 r = sd_bus_negotiate_fds(connection->bus, 1);
         if (r >= 0)
-                r = sd_bus_add_filter(connection->bus, NULL, on_message, connection);
+                r = bus_bounds_init(&connection->bounds, connection->bus, CGMOVE_MESSAGE_MAX);
         if (r >= 0)
                 r = bus_add_private_objects(connection);
-        if (r >= 0) {
-                incoming_begin(&connection->incoming, false);
-                r = sd_bus_start(connection->bus);
-                incoming_end(&connection->incoming);
-        }
+        if (r >= 0)
+                r = bus_bounds_start(&connection->bounds);
         return r;
 }
 
@@ -177,7 +150,7 @@ static int watch_bus(Connection *connection) {
         if (r >= 0)
                 r = sd_event_source_set_prepare(connection->io, on_prepare);
         if (r >= 0)
-                r = sd_event_add_defer(event, &connection->begin, on_begin, connection);
+                r = sd_event_add_time(event, &connection->begin, CLOCK_MONOTONIC, 0, 1, on_begin, connection);
         if (r >= 0)
                 r = sd_event_source_set_enabled(connection->begin, SD_EVENT_OFF);
         if (r >= 0)
@@ -225,7 +198,7 @@ Connection *connection_free(Connection *connection) {
         (void) sd_event_source_disable_unref(connection->begin);
         (void) sd_event_source_disable_unref(connection->io);
         (void) sd_bus_close_unref(connection->bus);
-        incoming_done(&connection->incoming);
+        bus_bounds_done(&connection->bounds);
         caller_done(&connection->caller);
         job_record_free(connection->job_call.finished);
         free(connection);

@@ -4,8 +4,8 @@
 /* One client on the private socket: a D-Bus connection without a bus, and who is at its other end.
  *
  * sd-bus has no limits of its own that would do for a hostile peer, so its input and output are driven from
- * here: a peer that sends too much for one message (see incoming.h) or a malformed one, sends it too slowly, or does not read its
- * answers is disconnected. */
+ * here: a peer that sends too much for one message, sends it too slowly, or does not read its answers is
+ * disconnected. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,8 +13,8 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/bus-bounds.h"
 #include "daemon/caller.h"
-#include "daemon/incoming.h"
 #include "daemon/job-view.h"
 #include "lib/job-record.h"
 
@@ -48,12 +48,14 @@ struct Connection {
         Caller caller;
         sd_bus *bus;
         sd_event_source *io;
-        sd_event_source *begin;    /* once: what sd-bus has read already does not wake the loop */
+        /* Once, and at once: what sd-bus has read already does not wake the loop. It is a timer, since sd-event
+         * serves sources in the order in which they became pending, and a deferred one (sd_event_add_defer())
+         * counts from its making: whoever has it enabled again in each turn would be served for ever, and
+         * nobody else. */
+        sd_event_source *begin;
         bool begins_later;         /* its user has to wait first */
         sd_event_source *deadline; /* for a first, or a begun, message */
-        Incoming incoming;
-        bool has_spoken;           /* a whole message has come: a first one is not waited for for ever */
-        bool is_whole;             /* one came in this step */
+        BusBounds bounds;
         JobCall job_call;
 };
 

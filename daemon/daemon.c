@@ -236,7 +236,7 @@ static int set_up_parts(Daemon *daemon) {
         int r = 0;
 
         if (daemon->settings.tree == TREE_SYSTEMD)
-                r = systemd_manager_new(daemon->event, UID_NONE, &daemon->system);
+                r = systemd_manager_new(daemon->event, &daemon->kernel, UID_NONE, &daemon->system);
         if (r >= 0)
                 r = job_store_new(daemon->state_fd, &daemon->store);
         if (r >= 0)

@@ -12,13 +12,13 @@
 #define LINE_MAX_SEEN 256   /* what sd-bus asks for at once while it authenticates */
 #define FDS_AT_ONCE_MAX 253 /* SCM_MAX_FD of the kernel */
 
-/* The connection that sd-bus works on. There is but one, and nothing of ours is passed to recvmsg(): hence no argument. */
+/* The connection that sd-bus works on. There is but one thread, and nothing of ours is passed to recvmsg(): hence no argument. */
 static Incoming *incoming_now;
 
 ssize_t recvmsg(int fd, struct msghdr *message, int flags);
 
-void incoming_init(Incoming *incoming, int fd) {
-        *incoming = (Incoming){ .fd = fd };
+void incoming_init(Incoming *incoming, int fd, size_t size_max) {
+        *incoming = (Incoming){ .fd = fd, .size_max = size_max };
 }
 
 static void drop_fds(Incoming *incoming) {
@@ -34,11 +34,12 @@ void incoming_begin(Incoming *incoming, bool is_ready) {
         if (is_ready && !incoming->is_ready)
                 incoming->n = 0; /* what came before were lines */
         incoming->is_ready = is_ready;
+        incoming->outer = incoming_now;
         incoming_now = incoming;
 }
 
 void incoming_end(Incoming *incoming) {
-        incoming_now = NULL;
+        incoming_now = incoming->outer;
 }
 
 bool incoming_is_whole(const Incoming *incoming) {
@@ -124,7 +125,7 @@ static int note_bytes(Incoming *incoming, const uint8_t *bytes, size_t n) {
                 return 0;
         if (!call_head_get_sizes(incoming->head, &incoming->head_size, &incoming->whole_size))
                 return -EBADMSG;
-        if (incoming->whole_size > CGMOVE_MESSAGE_MAX)
+        if (incoming->whole_size > incoming->size_max)
                 return -EMSGSIZE;
         return incoming->whole_size < incoming->n ? -EBADMSG : 0;
 }

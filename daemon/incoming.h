@@ -16,8 +16,11 @@
 #include "daemon/call-head.h"
 #include "lib/protocol.h"
 
-typedef struct Incoming {
+typedef struct Incoming Incoming;
+
+struct Incoming {
         int fd;              /* of the connection; not ours */
+        size_t size_max;     /* bytes of a message */
         int error;           /* why no more is read: -EMSGSIZE, -EMFILE, -EBADMSG; 0 */
         bool is_ready;       /* messages come; until then it is lines of the authentication */
         uint64_t n;          /* bytes of the message that has begun; of lines, all */
@@ -26,12 +29,14 @@ typedef struct Incoming {
         uint8_t head[CALL_HEAD_MAX]; /* its first bytes */
         int fds[CGMOVE_PROCESSES_MAX]; /* that came with it, and are held back; ours */
         unsigned n_fds;
-} Incoming;
+        Incoming *outer; /* whose handler works on this one */
+};
 
-void incoming_init(Incoming *incoming, int fd);
+void incoming_init(Incoming *incoming, int fd, size_t size_max);
 void incoming_done(Incoming *incoming);
 
-/* Between these, sd-bus works on the connection, and on no other. IS_READY: the peer is authenticated. */
+/* Between these, sd-bus works on the connection; a handler that it calls may do the same with another one. IS_READY: the peer is
+ * authenticated. */
 void incoming_begin(Incoming *incoming, bool is_ready);
 void incoming_end(Incoming *incoming);
 

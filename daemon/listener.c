@@ -159,15 +159,20 @@ static int admit(Listener *listener, int fd, Caller *caller) {
 
 static void accept_one(Listener *listener, int fd) {
         _cleanup_(caller_done) Caller caller = CALLER_INIT;
+        uid_t uid = UID_NONE;
+        pid_t pid = 0;
         int r;
 
         r = caller_from_socket(fd, &caller);
         if (r < 0)
                 closep(&fd);
-        else
+        else {
+                uid = caller.uid;
+                pid = caller.pid;
                 r = admit(listener, fd, &caller);
+        }
         if (r < 0)
-                log_connection_refused(caller.uid, caller.pid, strerror(-r));
+                log_connection_refused(uid, pid, strerror(-r));
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {

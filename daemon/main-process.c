@@ -118,7 +118,8 @@ static int ask(MainProcessQuery *query, const Target *target) {
         int r;
 
         if (target->source.kind == SOURCE_USER_UNIT) {
-                r = systemd_manager_new(query->daemon->event, target->source.owner_uid, &query->manager);
+                r = systemd_manager_new(query->daemon->event, &query->daemon->kernel, target->source.owner_uid,
+                                        &query->manager);
                 if (r < 0)
                         return r;
                 manager = query->manager;

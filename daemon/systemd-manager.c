@@ -2,26 +2,30 @@
 #include "daemon/systemd-manager.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/epoll.h>
 #include <systemd/sd-bus.h>
 
+#include "daemon/bus-bounds.h"
 #include "daemon/systemd-call.h"
-#include "lib/proc.h"
+#include "daemon/systemd-socket.h"
 
 #define RETRY_USEC (UINT64_C(100) * 1000)
 /* Direct connections get every signal of the manager; one that nobody needs is only a source of wake-ups. */
 #define IDLE_USEC (UINT64_C(30) * 1000 * 1000)
+/* Bytes, of a user manager's: what is asked for is a few numbers and names. */
+#define MESSAGE_MAX (256 * 1024)
 
 struct SystemdManager {
         unsigned n_ref; /* its owner, and loops of ours that run callbacks in which he may let it go */
         sd_event *event;
+        const Kernel *kernel;
         uid_t uid;
         sd_bus *bus;
+        BusBounds bounds;       /* of a user's manager, which may be anything of the user's */
+        sd_event_source *io;    /* likewise */
+        sd_event_source *begin; /* likewise; see connection.h */
         SystemdCall *calls;
         sd_event_source *retry;
         sd_event_source *idle;
@@ -34,9 +38,12 @@ static bool manager_is_system(const SystemdManager *manager) {
 static void manager_disconnect(SystemdManager *manager) {
         if (!manager->bus)
                 return;
+        manager->begin = sd_event_source_disable_unref(manager->begin);
+        manager->io = sd_event_source_disable_unref(manager->io);
         sd_bus_detach_event(manager->bus);
         sd_bus_close(manager->bus);
         manager->bus = sd_bus_unref(manager->bus);
+        bus_bounds_done(&manager->bounds);
 }
 
 static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -47,7 +54,7 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-int systemd_manager_new(sd_event *event, uid_t uid, SystemdManager **ret) {
+int systemd_manager_new(sd_event *event, const Kernel *kernel, uid_t uid, SystemdManager **ret) {
         _cleanup_(systemd_manager_freep) SystemdManager *manager = calloc(1, sizeof(SystemdManager));
         int r;
 
@@ -55,6 +62,7 @@ int systemd_manager_new(sd_event *event, uid_t uid, SystemdManager **ret) {
                 return -ENOMEM;
         manager->n_ref = 1;
         manager->event = sd_event_ref(event);
+        manager->kernel = kernel;
         manager->uid = uid;
 
         r = sd_event_add_time_relative(event, &manager->idle, CLOCK_MONOTONIC, IDLE_USEC, 5 * 1000 * 1000,
@@ -108,59 +116,6 @@ SystemdManager *systemd_manager_free(SystemdManager *manager) {
 
 /* --- the connection ------------------------------------------------------------------------------------ */
 
-/* The socket lies in a folder of the user's, who may have put anything there: it must be the user's own
- * process, in the group of the manager, that answers. The exact path is asked for: below its own units a
- * user can make groups of any name. */
-static int manager_check_peer(SystemdManager *manager, int fd) {
-        _cleanup_close_ int proc_fd = -1;
-        _cleanup_free_ char *group = NULL;
-        struct ucred peer;
-        socklen_t size = sizeof(peer);
-        char expected[128];
-        bool deleted;
-        int r;
-
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-                return -errno;
-        if (peer.uid != (manager_is_system(manager) ? 0 : manager->uid))
-                return -EPERM;
-        if (manager_is_system(manager))
-                return 0;
-
-        proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (proc_fd < 0)
-                return -errno;
-        r = proc_get_cgroup(proc_fd, peer.pid, &group, &deleted);
-        if (r < 0)
-                return r;
-        (void) snprintf(expected, sizeof(expected), "/user.slice/user-%u.slice/user@%u.service/init.scope",
-                        manager->uid, manager->uid);
-        return deleted || strcmp(group, expected) != 0 ? -EPERM : 0;
-}
-
-static int manager_open_socket(SystemdManager *manager, int *ret) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        _cleanup_close_ int fd = -1;
-        int r;
-
-        if (manager_is_system(manager))
-                (void) snprintf(address.sun_path, sizeof(address.sun_path), "/run/systemd/private");
-        else
-                (void) snprintf(address.sun_path, sizeof(address.sun_path), "/run/user/%u/systemd/private",
-                                manager->uid);
-
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-                return -errno;
-        if (connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
-                return -errno;
-        r = manager_check_peer(manager, fd);
-        if (r < 0)
-                return r;
-        *ret = TAKE_FD(fd);
-        return 0;
-}
-
 /* JobRemoved(u id, o job, s unit, s result) */
 static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(manager_unrefp) SystemdManager *manager = manager_ref(userdata);
@@ -204,14 +159,79 @@ static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error
         return 0;
 }
 
-static int manager_connect(SystemdManager *manager) {
+/* One message at most, then others have their turn; the deadline of the call bounds the whole. */
+static void manager_step(SystemdManager *user_manager) {
+        _cleanup_(manager_unrefp) SystemdManager *manager = manager_ref(user_manager);
+        int r;
+
+        r = bus_bounds_step(&manager->bounds);
+        if (!manager->bus)
+                return; /* it was let go in a callback */
+        if (r < 0) {
+                manager_disconnect(manager);
+                manager_fail(manager, r, r == -EMSGSIZE ? "it sends too much" : NULL);
+        } else if (r > 0)
+                (void) sd_event_source_set_enabled(manager->begin, SD_EVENT_ONESHOT);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        manager_step(userdata);
+        return 0;
+}
+
+static int on_begin(sd_event_source *source, uint64_t usec, void *userdata) {
+        manager_step(userdata);
+        return 0;
+}
+
+static int on_prepare(sd_event_source *source, void *userdata) {
+        const SystemdManager *manager = userdata;
+        int events = sd_bus_get_events(manager->bus);
+
+        return events < 0 ? 0 : sd_event_source_set_io_events(source, (uint32_t) events);
+}
+
+static int manager_attach(SystemdManager *manager, sd_bus *bus) {
+        int r;
+
+        if (manager_is_system(manager))
+                return sd_bus_attach_event(bus, manager->event, SD_EVENT_PRIORITY_NORMAL);
+
+        r = sd_event_add_io(manager->event, &manager->io, sd_bus_get_fd(bus), EPOLLIN, on_io, manager);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_prepare(manager->io, on_prepare);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time(manager->event, &manager->begin, CLOCK_MONOTONIC, 0, 1, on_begin, manager);
+        return r < 0 ? r : sd_event_source_set_enabled(manager->begin, SD_EVENT_OFF);
+}
+
+static int manager_start_bus(SystemdManager *manager, sd_bus *bus) {
+        int r;
+
+        if (manager_is_system(manager))
+                return sd_bus_start(bus);
+        r = bus_bounds_init(&manager->bounds, bus, MESSAGE_MAX);
+        return r < 0 ? r : bus_bounds_start(&manager->bounds);
+}
+
+/* On a direct connection a match is a filter of our own, nothing is sent. */
+static int manager_watch(SystemdManager *manager, sd_bus *bus) {
+        int r;
+
+        r = sd_bus_match_signal(bus, NULL, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, "JobRemoved",
+                                on_job_removed, manager);
+        return r < 0 ? r : sd_bus_match_signal(bus, NULL, NULL, NULL, "org.freedesktop.DBus.Local", "Disconnected",
+                                               on_disconnected, manager);
+}
+
+static int manager_open_bus(SystemdManager *manager, sd_bus **ret) {
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
         _cleanup_close_ int fd = -1;
         int r;
 
-        if (manager->bus)
-                return 0;
-        r = manager_open_socket(manager, &fd);
+        r = systemd_socket_open(manager->kernel, manager->uid, &fd);
         if (r < 0)
                 return r;
         r = sd_bus_new(&bus);
@@ -225,24 +245,26 @@ static int manager_connect(SystemdManager *manager) {
         r = sd_bus_negotiate_fds(bus, 0);
         if (r < 0)
                 return r;
-        r = sd_bus_start(bus);
-        if (r < 0)
-                return r;
-
-        /* on a direct connection a match is a filter of our own, nothing is sent */
-        r = sd_bus_match_signal(bus, NULL, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, "JobRemoved",
-                                on_job_removed, manager);
-        if (r < 0)
-                return r;
-        r = sd_bus_match_signal(bus, NULL, NULL, NULL, "org.freedesktop.DBus.Local", "Disconnected",
-                                on_disconnected, manager);
-        if (r < 0)
-                return r;
-        r = sd_bus_attach_event(bus, manager->event, SD_EVENT_PRIORITY_NORMAL);
-        if (r < 0)
-                return r;
-        manager->bus = TAKE_PTR(bus);
+        *ret = TAKE_PTR(bus);
         return 0;
+}
+
+static int manager_connect(SystemdManager *manager) {
+        int r;
+
+        if (manager->bus)
+                return 0;
+        r = manager_open_bus(manager, &manager->bus);
+        if (r < 0)
+                return r;
+        r = manager_start_bus(manager, manager->bus);
+        if (r >= 0)
+                r = manager_watch(manager, manager->bus);
+        if (r >= 0)
+                r = manager_attach(manager, manager->bus);
+        if (r < 0)
+                manager_disconnect(manager);
+        return r;
 }
 
 /* --- calls --------------------------------------------------------------------------------------------- */

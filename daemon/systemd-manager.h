@@ -11,6 +11,7 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/kernel.h"
 #include "lib/cleanup.h"
 #include "lib/source.h"
 
@@ -22,10 +23,10 @@ typedef struct SystemdCall SystemdCall;
 SystemdCall *systemd_call_free(SystemdCall *call);
 DEFINE_CLEANUP(SystemdCall, systemd_call_free)
 
-/* UID_NONE: PID 1. Else the manager of that user; before it is trusted with a question, the peer of its
- * socket must be a process with that uid in user@UID.service/init.scope (CGROUP_OF: the v2 path of a
- * process, from /proc). */
-int systemd_manager_new(sd_event *event, uid_t uid, SystemdManager **ret);
+/* UID_NONE: PID 1. Else the manager of that user, see systemd-socket.h: another process of the user's may
+ * still answer in its place, and so what it makes us take in is bounded (bus-bounds.h), and never more than
+ * one message is read in a turn of the loop; beyond that it is an error, -EMSGSIZE. KERNEL must outlive it. */
+int systemd_manager_new(sd_event *event, const Kernel *kernel, uid_t uid, SystemdManager **ret);
 SystemdManager *systemd_manager_free(SystemdManager *manager);
 DEFINE_CLEANUP(SystemdManager, systemd_manager_free)
 

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What a hostile client says on the private socket, and a hostile process in the place of a user's manager. (Threat 17; forged
+# senders as such are also in tests/machine/50-limits.sh.)
+
+WIRE=/opt/cgmove-tests/wire.py
+
+wire() {
+        local status=0
+        OUTPUT=$(in_session alice python3 $WIRE "$@" 2>&1) || status=$?
+        [[ $status -eq 0 ]] || fail "wire.py $*: $OUTPUT"
+        grep '^tried ' <<<"$OUTPUT"
+}
+
+jobs_of_alice() {
+        list_of alice '.jobs | length'
+}
+
+set_up() {
+        # the pool is up, and what the first clients make the daemon allocate is there
+        check_status 0 in_session alice cgmove run --wait -- true
+        check_status 0 as bob cgmove list
+        daemon_note
+        JOBS=$(jobs_of_alice)
+}
+
+check_nothing_came_of_it() {
+        check_equal "$(jobs_of_alice)" "$JOBS" "the jobs"
+        daemon_check_goes_on
+        pools_check_names
+}
+
+test_beginnings() {
+        local other
+        check_status 0 in_session bob cgmove list
+        policy_only <<-'POLICY'
+	policy "both" {
+	        users = {"alice", "bob"}
+	        from = {"session", "user:*"}
+	        max-jobs = 500
+	        rate = "100000/min"
+	}
+	POLICY
+        check_status 0 in_session bob cgmove run --name his -- sleep 1000
+        other=$(list_of bob '.jobs[-1].id')
+        daemon_note
+        wire auth "$other"
+        check_nothing_came_of_it
+}
+
+test_headers() {
+        wire headers
+        check_nothing_came_of_it
+}
+
+test_bodies() {
+        local job
+        check_status 0 in_session alice cgmove run --name aim -- sleep 1000
+        job=$(job_id aim)
+        JOBS=$(jobs_of_alice)
+        daemon_note
+        wire bodies "$job"
+        check_equal "$(job_field aim state)" running "the job that all was said to"
+        check_nothing_came_of_it
+}
+
+test_descriptors() {
+        wire descriptors
+        check_nothing_came_of_it
+}
+
+test_cut_at_every_byte() {
+        wire cut
+        check_nothing_came_of_it
+}
+
+test_pieces() {
+        wire mixed
+        check_nothing_came_of_it
+}
+
+test_mutations() {
+        wire mutated 2000 17
+        check_nothing_came_of_it
+}
+
+# --- a false manager ------------------------------------------------------------------------------------------------------
+
+# liar_begin MODE: a process of alice's in her manager's group answers at the manager's socket. From here to liar_end nothing must
+# ask the manager by systemctl.
+liar_begin() {
+        mv /run/user/1000/systemd/private /run/user/1000/systemd/true
+        as alice systemd-run --user --quiet --collect -p KillMode=process -- python3 /opt/cgmove-tests/false-manager.py "$1"
+        wait_for test -S /run/user/1000/systemd/private
+        LIAR=$(pgrep -u alice -f false-manager)
+        check_contains "$(cat "/proc/$LIAR/cgroup")" /user@1000.service/init.scope "where the false manager is"
+}
+
+liar_end() {
+        [[ -S /run/user/1000/systemd/true ]] || return 0
+        pkill -KILL -u alice -f false-manager || true
+        mv /run/user/1000/systemd/true /run/user/1000/systemd/private
+}
+
+tear_down() {
+        liar_end
+        user_systemctl alice stop aim.service 2>/dev/null || true
+}
+
+aim_begin() {
+        as alice systemd-run --user --quiet --collect --unit=aim -- sleep 1000
+        AIM=$(user_systemctl alice show --value -p MainPID aim.service)
+        daemon_note
+}
+
+# 20 requests at a time, about a process of which only the manager could say whose it is; what they were answered in $SAID.
+ask_about_aim() {
+        local i
+        for i in {1..20}; do
+                # not the client: it would try again for seconds
+                as alice timeout 60 python3 /opt/cgmove-tests/peer.py move --pid "$AIM" >"$TEST_DIR/said-$i" 2>&1 &
+        done
+}
+
+daemon_memory_peak() {
+        local peak=0 now
+        while pgrep -u alice -f 'peer.py move' >/dev/null; do
+                now=$(daemon_memory)
+                [[ $now -le $peak ]] || peak=$now
+                sleep 0.05
+        done
+        echo "$peak"
+}
+
+false_manager() {
+        local mode=$1 expected=$2 peak quiet
+        liar_begin "$mode"
+        ask_about_aim
+        # somebody else is served meanwhile, and the daemon takes in next to nothing
+        check_status 0 timeout 20 "$here/as" bob cgmove list
+        peak=$(daemon_memory_peak)
+        wait
+        [[ $peak -le $((DAEMON_MEMORY + 25 * 1024)) ]] || fail "$mode: the daemon had $DAEMON_MEMORY KiB, and at most $peak"
+        check_equal "$(sort -u "$TEST_DIR"/said-* | grep -c -v -E "$expected" || true)" 0 "answers to $mode that are none of \"$expected\": $(sort -u "$TEST_DIR"/said-*)"
+        check_lacks "$(cat "/proc/$AIM/cgroup")" job- "$mode: the main process"
+        liar_end
+        rm -f "$TEST_DIR"/said-*
+}
+
+test_false_manager_that_floods() {
+        local mode
+        aim_begin
+        for mode in announce line signals large descriptors garbage close wrong; do
+                false_manager "$mode" 'Error.Busy .*(does not answer|is no answer)'
+        done
+        check_contains "$(daemon_logged)" "A request of user 1000 was refused: It cannot be told whether this is a unit's main process"
+        daemon_check_goes_on 1024
+        tried 160 "moves while a false manager floods the daemon in 8 ways"
+}
+
+test_false_manager_that_hangs() {
+        local mode
+        aim_begin
+        for mode in silent half; do
+                false_manager "$mode" 'Error.Busy .*did not answer in time'
+        done
+        daemon_check_goes_on 1024
+        tried 40 "moves while a false manager does not answer"
+}

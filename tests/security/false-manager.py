@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A process of a user in the place of his manager: in its cgroup, and listening at its socket. (Threat 17.)
+
+  false-manager.py MODE    until it is ended; "ready" when it listens
+
+MODE is what each connection gets: silent (nothing), line (an authentication without end), announce (a message of 100 MiB, and
+so much of it), signals (signals without end), large (signals of 900 KiB without end), descriptors (with each byte), half
+(an answer that stops), garbage, wrong (an answer of another type), close (at once).
+"""
+import array
+import os
+import socket
+import struct
+import sys
+import threading
+
+from peer import Writer
+
+RUNTIME = os.environ["XDG_RUNTIME_DIR"] + "/systemd/"
+GROUP = "/sys/fs/cgroup/user.slice/user-{0}.slice/user@{0}.service/init.scope/cgroup.procs".format(os.getuid())
+
+
+def message(kind, fields, body):
+    header = Writer()
+    header.data += struct.pack("<cBBBII", b"l", kind, 1, 1, len(body), 1)
+
+    def field(item):
+        header.align(8)
+        header.data.append(item[0])
+        header.signature(item[1])
+        header.value(item[1], item[2])
+    header.array(8, fields, field)
+    header.align(8)
+    return bytes(header.data) + bytes(body)
+
+
+def signal_of(size):
+    body = Writer()
+    body.string("x" * size)
+    return message(4, [(1, "o", "/org/freedesktop/systemd1"), (2, "s", "org.freedesktop.systemd1.Manager"), (3, "s", "UnitNew"),
+                       (8, "g", "s")], body.data)
+
+
+def authenticate(sock):
+    heard = b""
+    while b"BEGIN" not in heard:
+        part = sock.recv(4096)
+        if not part:
+            return
+        heard += part
+    answers = b"OK 0123456789abcdef0123456789abcdef\r\n"
+    sock.sendall((b"DATA\r\n" if b"DATA" in heard else b"") + answers + (b"AGREE_UNIX_FD\r\n" if b"NEGOTIATE" in heard else b""))
+
+
+def serve(sock, mode):
+    if mode == "silent":
+        sock.recv(1 << 20)
+        threading.Event().wait()
+    while mode == "line":
+        sock.sendall(b"DATA " + b"3" * 65536)
+    if mode == "close":
+        return
+    authenticate(sock)
+    if mode == "announce":
+        sock.sendall(struct.pack("<cBBBIII", b"l", 4, 0, 1, 100 << 20, 1, 8) + bytes(8))
+        while True:
+            sock.sendall(bytes(1 << 20))
+    if mode in ("signals", "large"):
+        raw = signal_of(900 << 10) if mode == "large" else signal_of(8) * 1000
+        while True:
+            sock.sendall(raw)
+    null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+    while mode == "descriptors":
+        sock.sendmsg([b"l"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [null] * 250))])
+    if mode == "half":
+        sock.sendall(message(2, [(5, "u", 2), (8, "g", "v")], b"\1u\0\0\0\0\0\0")[:-2])
+        threading.Event().wait()
+    while mode == "garbage":
+        sock.sendall(os.urandom(4096))
+    if mode == "wrong":
+        for serial in range(1, 10):
+            sock.sendall(message(2, [(5, "u", serial), (8, "g", "v")], b"\1s\0\0\0\0\0\0\0"))
+        threading.Event().wait()
+
+
+def serve_safely(sock, mode):
+    try:
+        serve(sock, mode)
+    except OSError:
+        pass
+    sock.close()
+
+
+def main():
+    with open(GROUP, "w", encoding="ascii") as file:
+        file.write(str(os.getpid()))
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(RUNTIME + "private")
+    listener.listen(100)
+    print("ready", flush=True)
+    while True:
+        sock, _ = listener.accept()
+        threading.Thread(target=serve_safely, args=(sock, sys.argv[1]), daemon=True).start()
+
+
+main()
