@@ -101,7 +101,7 @@ static void on_ended(JobWaiter *waiter, const JobRecord *record) {
 static void on_given_up(Job *job, unsigned left, void *userdata) {
         JobWaiter *waiter, *next;
 
-        job->result = NULL;
+        job->record->stop_result = NULL;
         for (waiter = LIST_FIRST(&job->waiters); waiter; waiter = next) {
                 WaitCall *call = (WaitCall *) ((char *) waiter - offsetof(WaitCall, waiter));
 

@@ -9,6 +9,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/log.h"
+#include "daemon/repair.h"
 #include "daemon/request.h"
 #include "daemon/sandbox.h"
 #include "daemon/thaw-journal.h"
@@ -122,6 +123,7 @@ static void on_pool_found(Pool *pool, void *userdata) {
         Daemon *daemon = userdata;
         int r;
 
+        repair_discover(pool);
         r = job_set_discover(daemon->jobs, pool);
         if (r < 0)
                 log_failure(NULL, "The jobs of %s cannot be found again: %s", pool_path(pool), strerror(-r));

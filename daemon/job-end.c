@@ -34,8 +34,8 @@ static const char *job_get_result(const Job *job, int fd) {
         const JobRecord *record = job->record;
         uint64_t n_oom_kills;
 
-        if (job->result)
-                return job->result;
+        if (record->stop_result)
+                return record->stop_result;
         /* a keeper that was killed alone takes no job along: a command that ended by itself says so */
         if (pool_keeper_is_gone(job->pool) && (!record->status_known || record->exit_signal != 0))
                 return CGMOVE_RESULT_POOL_STOPPED;
@@ -64,6 +64,9 @@ static void job_settle(Job *job, int fd) {
 
         record->ended = job_now();
         record->result = job_get_result(job, fd);
+        record->stop_reach = JOB_REACH_NOBODY;
+        record->stop_kill_at = 0;
+        record->stop_result = NULL;
         job->stop = job_stop_free(job->stop);
         if (fd >= 0)
                 (void) job_save(job, fd);
@@ -91,8 +94,7 @@ static void keep_later(Job *job, int error) {
         r = sd_event_add_time_relative(job->set->event, &job->timer, CLOCK_BOOTTIME, KEEP_AGAIN_AFTER, 0, on_keep_again,
                                        job);
         if (r < 0)
-                log_failure(job->record, "The result of job %" PRIu64 " waits for the daemon's next start: %s",
-                            job->record->id, strerror(-r));
+                job_look_again(job);
 }
 
 static void job_end(Job *job, int fd) {
@@ -129,7 +131,10 @@ void job_check(Job *job) {
         if (r >= 0 && events.populated)
                 return;
         if (r < 0 && r != -ENOENT && r != -ENODEV) {
-                log_failure(job->record, "Job %" PRIu64 " cannot be looked at: %s", job->record->id, strerror(-r));
+                if (!job->must_look)
+                        log_failure(job->record, "Job %" PRIu64 " cannot be looked at: %s", job->record->id,
+                                    strerror(-r));
+                job_look_again(job);
                 return;
         }
 

@@ -12,11 +12,6 @@
 
 #define JOB_STOP_TIMEOUT (10 * USEC_PER_SEC) /* between SIGTERM and SIGKILL */
 
-typedef enum JobReach {
-        JOB_REACH_OWNER,    /* processes whose three user ids are the owner's */
-        JOB_REACH_EVERYONE, /* cgroup.kill */
-} JobReach;
-
 /* How many processes of the job were reached by a signal, and how many were left alone. */
 typedef struct JobSignalled {
         unsigned signalled;
@@ -32,4 +27,8 @@ int job_signal(Job *job, JobReach reach, int sig, JobSignalled *ret);
 typedef void (*job_stop_given_up_t)(Job *job, unsigned left, void *userdata);
 int job_stop_begin(Job *job, JobReach reach, int first_signal, const char *result, job_stop_given_up_t given_up,
                    void *userdata);
+
+/* Goes on with the stop that the record of JOB, found again, tells of. FROZEN: it had come to SIGKILL.
+ * Returns 0 or a negative errno. */
+int job_stop_resume(Job *job, bool frozen);
 JobStop *job_stop_free(JobStop *stop);

@@ -167,8 +167,8 @@ static int do_move(Request *request, const Terms *terms, JobRecord **ret_record,
         return 0;
 }
 
-/* From here on it is a job: should it not be possible to watch it now, it is found again at the next start.
- * Takes over RECORD. */
+/* From here on it is a job: should there be no memory for it now, it is found again in the tree. Takes over
+ * RECORD. */
 static void take_up_job(Request *request, JobRecord *record) {
         uint64_t id = record->id;
         Job *job;
@@ -176,9 +176,10 @@ static void take_up_job(Request *request, JobRecord *record) {
 
         log_move_done(request_caller(request), record, request->targets.n);
         r = job_set_add(request->daemon->jobs, request->pool, record, &job);
-        if (r < 0)
-                log_failure(NULL, "Job %" PRIu64 " cannot be watched: %s", id, strerror(-r));
-        else {
+        if (r < 0) {
+                log_failure(NULL, "Job %" PRIu64 " cannot be watched yet: %s", id, strerror(-r));
+                (void) job_set_discover_later(request->daemon->jobs, request->pool);
+        } else {
                 if (job->record->kind == JOB_RESTART)
                         job_set_leader(job, request->targets.items[0].pid);
                 job_check(job); /* it may have ended before it was watched */
