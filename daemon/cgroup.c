@@ -15,6 +15,7 @@
 
 #define RECORD_XATTR "user.cgmove.job"
 #define RECORD_FILE "cgroup.kill"
+#define THAW_TRIES 3
 
 /* openat2(2) with RESOLVE_BENEATH would say it in one call, but RestrictSUIDSGID= of the unit takes it away.
  * cgroupfs has no symbolic links; what is left to refuse is "..". */
@@ -192,6 +193,23 @@ int cgroup_attach(int fd, pid_t pid) {
 
 int cgroup_freeze(int fd, bool freeze) {
         return cgroup_write(fd, "cgroup.freeze", freeze ? "1" : "0");
+}
+
+int cgroup_open_freezer(int fd, int *ret_freezer) {
+        int freezer = open_beneath(fd, "cgroup.freeze", O_WRONLY);
+
+        if (freezer < 0)
+                return freezer;
+        *ret_freezer = freezer;
+        return 0;
+}
+
+/* Whatever may be in the way for a moment. */
+int cgroup_thaw(int freezer) {
+        for (unsigned i = 0; i < THAW_TRIES; i++)
+                if (pwrite(freezer, "0", 1, 0) == 1 || errno == ENODEV)
+                        return 0;
+        return -errno;
 }
 
 int cgroup_get_events(int fd, const char *name, CgroupEvents *ret) {

@@ -30,6 +30,7 @@ struct Pool {
         int fd;
         unsigned controllers;
         unsigned n_holds;
+        bool may_lack_limits; /* found again without a job: the daemon may have been killed before it set them */
         char path[POOL_PATH_MAX];
         char unit[POOL_UNIT_MAX];
         SystemdPoolLimits limits; /* while it is being started */

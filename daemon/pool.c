@@ -222,6 +222,7 @@ static void tell_waits(Pool *pool, int error, const char *message) {
 
 void pool_started(Pool *pool) {
         pool->state = POOL_RUNNING;
+        pool->may_lack_limits = false;
         tell_waits(pool, 0, NULL);
 }
 
@@ -297,6 +298,15 @@ int pool_set_ensure(PoolSet *set, uid_t uid, pool_ready_t ready, void *userdata,
                         return 0;
                 }
         }
+        if (pool->state == POOL_RUNNING && pool->may_lack_limits) {
+                r = pool_start(pool);
+                if (r < 0) {
+                        pool_gone(pool);
+                        *ret_wait = NULL;
+                        ready(r, NULL, NULL, userdata);
+                        return 0;
+                }
+        }
         if (pool->state != POOL_RUNNING)
                 return wait_new(pool, ready, userdata, ret_wait);
 
@@ -324,13 +334,14 @@ static int on_found(uid_t uid, int fd, void *userdata) {
         if (r < 0)
                 return r;
         r = pool_open(pool);
-        if (r < 0) { /* it went while we looked */
+        if (r < 0) {
                 pool_gone(pool);
-                return 0;
+                return r == -ENOENT || r == -ENODEV ? 0 : r; /* it went while we looked */
         }
         pool->state = POOL_RUNNING;
         pool_hold(pool);
         discovery->found(pool, discovery->userdata);
+        pool->may_lack_limits = pool->n_holds == 1;
         pool_release(pool);
         return 0;
 }

@@ -55,7 +55,7 @@ static void request_fail(Request *request, int r, const sd_bus_error *error) {
                 error = &internal;
         }
         log_move_refused(request_caller(request), target, request->options.restart, error->name, error->message);
-        (void) sd_bus_reply_method_error(call, error);
+        pending_answered(&request->pending, sd_bus_reply_method_error(call, error));
         request_free(request);
 }
 
@@ -156,6 +156,7 @@ static int do_move(Request *request, const Terms *terms, JobRecord **ret_record,
                 .record = record,
                 .targets = request->targets.items,
                 .n_targets = request->targets.n,
+                .reserve = &daemon->reserve,
                 .fresh = request_is_fresh(request),
                 .reset_oom_score = request->options.reset_oom_score,
         };
@@ -230,7 +231,7 @@ static int join_restart(Request *request, sd_bus_error *ret_error) {
         if (r < 0 || !job)
                 return r;
 
-        (void) sd_bus_reply_method_return(request->pending.call, "t", job->record->id);
+        pending_answered(&request->pending, sd_bus_reply_method_return(request->pending.call, "t", job->record->id));
         log_restart_joined(request_caller(request), job->record);
         request_free(request);
         return 1;
@@ -260,7 +261,7 @@ static void request_commit(Request *request) {
         }
 
         /* the caller first: the journal and the bus can wait */
-        (void) sd_bus_reply_method_return(request->pending.call, "t", record->id);
+        pending_answered(&request->pending, sd_bus_reply_method_return(request->pending.call, "t", record->id));
         take_up_job(request, record);
         request_free(request);
 }
