@@ -184,9 +184,7 @@ static int method_kill(sd_bus_message *message, void *userdata, sd_bus_error *re
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID, "%d is no signal.", sig);
 
         log_job_signalled(call->view.record, call->connection->caller.uid, sig);
-        r = job_signal(call->view.job, reach, sig, &result);
-        if (r >= 0 && sig == SIGKILL && result.signalled > 0)
-                r = job_stop_begin(call->view.job, reach, SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL);
+        r = sig == SIGKILL ? job_kill(call->view.job, reach, &result) : job_signal(call->view.job, reach, sig, &result);
         if (r < 0 && r != -ENOENT && r != -ENODEV)
                 return r;
 

@@ -220,6 +220,13 @@ static void set_reach(Job *job, JobReach reach, int first_signal, const char *re
         freeze(job, false);
 }
 
+/* It has not begun after all. */
+static void take_back(Job *job, const char *result_before) {
+        job->record->stop_result = result_before;
+        forget(job);
+        keep(job);
+}
+
 int job_stop_begin(Job *job, JobReach reach, int first_signal, const char *result, job_stop_given_up_t given_up,
                    void *userdata) {
         const char *result_before = job->record->stop_result;
@@ -242,16 +249,26 @@ int job_stop_begin(Job *job, JobReach reach, int first_signal, const char *resul
                 return sd_event_source_set_time_relative(job->stop->timer, 0);
 
         r = job_signal(job, job->stop->reach, first_signal, &signalled);
-        if (r < 0 && r != -ENOENT && r != -ENODEV && is_new) {
-                /* nobody is ended without having been asked to */
-                job->record->stop_result = result_before;
-                forget(job);
-                keep(job);
-        }
+        if (r < 0 && r != -ENOENT && r != -ENODEV && is_new)
+                take_back(job, result_before); /* nobody is ended without having been asked to */
         if (r < 0)
                 return r;
         /* nothing to wait for, the timer finds out what remains */
         return signalled.signalled == 0 ? sd_event_source_set_time_relative(job->stop->timer, 0) : 0;
+}
+
+int job_kill(Job *job, JobReach reach, JobSignalled *ret) {
+        const char *result_before = job->record->stop_result;
+        bool is_new = !job->stop;
+        int r;
+
+        r = job_stop_begin(job, reach, SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL);
+        if (r < 0)
+                return r;
+        r = job_signal(job, reach, SIGKILL, ret);
+        if (is_new && (r < 0 || ret->signalled == 0))
+                take_back(job, result_before);
+        return r;
 }
 
 int job_stop_resume(Job *job, bool frozen) {

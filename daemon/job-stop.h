@@ -21,6 +21,10 @@ typedef struct JobSignalled {
 /* Sends SIG once. Returns 0 or a negative errno. */
 int job_signal(Job *job, JobReach reach, int sig, JobSignalled *ret);
 
+/* Sends SIGKILL, and if that reached anybody goes on until nobody is left whom it may reach: the job ends as
+ * CGMOVE_RESULT_KILLED. Returns 0 or a negative errno. */
+int job_kill(Job *job, JobReach reach, JobSignalled *ret);
+
 /* Starts to stop JOB, which will end with RESULT (a CGMOVE_RESULT_*). FIRST_SIGNAL is SIGTERM, or SIGKILL to
  * skip the wait. If that is under way already it is only made stricter. GIVEN_UP, if not NULL, is called
  * when all that may be done is done and processes of others remain; the job goes on then. */

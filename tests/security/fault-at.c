@@ -3,6 +3,7 @@
 /* Lets a process run into a fault at one of its system calls:
  *
  *     fault-at PID N kill         SIGKILL when it enters the Nth
+ *     fault-at PID N change     SIGKILL when it enters the Nth of those that change something outside of it
  *     fault-at PID N ERROR        the Nth of those that can have this error (see the table) has it, and is not made
  *     fault-at --exec FILE COMMAND...   becomes COMMAND, which is killed as it enters the Nth, N being what FILE says; FILE
  *                                 says N + 1 then. Without FILE nothing is done to it.
@@ -39,8 +40,13 @@ typedef struct Fault {
         SYS_openat, SYS_accept4, SYS_socket, SYS_pidfd_open, SYS_fcntl, SYS_dup, SYS_dup3, SYS_eventfd2,          \
                         SYS_timerfd_create, SYS_pipe2, SYS_epoll_create1, SYS_inotify_init1, SYS_signalfd4
 
-/* read(2) is 0 on this machine, and so stands first where it is meant */
 static const Fault faults[] = {
+        /* what leaves a trace outside of the process: at a call in between all is as it is before the next of these */
+        { "change",
+          0,
+          { SYS_openat, SYS_write, SYS_pwrite64, SYS_writev, SYS_sendmsg, SYS_sendto, SYS_accept4, SYS_connect, SYS_mkdirat,
+            SYS_mkdir, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_fsetxattr, SYS_fremovexattr, SYS_utimensat,
+            SYS_ftruncate, SYS_kill, SYS_pidfd_send_signal, SYS_clone, SYS_clone3 } },
         { "EMFILE", EMFILE, { NEW_FILE } },
         { "ENFILE", ENFILE, { NEW_FILE } },
         { "ENOMEM",
@@ -61,7 +67,7 @@ static const Fault faults[] = {
           { SYS_mkdirat, SYS_mkdir, SYS_clone, SYS_clone3, SYS_sendmsg, SYS_sendto, SYS_recvmsg, SYS_accept4, SYS_mmap } },
         { "EINTR",
           EINTR,
-          { SYS_openat, SYS_write, SYS_recvmsg, SYS_sendmsg, SYS_sendto, SYS_accept4, SYS_epoll_wait, SYS_poll, SYS_fsync } },
+          { SYS_openat, SYS_write, SYS_recvmsg, SYS_sendmsg, SYS_sendto, SYS_accept4, SYS_fsync } },
 };
 
 static int set_number(pid_t pid, long number) {
@@ -72,7 +78,7 @@ static int set_result(pid_t pid, long result) {
         return (int) ptrace(PTRACE_POKEUSER, pid, offsetof(struct user_regs_struct, rax), result);
 }
 #else
-static const Fault faults[] = { { "none", 0, { 0 } } };
+static const Fault faults[] = { { "none", -1, { 0 } } };
 
 static int set_number(pid_t pid, long number) {
         return -1;
@@ -101,12 +107,16 @@ static const Fault *find_fault(const char *name) {
         return NULL;
 }
 
-/* FAULT: NULL for SIGKILL, which can strike everywhere. */
-static int strikes(const Fault *fault, long number) {
+/* FAULT: NULL for SIGKILL, which can strike everywhere. The list of system calls ends with a 0, which is that of read(2) here. */
+static int strikes(const Fault *fault, const struct __ptrace_syscall_info *info) {
+        long number = (long) info->entry.nr;
+
         if (!fault)
                 return 1;
-        if (number == 0)
+        if (number == SYS_read)
                 return fault->error == EIO || fault->error == EINTR || fault->error == ENOMEM;
+        if (number == SYS_openat && (fault->error == 0 || fault->error == ENOSPC) && !(info->entry.args[2] & O_CREAT))
+                return 0;
         for (size_t i = 0; i < CALLS_MAX && fault->calls[i] != 0; i++)
                 if (fault->calls[i] == number)
                         return 1;
@@ -188,9 +198,9 @@ static void watch(pid_t pid, unsigned long n, const Fault *fault, int counting) 
                         continue;
                 }
                 number = (long) info.entry.nr;
-                if (!counting || !strikes(fault, number) || ++count < n)
+                if (!counting || !strikes(fault, &info) || ++count < n)
                         continue;
-                if (!fault)
+                if (!fault || fault->error == 0)
                         kill_now(pid, number);
                 failing = number;
                 if (set_number(pid, -1) < 0)

@@ -4,7 +4,7 @@
 
   fault.py FAULT OPERATION...
 
-FAULT is "kill" or an error of fault-at.c. Each OPERATION is done again and again, with the fault at its first system call, at its
+FAULT is "kill", "change" (a kill where it makes a difference), or an error of fault-at.c. Each OPERATION is done again and again, with the fault at its first system call, at its
 second, and so on, until it gets through without. Then, every time: the daemon is there; nothing is left frozen; every process is
 where it was or in a job that is listed, with a record that is right; no group is without a job, and no job twice; who had no
 answer gets it when he asks again; what has ended is known, and as what.
@@ -31,6 +31,7 @@ SOURCES = [APPS + "/fault-%d.service" % n for n in (1, 2, 3)]
 DAEMON = CGROUP + "/system.slice/cgmoved.service/cgroup.procs"
 NOTES = "/run/cgmove/frozen"
 POLICY = "/etc/cgmove/policy.d/test.conf"
+KILLS = ("kill", "change")
 FAULT_AT = os.path.join(os.path.dirname(os.path.realpath(__file__)), "fault-at")
 TIMEOUT = 20
 
@@ -116,10 +117,24 @@ def ping():
     return peer.Peer().authenticate().ping()
 
 
+def cgmove(*args):
+    """What the tool says to alice of itself; None if it fails."""
+    ran = subprocess.run(("cgmove",) + args + ("--json",), user=UID, group=UID, extra_groups=[], stdout=subprocess.PIPE,
+                         check=False, cwd="/", env={"PATH": "/usr/bin:/bin"})
+    return parse_json(ran.stdout) if ran.returncode == 0 else None
+
+
 def list_jobs():
-    out = subprocess.run(["cgmove", "list", "--all", "--json"], user=UID, group=UID, extra_groups=[], stdout=subprocess.PIPE,
-                         check=True, cwd="/", env={"PATH": "/usr/bin:/bin"}).stdout
-    return {job["id"]: job for job in parse_json(out)["jobs"]}
+    """Those that run."""
+    listed = cgmove("list")
+    check(listed is not None, "the jobs cannot be listed")
+    return {job["id"]: job for job in listed["jobs"] if job["state"] == "running"}
+
+
+def status_of(number):
+    status = cgmove("status", str(number))
+    check(status is not None, "job %s is lost" % number)
+    return status["job"]
 
 
 class Sleeper:
@@ -219,12 +234,10 @@ def job_groups():
 
 def check_records(jobs):
     """Each group is a job, each job has a group, and what is said of it is so."""
-    running = {number for number, job in jobs.items() if job["state"] == "running"}
-    check(running == job_groups(), "jobs %s, groups %s" % (sorted(running), sorted(job_groups())))
-    for number in running:
+    check(set(jobs) == job_groups(), "jobs %s, groups %s" % (sorted(jobs), sorted(job_groups())))
+    for number, job in jobs.items():
         group = "%s/job-%d" % (POOL, number)
         record = parse_json(os.getxattr(group + "/cgroup.kill", "user.cgmove.job"))
-        job = jobs[number]
         check((record["id"], record["uid"], record["name"], record["kind"], record["source"]) ==
               (number, UID, job["name"], job["kind"], job["source"]), "record %s of job %s" % (record, job))
         check(re.fullmatch("user:fault-[123].service|job", job["source"]), "source of job %s" % job)
@@ -232,16 +245,23 @@ def check_records(jobs):
 
 
 def check_thawed():
-    check(os.listdir(NOTES) == [], "notes of frozen groups: %s" % os.listdir(NOTES))
+    """The answer comes before the thaw."""
+    wait_until(lambda: os.listdir(NOTES) == [], "a journal without notes of frozen groups")
     for source in SOURCES:
-        check(read(source + "/cgroup.freeze") == "0\n", source + " is frozen")
-        check("frozen 0" in read(source + "/cgroup.events"), source + " is frozen")
+        wait_until(lambda: read(source + "/cgroup.freeze") == "0\n" and "frozen 0" in read(source + "/cgroup.events"),
+                   "a source that is not frozen, " + source)
 
 
-def groups_are_jobs():
-    """Of what was undone something may still be dying."""
-    jobs = list_jobs()
-    return {number for number, job in jobs.items() if job["state"] == "running"} == job_groups()
+def list_settled_jobs():
+    """Of what was undone something may still be dying: then there is a group for a moment that is no job."""
+    jobs = {}
+
+    def are_groups():
+        nonlocal jobs
+        jobs = list_jobs()
+        return set(jobs) == job_groups()
+    wait_until(are_groups, "groups that are jobs, and jobs that are groups")
+    return jobs
 
 
 # --- what is done ---------------------------------------------------------------------------------------------------------
@@ -287,8 +307,7 @@ class Move(Operation):
         return as_user(UID, move_processes, self.pids(), self.name, self.more)
 
     def check(self, answer, is_hit):
-        wait_until(groups_are_jobs, "groups that are jobs, and jobs that are groups")
-        jobs = list_jobs()
+        jobs = list_settled_jobs()
         check_records(jobs)
         for sleeper in self.sleepers:
             check(sleeper.is_alive(), "a process has ended")
@@ -329,10 +348,7 @@ class MoveTree(Move):
         family.process.stdout.readline()
         self.sleepers = [family]
         for child in read("/proc/%d/task/%d/children" % (family.pid, family.pid)).split():
-            sleeper = Child(int(child), SOURCES[0])
-            self.sleepers.append(sleeper)
-        self.sleepers[1].source = SOURCES[1]
-        self.sleepers[1].enter(SOURCES[1])
+            self.sleepers.append(Child(int(child), SOURCES[len(self.sleepers) - 1]))
 
     def pids(self):
         return [self.sleepers[0].pid]
@@ -342,6 +358,7 @@ class Child(Sleeper):
     def __init__(self, pid, source):
         self.pid = pid
         self.source = source
+        self.enter(source)
 
     def is_alive(self):
         return os.path.exists("/proc/%d" % self.pid)
@@ -387,8 +404,7 @@ class OnJob(Operation):
 
     def check_result(self, *results):
         wait_until(self.gone, "the end of the job")
-        job = list_jobs().get(int(self.job))
-        check(job, "job %s is lost" % self.job)
+        job = status_of(self.job)
         check(job["state"] == "ended" and job["result"] in results, "job %s is %s, %s" % (self.job, job["state"], job["result"]))
         return job
 
@@ -499,7 +515,7 @@ class Reload(Operation):
         self.sleepers = [Sleeper(SOURCES[0])]
         job = answer_of(as_user(UID, move_processes, [self.sleepers[0].pid], self.name))
         check(job.isdigit(), "no policy is in force: " + job)
-        if not is_hit or FAULT == "kill":
+        if not is_hit or FAULT in KILLS:
             found = list_jobs()[int(job)]["section"]
             check(found == self.section, "section %s and not %s is in force" % (found, self.section))
 
@@ -518,7 +534,7 @@ def run_once(name, operation, number):
     answer = answer_of(operation.act())
     is_hit = fault.end(lambda: operation.settled(answer))
     await_daemon()
-    if FAULT != "kill" and daemon_pid() != fault.pid:
+    if FAULT not in KILLS and daemon_pid() != fault.pid:
         run_once.restarts += 1
     try:
         operation.check(answer, is_hit)
@@ -536,8 +552,9 @@ def run_all(name):
     run_once.restarts = 0
     while run_once(name, operation, number):
         number += 1
-    more = "" if FAULT == "kill" else "; the daemon ended of it %d times" % run_once.restarts
-    print("tried %d times %s: %s at each system call it is possible at%s" % (number - 1, operation_text(name), FAULT, more), flush=True)
+    what = {"kill": "SIGKILL at each system call", "change": "SIGKILL at each system call that changes anything"}.get(
+        FAULT, "%s of each system call that may have it; the daemon ended of it %d times" % (FAULT, run_once.restarts))
+    print("tried %d times %s: %s" % (number - 1, operation_text(name), what), flush=True)
     print("%s %s: %.1f s" % (name, FAULT, time.monotonic() - began), file=sys.stderr)
 
 
