@@ -11,7 +11,8 @@
 #include "lib/protocol.h"
 #include "lib/values.h"
 
-#define KEEP_AGAIN_AFTER (30 * USEC_PER_SEC)
+#define KEEP_AGAIN_FIRST USEC_PER_SEC /* doubled each time */
+#define KEEP_AGAIN_LAST (32 * USEC_PER_SEC)
 
 uint64_t job_now(void) {
         struct timespec now;
@@ -84,15 +85,16 @@ static int on_keep_again(sd_event_source *source, uint64_t usec, void *userdata)
 /* A full disk, say: the group with the record stays, and the job in the list of its user, until the result
  * can be kept. */
 static void keep_later(Job *job, int error) {
+        uint64_t after = KEEP_AGAIN_FIRST << job->n_unkept;
         int r;
 
-        if (!job->is_unkept)
+        if (job->n_unkept == 0)
                 log_failure(job->record, "The result of job %" PRIu64 " cannot be kept yet: %s", job->record->id,
                             strerror(-error));
-        job->is_unkept = true;
+        if (after < KEEP_AGAIN_LAST)
+                job->n_unkept++;
         job->timer = sd_event_source_disable_unref(job->timer);
-        r = sd_event_add_time_relative(job->set->event, &job->timer, CLOCK_BOOTTIME, KEEP_AGAIN_AFTER, 0, on_keep_again,
-                                       job);
+        r = sd_event_add_time_relative(job->set->event, &job->timer, CLOCK_BOOTTIME, after, 0, on_keep_again, job);
         if (r < 0)
                 job_look_again(job);
 }

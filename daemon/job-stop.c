@@ -29,6 +29,7 @@ typedef struct Sweep {
         const Kernel *kernel;
         JobReach reach;
         int sig;
+        int error; /* why one could not be signalled */
         JobSignalled result;
 } Sweep;
 
@@ -58,29 +59,37 @@ static int is_reached(const Sweep *sweep, pid_t pid) {
         return r < 0 ? r : proc_status_is_of(&status, sweep->job->record->uid);
 }
 
-/* What cannot be told of a process that lives ends the sweep: nobody is passed over because descriptors have
- * run out. */
-static int signal_each(pid_t pid, void *userdata) {
+static int signal_one(Sweep *sweep, pid_t pid) {
         _cleanup_close_ int pidfd = -1;
-        Sweep *sweep = userdata;
         int r;
 
         pidfd = pidfd_open_process(pid);
         if (pidfd < 0)
-                return pidfd == -ESRCH ? 0 : pidfd;
+                return pidfd;
         r = is_member(sweep, pid);
         if (r <= 0)
                 return r;
         r = is_reached(sweep, pid);
-        if (!pidfd_is_alive(pidfd) || r == -ESRCH)
-                return 0;
-        if (r < 0)
+        if (!pidfd_is_alive(pidfd) || r < 0)
                 return r;
 
-        if (r == 0)
+        if (r == 0) {
                 sweep->result.left++;
-        else if (pidfd_kill(pidfd, sweep->sig) >= 0)
+                return 0;
+        }
+        r = pidfd_kill(pidfd, sweep->sig);
+        if (r >= 0)
                 sweep->result.signalled++;
+        return r;
+}
+
+static int signal_each(pid_t pid, void *userdata) {
+        Sweep *sweep = userdata;
+        int r;
+
+        r = signal_one(sweep, pid);
+        if (r < 0 && r != -ESRCH)
+                sweep->error = r;
         return 0;
 }
 
@@ -92,6 +101,8 @@ int job_signal(Job *job, JobReach reach, int sig, JobSignalled *ret) {
         r = job_open(job, &fd);
         if (r >= 0)
                 r = cgroup_each_process(fd, signal_each, &sweep);
+        if (r >= 0 && sweep.result.signalled == 0)
+                r = sweep.error;
         if (r < 0)
                 return r;
 

@@ -18,7 +18,7 @@ typedef struct JobSignalled {
         unsigned left;
 } JobSignalled;
 
-/* Sends SIG once. Returns 0 or a negative errno. */
+/* Sends SIG once. Returns 0, or a negative errno if it reached nobody for want of a descriptor, say. */
 int job_signal(Job *job, JobReach reach, int sig, JobSignalled *ret);
 
 /* Sends SIGKILL, and if that reached anybody goes on until nobody is left whom it may reach: the job ends as

@@ -3,9 +3,9 @@
 /* How the end of a job is noticed: by inotify, and where that cannot be had by looking again and again. */
 
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <search.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 
@@ -120,8 +120,9 @@ int job_watch(Job *job) {
                 return r;
 
         if (!job->set->is_blind)
-                log_failure(job->record, "Jobs cannot be watched (%s): until they can, they are looked at from time to "
-                                         "time",
+                log_failure(job->record,
+                            "Jobs cannot be watched (%s): until they can, they are looked at from time to "
+                            "time",
                             strerror(-r));
         job->set->is_blind = true;
         job_look_again(job);
@@ -173,8 +174,8 @@ int job_set_discover_later(JobSet *set, Pool *pool) {
         HalfFound *half;
 
         SLIST_FOREACH(half, &set->half_found, halves)
-                if (half->pool == pool)
-                        return 0;
+        if (half->pool == pool)
+                return 0;
         half = calloc(1, sizeof(*half));
         if (!half)
                 return -ENOMEM;

@@ -33,7 +33,7 @@ struct Job {
         JobRecord *record;
         JobStop *stop; /* ending it is under way; see job-stop.h */
         sd_event_source *timer; /* its runtime limit; once it has ended, the next try to keep its result */
-        bool is_unkept;         /* it has ended, and its result could not be written */
+        unsigned n_unkept;      /* it has ended, and so often its result could not be written */
         pid_t leader;           /* see job_set_leader(); 0: not known */
         uint64_t leader_start;
         bool must_look; /* something could not be done for want of memory or descriptors; see job_look_again() */

@@ -269,7 +269,7 @@ static int set_start(PoolSet *set, uid_t uid, Pool **ret) {
         if (set->n_pools >= set->settings->max_pools)
                 set_forget_gone(set);
         if (set->n_pools >= set->settings->max_pools)
-                return -EMFILE;
+                return -EUSERS;
         r = pool_new(set, uid, &pool);
         if (r < 0)
                 return r;

@@ -304,7 +304,7 @@ static void on_pool(int error, const char *message, Pool *pool, void *userdata) 
         Request *request = userdata;
         int r;
 
-        if (error == -EMFILE)
+        if (error == -EUSERS)
                 (void) sd_bus_error_setf(&bus_error, CGMOVE_ERROR_LIMIT_REACHED,
                                          "This host has %u pools, which is the most that cgmove.conf allows (max-pools).",
                                          request->daemon->settings.max_pools);

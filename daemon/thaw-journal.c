@@ -10,6 +10,8 @@
 #include "daemon/log.h"
 #include "daemon/thaw-journal.h"
 
+#define DROP_TRIES 3
+
 struct FrozenGroup {
         char *path;
         int group_fd;
@@ -75,6 +77,12 @@ int frozen_group_new(int dir_fd, const char *path, int group_fd, FrozenGroup **r
         return 0;
 }
 
+/* One that stays would have the next daemon thaw what somebody else has frozen meanwhile. */
+static void drop_note(int dir_fd, const char *note) {
+        for (unsigned i = 0; i < DROP_TRIES && unlinkat(dir_fd, note, 0) < 0 && errno != ENOENT; i++)
+                ;
+}
+
 FrozenGroup *frozen_group_free(FrozenGroup *group) {
         int r = 0;
 
@@ -86,7 +94,7 @@ FrozenGroup *frozen_group_free(FrozenGroup *group) {
         if (r < 0)
                 log_failure(NULL, "The cgroup %s cannot be thawed: %s", group->path, strerror(-r));
         else if (group->note[0])
-                (void) unlinkat(group->dir_fd, group->note, 0);
+                drop_note(group->dir_fd, group->note);
         closep(&group->freezer);
         closep(&group->group_fd);
         free(group->path);
@@ -119,7 +127,7 @@ static int replay_note(int dir_fd, const char *note, int cgroup_root_fd) {
                 r = cgroup_freeze(group, false);
         if (r < 0 && !is_gone(r))
                 return r;
-        (void) unlinkat(dir_fd, note, 0);
+        drop_note(dir_fd, note);
         return 0;
 }
 

@@ -46,3 +46,8 @@ test_end_of_a_job() {
 test_reload() {
         python3 "$FAULT_PY" change reload
 }
+
+test_start() {
+        fault_watch_starts
+        python3 /opt/cgmove-tests/killed-start.py
+}

@@ -5,8 +5,9 @@
  *     fault-at PID N kill         SIGKILL when it enters the Nth
  *     fault-at PID N change     SIGKILL when it enters the Nth of those that change something outside of it
  *     fault-at PID N ERROR        the Nth of those that can have this error (see the table) has it, and is not made
- *     fault-at --exec FILE COMMAND...   becomes COMMAND, which is killed as it enters the Nth, N being what FILE says; FILE
- *                                 says N + 1 then. Without FILE nothing is done to it.
+ *     fault-at --exec FILE kill|change COMMAND...
+ *                               becomes COMMAND, which is killed as it enters the Nth, N being what FILE says; FILE says N + 1
+ *                               then. Without FILE nothing is done to it.
  *
  * With a PID it counts from the moment on at which the process wakes up for something (epoll_wait(2) returns), in which it was
  * waiting. It says "ready" when it is watching, and "hit NUMBER" with the number of the system call when the fault has struck;
@@ -36,35 +37,37 @@ typedef struct Fault {
 } Fault;
 
 #ifdef __x86_64__
-#define NEW_FILE                                                                                                  \
-        SYS_openat, SYS_accept4, SYS_socket, SYS_pidfd_open, SYS_fcntl, SYS_dup, SYS_dup3, SYS_eventfd2,          \
+#define NEW_FILE                                                                                            \
+        SYS_openat, SYS_accept4, SYS_socket, SYS_pidfd_open, SYS_fcntl, SYS_dup, SYS_dup3, SYS_eventfd2,    \
                         SYS_timerfd_create, SYS_pipe2, SYS_epoll_create1, SYS_inotify_init1, SYS_signalfd4
 
 static const Fault faults[] = {
         /* what leaves a trace outside of the process: at a call in between all is as it is before the next of these */
-        { "change",
-          0,
-          { SYS_openat, SYS_write, SYS_pwrite64, SYS_writev, SYS_sendmsg, SYS_sendto, SYS_accept4, SYS_connect, SYS_mkdirat,
-            SYS_mkdir, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_fsetxattr, SYS_fremovexattr, SYS_utimensat,
-            SYS_ftruncate, SYS_kill, SYS_pidfd_send_signal, SYS_clone, SYS_clone3 } },
+        { "change", 0, { SYS_openat,    SYS_write,     SYS_pwrite64,          SYS_writev,
+                         SYS_sendmsg,   SYS_sendto,    SYS_accept4,           SYS_connect,
+                         SYS_mkdirat,   SYS_mkdir,     SYS_unlinkat,          SYS_renameat,
+                         SYS_renameat2, SYS_fsetxattr, SYS_fremovexattr,      SYS_utimensat,
+                         SYS_ftruncate, SYS_kill,      SYS_pidfd_send_signal, SYS_clone,
+                         SYS_clone3 } },
         { "EMFILE", EMFILE, { NEW_FILE } },
         { "ENFILE", ENFILE, { NEW_FILE } },
-        { "ENOMEM",
-          ENOMEM,
-          { NEW_FILE, SYS_mmap, SYS_brk, SYS_clone, SYS_clone3, SYS_mkdirat, SYS_mkdir, SYS_fsetxattr, SYS_fgetxattr,
-            SYS_getdents64, SYS_epoll_ctl, SYS_inotify_add_watch, SYS_sendmsg, SYS_sendto, SYS_recvmsg, SYS_write,
-            SYS_newfstatat, SYS_faccessat2, SYS_unlinkat, SYS_renameat } },
+        { "ENOMEM", ENOMEM, { NEW_FILE,       SYS_mmap,       SYS_brk,       SYS_clone,
+                              SYS_clone3,     SYS_mkdirat,    SYS_mkdir,     SYS_fsetxattr,
+                              SYS_fgetxattr,  SYS_getdents64, SYS_epoll_ctl, SYS_inotify_add_watch,
+                              SYS_sendmsg,    SYS_sendto,     SYS_recvmsg,   SYS_write,
+                              SYS_newfstatat, SYS_faccessat2, SYS_unlinkat,  SYS_renameat } },
         { "ENOSPC",
           ENOSPC,
-          { SYS_openat, SYS_write, SYS_pwrite64, SYS_mkdirat, SYS_mkdir, SYS_renameat, SYS_fsetxattr, SYS_inotify_add_watch,
-            SYS_epoll_ctl, SYS_fsync, SYS_utimensat } },
+          { SYS_openat, SYS_write, SYS_pwrite64, SYS_mkdirat, SYS_mkdir, SYS_renameat, SYS_fsetxattr,
+            SYS_inotify_add_watch, SYS_epoll_ctl, SYS_fsync, SYS_utimensat } },
         { "EIO",
           EIO,
-          { SYS_openat, SYS_write, SYS_pread64, SYS_pwrite64, SYS_getdents64, SYS_fsync, SYS_renameat, SYS_unlinkat,
-            SYS_newfstatat, SYS_fsetxattr, SYS_fgetxattr, SYS_utimensat, SYS_fstat } },
+          { SYS_openat, SYS_write, SYS_pread64, SYS_pwrite64, SYS_getdents64, SYS_fsync, SYS_renameat,
+            SYS_unlinkat, SYS_newfstatat, SYS_fsetxattr, SYS_fgetxattr, SYS_utimensat, SYS_fstat } },
         { "EAGAIN",
           EAGAIN,
-          { SYS_mkdirat, SYS_mkdir, SYS_clone, SYS_clone3, SYS_sendmsg, SYS_sendto, SYS_recvmsg, SYS_accept4, SYS_mmap } },
+          { SYS_mkdirat, SYS_mkdir, SYS_clone, SYS_clone3, SYS_sendmsg, SYS_sendto, SYS_recvmsg, SYS_accept4,
+            SYS_mmap } },
         { "EINTR",
           EINTR,
           { SYS_openat, SYS_write, SYS_recvmsg, SYS_sendmsg, SYS_sendto, SYS_accept4, SYS_fsync } },
@@ -115,7 +118,8 @@ static int strikes(const Fault *fault, const struct __ptrace_syscall_info *info)
                 return 1;
         if (number == SYS_read)
                 return fault->error == EIO || fault->error == EINTR || fault->error == ENOMEM;
-        if (number == SYS_openat && (fault->error == 0 || fault->error == ENOSPC) && !(info->entry.args[2] & O_CREAT))
+        if (number == SYS_openat && (fault->error == 0 || fault->error == ENOSPC) &&
+            !(info->entry.args[2] & O_CREAT))
                 return 0;
         for (size_t i = 0; i < CALLS_MAX && fault->calls[i] != 0; i++)
                 if (fault->calls[i] == number)
@@ -235,7 +239,7 @@ static long take_number(const char *file) {
 }
 
 /* The daemon must be the process that was started: the child watches its parent. */
-static void exec_watched(const char *file, char **command) {
+static void exec_watched(const char *file, const Fault *fault, char **command) {
         long n = take_number(file);
         int fds[2];
         pid_t self = getpid();
@@ -248,7 +252,7 @@ static void exec_watched(const char *file, char **command) {
                         seize(self);
                         (void) close(fds[0]);
                         (void) close(fds[1]);
-                        watch(self, (unsigned long) n, NULL, 1);
+                        watch(self, (unsigned long) n, fault, 1);
                 }
                 (void) close(fds[1]);
                 (void) read(fds[0], &c, 1);
@@ -263,8 +267,8 @@ int main(int argc, char **argv) {
         const Fault *fault;
         pid_t pid;
 
-        if (argc >= 4 && strcmp(argv[1], "--exec") == 0)
-                exec_watched(argv[2], argv + 3);
+        if (argc >= 5 && strcmp(argv[1], "--exec") == 0)
+                exec_watched(argv[2], find_fault(argv[3]), argv + 4);
         if (argc != 4) {
                 fprintf(stderr, "Usage: fault-at PID N kill|ERROR\n");
                 return 2;

@@ -182,7 +182,11 @@ class Sleeper:
 # --- the daemon -----------------------------------------------------------------------------------------------------------
 
 def daemon_pid():
-    for pid in read(DAEMON).split():
+    try:
+        pids = read(DAEMON).split()
+    except OSError:
+        return 0 # between two of them
+    for pid in pids:
         try:
             stat = read("/proc/%s/stat" % pid)
         except OSError:

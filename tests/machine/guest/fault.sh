@@ -46,3 +46,15 @@ fault_end() {
         systemctl daemon-reload
         systemctl restart cgmoved.service
 }
+
+# The daemon is started under fault-at, as killed-start.py wants it.
+fault_watch_starts() {
+        cat >/run/systemd/system/cgmoved.service.d/fault-start.conf <<-UNIT
+	[Service]
+	ExecStart=
+	ExecStart=/opt/cgmove-tests/fault-at --exec /run/cgmove-fault-at change /usr/libexec/cgmove/cgmoved
+	SystemCallFilter=ptrace
+	UNIT
+        systemctl daemon-reload
+        systemctl restart cgmoved.service
+}
