@@ -18,13 +18,13 @@ tear_down() {
         ! mountpoint -q $RESULTS || umount --lazy $RESULTS
         ! mountpoint -q /run/cgmove/frozen || umount --lazy /run/cgmove/frozen
         [[ ! -e $POOL ]] || echo max >"$POOL/cgroup.max.descendants"
-        pkill -KILL -u alice -x sleep || true
+        pkill -KILL -u alice -f -x 'sleep 1000000' || true
         fault_end
 }
 
 # sleeper_begin: a process of alice in the first unit, in $PID.
 sleeper_begin() {
-        as alice sleep 1000000 &
+        setpriv --reuid=alice --regid=alice --init-groups -- sleep 1000000 &
         PID=$!
         wait_for grep -q '^sleep$' "/proc/$PID/comm"
         echo "$PID" >/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/app.slice/fault-1.service/cgroup.procs
@@ -73,17 +73,18 @@ pool_has_jobs() {
 }
 
 test_descriptors() {
-        local pid open room
+        local pid open room most
         check_serves
         pid=$(daemon_pid)
+        most=$(prlimit --pid "$pid" --nofile --noheadings --raw --output=HARD)
         for room in {0..24}; do
                 open=$(find "/proc/$pid/fd" -mindepth 1 -maxdepth 1 | wc -l)
-                prlimit --pid "$pid" --nofile=$((open + room)):524288
+                prlimit --pid "$pid" --nofile=$((open + room)):
                 # who is not let in waits until there is room
                 timeout --kill-after=1 0.4 "$here/as" alice cgmove list >/dev/null 2>&1 || true
                 sleeper_begin
                 timeout --kill-after=1 0.6 "$here/as" alice cgmove move "$PID" >/dev/null 2>&1 || true
-                prlimit --pid "$pid" --nofile=524288:524288
+                prlimit --pid "$pid" --nofile="$most":
                 wait_for_within 20 rests_somewhere "$PID"
                 kill -KILL "$PID"
         done

@@ -122,6 +122,7 @@ def start_killed():
         if pid and time.monotonic() - since > 0.5:
             break
         time.sleep(0.01)
+    check(time.monotonic() < end, "it does not get through its start")
     count = int(fault.read(NUMBER)) - 2
     os.unlink(NUMBER)
     # once more without anybody who watches it

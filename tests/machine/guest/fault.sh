@@ -8,7 +8,7 @@ fault_begin() {
         local n
         for n in 1 2 3; do
                 user_systemctl alice is-active --quiet "fault-$n.service" ||
-                        as alice systemd-run --user --quiet --unit="fault-$n" -- sleep infinity
+                        as alice systemd-run --user --quiet --collect --unit="fault-$n" -- sleep infinity
         done
         policy_only <<-POLICY
 	policy "test" {
