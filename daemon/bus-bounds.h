@@ -18,7 +18,8 @@ typedef struct BusBounds {
 } BusBounds;
 
 /* Bounds BUS, which has its descriptor already, before it is started; messages may have BYTES_MAX bytes. Both stay the caller's, and
- * the bus must end before bus_bounds_done(). Returns 0 or a negative errno. */
+ * the bus must end before bus_bounds_done(). No filter may be added later, since sd-bus asks the last one first. Returns 0 or a
+ * negative errno. */
 int bus_bounds_init(BusBounds *bounds, sd_bus *bus, size_t bytes_max);
 void bus_bounds_done(BusBounds *bounds);
 

@@ -58,9 +58,8 @@ static void wait_call_abandon(Pending *pending) {
         wait_call_free((WaitCall *) pending);
 }
 
-static void reply_stop(sd_bus_message *call, bool ended, unsigned left) {
+static void reply_stop(Pending *pending, bool ended, unsigned left) {
         _cleanup_free_ char *text = NULL;
-        int r;
 
         if (ended)
                 text = strdup("");
@@ -68,32 +67,28 @@ static void reply_stop(sd_bus_message *call, bool ended, unsigned left) {
                 text = strdup("Processes of the job do not end on SIGKILL: they wait in the kernel, as for a dead disk.");
         else if (asprintf(&text, "%u processes of other users are left in the job; root can stop it.", left) < 0)
                 text = NULL;
-        r = sd_bus_reply_method_return(call, "a{sv}", 3, "Ended", "b", (int) ended, "Left", "u", left, "Message", "s",
-                                       text ? text : "");
-        if (r < 0)
-                log_failure(NULL, "A reply cannot be sent: %s", strerror(-r));
+        pending_answered(pending, sd_bus_reply_method_return(pending->call, "a{sv}", 3, "Ended", "b", (int) ended, "Left",
+                                                             "u", left, "Message", "s", text ? text : ""));
 }
 
-static void reply_job(sd_bus_message *call, const JobView *view) {
+static int reply_job(sd_bus_message *call, const JobView *view) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
         r = sd_bus_message_new_method_return(call, &reply);
         if (r >= 0)
                 r = bus_append_job(reply, view, JOB_USAGE);
-        if (r >= 0)
-                r = sd_bus_send(NULL, reply, NULL);
-        if (r < 0)
-                log_failure(NULL, "A reply cannot be sent: %s", strerror(-r));
+        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
 static void on_ended(JobWaiter *waiter, const JobRecord *record) {
         WaitCall *call = (WaitCall *) ((char *) waiter - offsetof(WaitCall, waiter));
 
         if (record && call->stopping)
-                reply_stop(call->pending.call, true, 0);
+                reply_stop(&call->pending, true, 0);
         else if (record)
-                reply_job(call->pending.call, &(JobView) { .daemon = call->daemon, .record = record });
+                pending_answered(&call->pending, reply_job(call->pending.call, &(JobView) { .daemon = call->daemon,
+                                                                                            .record = record }));
         wait_call_free(call);
 }
 
@@ -101,14 +96,14 @@ static void on_ended(JobWaiter *waiter, const JobRecord *record) {
 static void on_given_up(Job *job, unsigned left, void *userdata) {
         JobWaiter *waiter, *next;
 
-        job->result = NULL;
+        job->record->stop_result = NULL;
         for (waiter = LIST_FIRST(&job->waiters); waiter; waiter = next) {
                 WaitCall *call = (WaitCall *) ((char *) waiter - offsetof(WaitCall, waiter));
 
                 next = LIST_NEXT(waiter, of_job);
                 if (!call->stopping)
                         continue;
-                reply_stop(call->pending.call, false, left);
+                reply_stop(&call->pending, false, left);
                 wait_call_free(call);
         }
 }
@@ -145,8 +140,8 @@ static int method_wait(sd_bus_message *message, void *userdata, sd_bus_error *re
         if (!call->view.record->result)
                 return wait_begin(call, message, false, &wait, ret_error);
 
-        reply_job(message, &call->view);
-        return 1;
+        r = reply_job(message, &call->view);
+        return r < 0 ? r : 1;
 }
 
 static int method_stop(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
@@ -189,9 +184,7 @@ static int method_kill(sd_bus_message *message, void *userdata, sd_bus_error *re
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID, "%d is no signal.", sig);
 
         log_job_signalled(call->view.record, call->connection->caller.uid, sig);
-        r = job_signal(call->view.job, reach, sig, &result);
-        if (r >= 0 && sig == SIGKILL && result.signalled > 0)
-                r = job_stop_begin(call->view.job, reach, SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL);
+        r = sig == SIGKILL ? job_kill(call->view.job, reach, &result) : job_signal(call->view.job, reach, sig, &result);
         if (r < 0 && r != -ENOENT && r != -ENODEV)
                 return r;
 
@@ -221,13 +214,22 @@ void bus_job_path(uint64_t id, char ret[static JOB_PATH_MAX]) {
         (void) snprintf(ret, JOB_PATH_MAX, CGMOVE_JOB_PREFIX "/%" PRIu64, id);
 }
 
-int bus_find_job(Daemon *daemon, const Caller *caller, uint64_t id, JobView *ret, JobRecord **ret_finished) {
+static int find_error(int error, uint64_t id, sd_bus_error *ret_error) {
+        if (error == -ENOENT || error == -EBADMSG || error == -EPROTONOSUPPORT)
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NO_SUCH_JOB,
+                                         "You have no job %" PRIu64 "; \"cgmove list --all\" shows your jobs.", id);
+        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_FAILED, "Job %" PRIu64 " cannot be looked up: %s.", id,
+                                 strerror(-error));
+}
+
+int bus_find_job(Daemon *daemon, const Caller *caller, uint64_t id, JobView *ret, JobRecord **ret_finished,
+                 sd_bus_error *ret_error) {
         Job *job = job_set_find(daemon->jobs, id);
         int r;
 
         if (job) {
                 if (caller->uid != 0 && caller->uid != job->record->uid)
-                        return -ENOENT;
+                        return find_error(-ENOENT, id, ret_error);
                 *ret = (JobView) { .daemon = daemon, .record = job->record, .job = job };
                 return 0;
         }
@@ -237,7 +239,7 @@ int bus_find_job(Daemon *daemon, const Caller *caller, uint64_t id, JobView *ret
         else
                 r = job_store_get(daemon->store, caller->uid, id, ret_finished);
         if (r < 0)
-                return -ENOENT;
+                return find_error(r, id, ret_error);
 
         *ret = (JobView) { .daemon = daemon, .record = *ret_finished };
         return 0;
@@ -256,10 +258,9 @@ int bus_job_find(sd_bus *bus, const char *path, const char *interface, void *use
 
         call->connection = connection;
         call->finished = job_record_free(call->finished);
-        r = bus_find_job(connection->daemon, &connection->caller, id, &call->view, &call->finished);
+        r = bus_find_job(connection->daemon, &connection->caller, id, &call->view, &call->finished, ret_error);
         if (r < 0)
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NO_SUCH_JOB,
-                                         "You have no job %" PRIu64 "; \"cgmove list --all\" shows your jobs.", id);
+                return r;
 
         *ret_found = call;
         return 1;

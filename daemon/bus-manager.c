@@ -93,11 +93,9 @@ static int method_get_job(sd_bus_message *message, void *userdata, sd_bus_error 
         r = sd_bus_message_read_basic(message, 't', &id);
         if (r < 0)
                 return r;
-        r = bus_find_job(connection->daemon, &connection->caller, id, &view, &finished);
+        r = bus_find_job(connection->daemon, &connection->caller, id, &view, &finished, ret_error);
         if (r < 0)
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NO_SUCH_JOB,
-                                         "You have no job %llu; \"cgmove list --all\" shows your jobs.",
-                                         (unsigned long long) id);
+                return r;
 
         r = sd_bus_message_new_method_return(message, &reply);
         if (r >= 0)

@@ -31,8 +31,9 @@ int bus_get_job_property(sd_bus *bus, const char *path, const char *interface, c
 void bus_job_path(uint64_t id, char ret[static JOB_PATH_MAX]);
 
 /* The job ID if CALLER may know of it: a live one, or a finished one that is read into *ret_finished (freed
- * by the caller). Returns 0 or -ENOENT. */
-int bus_find_job(Daemon *daemon, const Caller *caller, uint64_t id, JobView *ret, JobRecord **ret_finished);
+ * by the caller). Returns 0, or a negative errno with RET_ERROR set. */
+int bus_find_job(Daemon *daemon, const Caller *caller, uint64_t id, JobView *ret, JobRecord **ret_finished,
+                 sd_bus_error *ret_error);
 
 /* Vtables of bus-manager.c and bus-job.c. */
 extern const sd_bus_vtable bus_manager_vtable[];

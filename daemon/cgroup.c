@@ -15,6 +15,16 @@
 
 #define RECORD_XATTR "user.cgmove.job"
 #define RECORD_FILE "cgroup.kill"
+#define THAW_TRIES 3
+
+typedef struct Pids {
+        pid_t *items;
+        size_t n;
+} Pids;
+
+static void pids_done(Pids *pids) {
+        free(pids->items);
+}
 
 /* openat2(2) with RESOLVE_BENEATH would say it in one call, but RestrictSUIDSGID= of the unit takes it away.
  * cgroupfs has no symbolic links; what is left to refuse is "..". */
@@ -194,6 +204,23 @@ int cgroup_freeze(int fd, bool freeze) {
         return cgroup_write(fd, "cgroup.freeze", freeze ? "1" : "0");
 }
 
+int cgroup_open_freezer(int fd, int *ret_freezer) {
+        int freezer = open_beneath(fd, "cgroup.freeze", O_WRONLY);
+
+        if (freezer < 0)
+                return freezer;
+        *ret_freezer = freezer;
+        return 0;
+}
+
+/* Whatever may be in the way for a moment. */
+int cgroup_thaw(int freezer) {
+        for (unsigned i = 0; i < THAW_TRIES; i++)
+                if (pwrite(freezer, "0", 1, 0) == 1 || errno == ENODEV)
+                        return 0;
+        return -errno;
+}
+
 int cgroup_get_events(int fd, const char *name, CgroupEvents *ret) {
         char text[256];
         int r;
@@ -231,26 +258,54 @@ int cgroup_kill(int fd) {
         return cgroup_write(fd, "cgroup.kill", "1");
 }
 
+/* The numbers in TEXT, which may begin with the rest of one; returns how many bytes are used. */
+static size_t take_pids(const char *text, size_t size, Pids *pids) {
+        size_t used = 0;
+
+        for (const char *end; (end = memchr(text + used, '\n', size - used)); used = (size_t) (end - text) + 1)
+                pids->items[pids->n++] = (pid_t) atol(text + used);
+        return used;
+}
+
+static int read_pids(int file, Pids *pids) {
+        char text[4096];
+        size_t size = 0, used;
+
+        for (;;) {
+                ssize_t n = read(file, text + size, sizeof(text) - size);
+                pid_t *items;
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return n < 0 ? -errno : 0;
+                size += (size_t) n;
+
+                /* each takes two bytes at least */
+                items = reallocarray(pids->items, pids->n + size / 2, sizeof(*items));
+                if (!items)
+                        return -ENOMEM;
+                pids->items = items;
+                used = take_pids(text, size, pids);
+                size -= used;
+                memmove(text, text + used, size);
+        }
+}
+
+/* All are read first: nothing is done to some of them because the list of the rest could not be read. */
 int cgroup_each_process(int fd, cgroup_each_t each, void *userdata) {
-        _cleanup_fclose_ FILE *file = NULL;
-        int procs, r;
-        long pid;
+        _cleanup_(pids_done) Pids pids = {};
+        _cleanup_close_ int file = -1;
+        int r;
 
-        procs = open_beneath(fd, "cgroup.procs", O_RDONLY);
-        if (procs < 0)
-                return procs;
-        file = fdopen(procs, "re");
-        if (!file) {
-                closep(&procs);
-                return -ENOMEM;
-        }
+        file = open_beneath(fd, "cgroup.procs", O_RDONLY);
+        if (file < 0)
+                return file;
+        r = read_pids(file, &pids);
 
-        while (fscanf(file, "%ld", &pid) == 1) {
-                r = each((pid_t) pid, userdata);
-                if (r != 0)
-                        return r;
-        }
-        return ferror(file) ? -EIO : 0;
+        for (size_t i = 0; i < pids.n && r == 0; i++)
+                r = each(pids.items[i], userdata);
+        return r;
 }
 
 /* fsetxattr(2) wants a descriptor that is open for I/O, and opening cgroup.kill for writing is harmless. */

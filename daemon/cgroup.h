@@ -31,6 +31,11 @@ int cgroup_attach(int fd, pid_t pid);
 
 int cgroup_freeze(int fd, bool freeze);
 
+/* The switch of the group FD, to thaw it with when there are no descriptors left. */
+int cgroup_open_freezer(int fd, int *ret_freezer);
+int cgroup_thaw(int freezer);
+
+
 typedef struct CgroupEvents {
         bool populated; /* a process lives in it or below it */
         bool frozen;    /* all of them are frozen, by this group or one above it */

@@ -98,7 +98,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
  * wait. */
 static int on_prepare(sd_event_source *source, void *userdata) {
         Connection *connection = userdata;
-        int events;
+        int events, r;
 
         if (listener_user_is_paused(connection->listener, connection->user, now_usec(CLOCK_MONOTONIC)))
                 return sd_event_source_set_io_events(source, 0);
@@ -110,7 +110,10 @@ static int on_prepare(sd_event_source *source, void *userdata) {
         events = has_unread_answers(connection) ? (int) EPOLLOUT : sd_bus_get_events(connection->bus);
         if (events < 0)
                 return 0; /* closed; on_io() sees the hang-up */
-        return sd_event_source_set_io_events(source, (uint32_t) events);
+        r = sd_event_source_set_io_events(source, (uint32_t) events);
+        if (r < 0) /* nobody would hear of it any more */
+                drop(connection, strerror(-r));
+        return 0;
 }
 
 static int open_bus(Connection *connection, int fd) {
@@ -251,6 +254,11 @@ int pending_begin(Pending *pending, Connection *connection, sd_bus_message *call
         };
         LIST_INSERT_HEAD(&connection->pending, pending, of_connection);
         return 0;
+}
+
+void pending_answered(Pending *pending, int error) {
+        if (error < 0 && pending->connection)
+                drop(pending->connection, strerror(-error));
 }
 
 void pending_end(Pending *pending) {

@@ -70,4 +70,7 @@ void connection_begin(Connection *connection);
  * negative errno with RET_ERROR set. */
 int pending_begin(Pending *pending, Connection *connection, sd_bus_message *call, void (*abandon)(Pending *pending),
                   sd_bus_error *ret_error);
+/* After the answer, with what became of it: a peer that will have none is to see that by a closed connection, and
+ * not to wait. */
+void pending_answered(Pending *pending, int error);
 void pending_end(Pending *pending);

@@ -9,6 +9,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/log.h"
+#include "daemon/repair.h"
 #include "daemon/request.h"
 #include "daemon/sandbox.h"
 #include "daemon/thaw-journal.h"
@@ -20,6 +21,7 @@
 #define RATE_KEYS_MAX 4096
 #define RESTART_RATE_KEYS_MAX 16384 /* 64 each for the users of 256 pools */
 #define POLICY_PATIENCE (2 * USEC_PER_SEC)
+#define POLICY_AGAIN_AFTER (10 * USEC_PER_SEC)
 
 /* --- the policy -------------------------------------------------------------------------------------------------------- */
 
@@ -66,11 +68,33 @@ static int on_patience(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
+/* No fault of the files: it may work the next time. */
+static bool error_passes(int error) {
+        return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EAGAIN || error == -EINTR ||
+               error == -EIO || error == -ETIMEDOUT;
+}
+
+static int on_load_again(sd_event_source *source, uint64_t usec, void *userdata) {
+        Daemon *daemon = userdata;
+
+        policy_loader_start(daemon->loader);
+        return 0;
+}
+
+/* An administrator was told that his files are good, and would have to find out from the log that they are not
+ * in force. */
+static void load_again(Daemon *daemon) {
+        (void) sd_event_source_set_time_relative(daemon->reload, POLICY_AGAIN_AFTER);
+        (void) sd_event_source_set_enabled(daemon->reload, SD_EVENT_ONESHOT);
+}
+
 static void on_policy(int error, const char *problem, const Settings *settings, Policy *policy, void *userdata) {
         Daemon *daemon = userdata;
         int r;
 
         replace_problem(daemon, problem);
+        if (error_passes(error))
+                load_again(daemon);
         if (error < 0)
                 /* whatever was in force stays in force; at the first start that is "everything is refused"
                  */
@@ -122,6 +146,7 @@ static void on_pool_found(Pool *pool, void *userdata) {
         Daemon *daemon = userdata;
         int r;
 
+        repair_discover(pool);
         r = job_set_discover(daemon->jobs, pool);
         if (r < 0)
                 log_failure(NULL, "The jobs of %s cannot be found again: %s", pool_path(pool), strerror(-r));
@@ -199,6 +224,11 @@ static int set_up_signals(Daemon *daemon) {
                                       daemon);
         if (r >= 0)
                 r = sd_event_source_set_enabled(daemon->patience, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time(daemon->event, &daemon->reload, CLOCK_MONOTONIC, UINT64_MAX, 0, on_load_again,
+                                      daemon);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(daemon->reload, SD_EVENT_OFF);
         return r;
 }
 
@@ -213,7 +243,9 @@ static int set_up_files(Daemon *daemon) {
         if (r < 0)
                 return r;
 
-        thaw_journal_replay(daemon->journal_fd, daemon->kernel.cgroup_fd);
+        r = thaw_journal_replay(daemon->journal_fd, daemon->kernel.cgroup_fd);
+        if (r < 0)
+                return r;
         daemon->sandboxes = sandbox_is_possible(daemon->kernel.proc_fd, daemon->kernel.cgroup_fd);
         if (!daemon->sandboxes)
                 log_event(LOG_KIND_STARTED, UID_NONE, NULL,
@@ -260,15 +292,18 @@ static int set_up_parts(Daemon *daemon) {
 
 /* Only the settings count here, and they decide where the tree is; the policy proper is loaded by the loop.
  */
-static void load_settings(Daemon *daemon) {
+static int load_settings(Daemon *daemon) {
         PolicyProblem problem = {};
         Policy *policy = NULL;
+        int r;
 
         settings_init(&daemon->settings);
-        if (policy_files_load(daemon->paths.conf_dir, POLICY_TRUST_ROOT, &daemon->settings, &policy, &problem) < 0)
+        r = policy_files_load(daemon->paths.conf_dir, POLICY_TRUST_ROOT, &daemon->settings, &policy, &problem);
+        if (r < 0)
                 settings_init(&daemon->settings);
         policy_free(policy);
         policy_problem_clear(&problem);
+        return error_passes(r) ? r : 0;
 }
 
 int daemon_new(const DaemonPaths *paths, int socket_fd, Daemon **ret) {
@@ -289,12 +324,13 @@ int daemon_new(const DaemonPaths *paths, int socket_fd, Daemon **ret) {
                 .socket_fd = socket_fd,
         };
         LIST_INIT(&daemon->parked);
-        load_settings(daemon);
         daemon->policy = calloc(1, sizeof(*daemon->policy));
         if (!daemon->policy)
                 return -ENOMEM;
 
-        r = sd_event_new(&daemon->event);
+        r = load_settings(daemon);
+        if (r >= 0)
+                r = sd_event_new(&daemon->event);
         if (r >= 0)
                 r = set_up_signals(daemon);
         if (r >= 0)
@@ -316,6 +352,7 @@ Daemon *daemon_free(Daemon *daemon) {
 
         listener_free(daemon->listener);
         (void) sd_event_source_disable_unref(daemon->patience);
+        (void) sd_event_source_disable_unref(daemon->reload);
         system_bus_free(daemon->bus);
         policy_loader_free(daemon->loader);
         system_restarts_free(daemon->restarts);
@@ -326,6 +363,7 @@ Daemon *daemon_free(Daemon *daemon) {
         job_store_free(daemon->store);
         systemd_manager_free(daemon->system);
         kernel_done(&daemon->kernel);
+        fd_reserve_release(&daemon->reserve);
         closep(&daemon->journal_fd);
         closep(&daemon->state_fd);
         closep(&daemon->socket_fd);

@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/fd-reserve.h"
 #include "daemon/job-store.h"
 #include "daemon/job-view.h"
 #include "daemon/job.h"
@@ -38,12 +39,14 @@ struct Daemon {
         DaemonPaths paths;
         sd_event *event;
         Kernel kernel;
+        FdReserve reserve;       /* for moves that have to be undone */
         bool sandboxes;          /* whether cgroups can have BPF programs here; see sandbox.h */
         Settings settings;
         Policy *policy;          /* in force; never NULL once the daemon runs */
         uint64_t policy_loaded;  /* CLOCK_REALTIME, microseconds; 0: none yet */
         char *policy_problem;    /* why the last load failed; NULL if it did not */
         PolicyLoader *loader;
+        sd_event_source *reload;   /* runs when the last load failed for want of something that may be there later */
         sd_event_source *patience; /* runs while a policy is loaded that moves wait for */
         LIST_HEAD(RequestList, Request) parked; /* those moves; see request.c */
         int state_fd;            /* results */

@@ -11,7 +11,8 @@
 #include "lib/protocol.h"
 #include "lib/values.h"
 
-#define KEEP_AGAIN_AFTER (30 * USEC_PER_SEC)
+#define KEEP_AGAIN_FIRST USEC_PER_SEC /* doubled each time */
+#define KEEP_AGAIN_LAST (32 * USEC_PER_SEC)
 
 uint64_t job_now(void) {
         struct timespec now;
@@ -34,8 +35,8 @@ static const char *job_get_result(const Job *job, int fd) {
         const JobRecord *record = job->record;
         uint64_t n_oom_kills;
 
-        if (job->result)
-                return job->result;
+        if (record->stop_result)
+                return record->stop_result;
         /* a keeper that was killed alone takes no job along: a command that ended by itself says so */
         if (pool_keeper_is_gone(job->pool) && (!record->status_known || record->exit_signal != 0))
                 return CGMOVE_RESULT_POOL_STOPPED;
@@ -64,6 +65,9 @@ static void job_settle(Job *job, int fd) {
 
         record->ended = job_now();
         record->result = job_get_result(job, fd);
+        record->stop_reach = JOB_REACH_NOBODY;
+        record->stop_kill_at = 0;
+        record->stop_result = NULL;
         job->stop = job_stop_free(job->stop);
         if (fd >= 0)
                 (void) job_save(job, fd);
@@ -81,18 +85,18 @@ static int on_keep_again(sd_event_source *source, uint64_t usec, void *userdata)
 /* A full disk, say: the group with the record stays, and the job in the list of its user, until the result
  * can be kept. */
 static void keep_later(Job *job, int error) {
+        uint64_t after = KEEP_AGAIN_FIRST << job->n_unkept;
         int r;
 
-        if (!job->is_unkept)
+        if (job->n_unkept == 0)
                 log_failure(job->record, "The result of job %" PRIu64 " cannot be kept yet: %s", job->record->id,
                             strerror(-error));
-        job->is_unkept = true;
+        if (after < KEEP_AGAIN_LAST)
+                job->n_unkept++;
         job->timer = sd_event_source_disable_unref(job->timer);
-        r = sd_event_add_time_relative(job->set->event, &job->timer, CLOCK_BOOTTIME, KEEP_AGAIN_AFTER, 0, on_keep_again,
-                                       job);
+        r = sd_event_add_time_relative(job->set->event, &job->timer, CLOCK_BOOTTIME, after, 0, on_keep_again, job);
         if (r < 0)
-                log_failure(job->record, "The result of job %" PRIu64 " waits for the daemon's next start: %s",
-                            job->record->id, strerror(-r));
+                job_look_again(job);
 }
 
 static void job_end(Job *job, int fd) {
@@ -129,7 +133,10 @@ void job_check(Job *job) {
         if (r >= 0 && events.populated)
                 return;
         if (r < 0 && r != -ENOENT && r != -ENODEV) {
-                log_failure(job->record, "Job %" PRIu64 " cannot be looked at: %s", job->record->id, strerror(-r));
+                if (!job->must_look)
+                        log_failure(job->record, "Job %" PRIu64 " cannot be looked at: %s", job->record->id,
+                                    strerror(-r));
+                job_look_again(job);
                 return;
         }
 

@@ -12,19 +12,18 @@
 
 #define JOB_STOP_TIMEOUT (10 * USEC_PER_SEC) /* between SIGTERM and SIGKILL */
 
-typedef enum JobReach {
-        JOB_REACH_OWNER,    /* processes whose three user ids are the owner's */
-        JOB_REACH_EVERYONE, /* cgroup.kill */
-} JobReach;
-
 /* How many processes of the job were reached by a signal, and how many were left alone. */
 typedef struct JobSignalled {
         unsigned signalled;
         unsigned left;
 } JobSignalled;
 
-/* Sends SIG once. Returns 0 or a negative errno. */
+/* Sends SIG once. Returns 0, or a negative errno if it reached nobody for want of a descriptor, say. */
 int job_signal(Job *job, JobReach reach, int sig, JobSignalled *ret);
+
+/* Sends SIGKILL, and if that reached anybody goes on until nobody is left whom it may reach: the job ends as
+ * CGMOVE_RESULT_KILLED. Returns 0 or a negative errno. */
+int job_kill(Job *job, JobReach reach, JobSignalled *ret);
 
 /* Starts to stop JOB, which will end with RESULT (a CGMOVE_RESULT_*). FIRST_SIGNAL is SIGTERM, or SIGKILL to
  * skip the wait. If that is under way already it is only made stricter. GIVEN_UP, if not NULL, is called
@@ -32,4 +31,8 @@ int job_signal(Job *job, JobReach reach, int sig, JobSignalled *ret);
 typedef void (*job_stop_given_up_t)(Job *job, unsigned left, void *userdata);
 int job_stop_begin(Job *job, JobReach reach, int first_signal, const char *result, job_stop_given_up_t given_up,
                    void *userdata);
+
+/* Goes on with the stop that the record of JOB, found again, tells of. FROZEN: it had come to SIGKILL.
+ * Returns 0 or a negative errno. */
+int job_stop_resume(Job *job, bool frozen);
 JobStop *job_stop_free(JobStop *stop);

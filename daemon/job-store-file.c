@@ -172,9 +172,13 @@ int store_each_result(int folder_fd, store_each_result_t each, void *userdata) {
                 struct stat st;
                 uint64_t id;
 
-                if (store_result_id(entry->d_name, &id) < 0 ||
-                    fstatat(folder_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                if (store_result_id(entry->d_name, &id) < 0)
                         continue;
+                if (fstatat(folder_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+                        if (errno == ENOENT)
+                                continue;
+                        return -errno;
+                }
                 r = each(id, st.st_mtim.tv_sec <= 0 ? 0 : (uint64_t) st.st_mtim.tv_sec * USEC_PER_SEC,
                          userdata);
                 if (r != 0)

@@ -209,14 +209,18 @@ int job_store_get(JobStore *store, uid_t uid, uint64_t id, JobRecord **ret) {
         return read_result(folder_fd, uid, id, ret);
 }
 
-/* What is damaged is passed over. */
+static bool is_damaged(int error) {
+        return error == -EBADMSG || error == -EPROTONOSUPPORT || error == -EISDIR;
+}
+
+/* What is damaged is passed over; what cannot be read for the moment is not. */
 static int each_result(int folder_fd, uid_t uid, uint64_t id, job_store_each_t each, void *userdata) {
         _cleanup_(job_record_freep) JobRecord *record = NULL;
         int r;
 
         r = read_result(folder_fd, uid, id, &record);
         if (r < 0)
-                return r == -ENOMEM ? r : 0;
+                return r == -ENOENT || is_damaged(r) ? 0 : r;
         return each(record, userdata);
 }
 

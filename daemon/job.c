@@ -4,7 +4,6 @@
 #include <search.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <time.h>
 
 #include "daemon/cgroup.h"
@@ -18,12 +17,6 @@
 
 static int compare_id(const void *a, const void *b) {
         uint64_t x = ((const Job *) a)->record->id, y = ((const Job *) b)->record->id;
-
-        return x < y ? -1 : x > y;
-}
-
-static int compare_watch(const void *a, const void *b) {
-        int x = ((const Job *) a)->watch, y = ((const Job *) b)->watch;
 
         return x < y ? -1 : x > y;
 }
@@ -136,10 +129,7 @@ void job_unlink(Job *job) {
         JobUser *user = job->user;
 
         (void) tdelete(job, &set->by_id, compare_id);
-        if (job->watch >= 0) {
-                (void) tdelete(job, &set->by_watch, compare_watch);
-                (void) inotify_rm_watch(set->inotify_fd, job->watch);
-        }
+        job_unwatch(job);
         LIST_REMOVE(job, of_user);
         user->n_jobs--;
         set->n_jobs--;
@@ -152,47 +142,6 @@ void job_free(Job *job) {
         pool_release(job->pool);
         job_record_free(job->record);
         free(job);
-}
-
-/* Either a job's cgroup.events has changed, or a group of a pool has been removed. */
-static void handle_event(JobSet *set, const struct inotify_event *event) {
-        Job key = { .watch = event->wd }, *job = NULL;
-        Job **node;
-        uint64_t id;
-
-        if (event->mask & IN_DELETE) {
-                if (event->len > 0 && job_group_name_parse(event->name, &id))
-                        job = job_set_find(set, id);
-        } else {
-                node = tfind(&key, &set->by_watch, compare_watch);
-                job = node ? *node : NULL;
-        }
-        if (job)
-                job_check(job);
-}
-
-/* The queue overflowed: whatever it was, look at every job. */
-static int check_each(Job *job, void *userdata) {
-        job_check(job);
-        return 0;
-}
-
-static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-        JobSet *set = userdata;
-        ssize_t n;
-
-        n = read(fd, buffer, sizeof(buffer));
-        for (char *p = buffer; n > 0 && p < buffer + n;) {
-                const struct inotify_event *event = (const struct inotify_event *) p;
-
-                if (event->mask & IN_Q_OVERFLOW)
-                        (void) job_set_each(set, UID_NONE, check_each, NULL);
-                else
-                        handle_event(set, event);
-                p += sizeof(*event) + event->len;
-        }
-        return 0;
 }
 
 int job_set_new(sd_event *event, const Kernel *kernel, const Settings *settings, JobStore *store,
@@ -212,11 +161,9 @@ int job_set_new(sd_event *event, const Kernel *kernel, const Settings *settings,
                 .listener = *listener,
         };
         LIST_INIT(&set->users);
+        SLIST_INIT(&set->half_found);
 
-        set->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        if (set->inotify_fd < 0)
-                return -errno;
-        r = sd_event_add_io(event, &set->inotify, set->inotify_fd, EPOLLIN, on_inotify, set);
+        r = job_watches_init(set);
         if (r < 0)
                 return r;
 
@@ -236,8 +183,7 @@ JobSet *job_set_free(JobSet *set) {
                 return NULL;
 
         (void) job_set_each(set, UID_NONE, drop_each, NULL);
-        (void) sd_event_source_disable_unref(set->inotify);
-        closep(&set->inotify_fd);
+        job_watches_done(set);
         (void) sd_event_unref(set->event);
         free(set);
         return NULL;
@@ -277,27 +223,6 @@ static int start_runtime(Job *job) {
         return r < 0 ? r : 0;
 }
 
-/* A change of cgroup.events is notified at most every 10 ms (CGROUP_FILE_NOTIFY_MIN_INTV of the kernel), and
- * the notification that is put off is dropped if the group is removed meanwhile, as systemd does in the stop
- * of a pool. So removals are watched too, on the pool: adding that watch again does nothing. */
-static int start_watch(Job *job) {
-        char name[JOB_GROUP_NAME_MAX], path[64 + JOB_GROUP_NAME_MAX];
-        int watch;
-
-        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", pool_fd(job->pool));
-        if (inotify_add_watch(job->set->inotify_fd, path, IN_DELETE | IN_ONLYDIR) < 0)
-                return -errno;
-
-        job_group_name(job->record->id, name);
-        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d/%s/cgroup.events", pool_fd(job->pool), name);
-        watch = inotify_add_watch(job->set->inotify_fd, path, IN_MODIFY);
-        if (watch < 0)
-                return -errno;
-
-        job->watch = watch;
-        return tsearch(job, &job->set->by_watch, compare_watch) ? 0 : -ENOMEM;
-}
-
 static int job_link(Job *job) {
         JobUser *user;
 
@@ -332,9 +257,9 @@ int job_set_add(JobSet *set, Pool *pool, JobRecord *record, Job **ret) {
 
         r = job_link(job);
         if (r >= 0) {
-                r = start_watch(job);
+                r = start_runtime(job);
                 if (r >= 0)
-                        r = start_runtime(job);
+                        r = job_watch(job);
                 if (r < 0)
                         job_unlink(job);
         }

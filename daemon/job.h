@@ -33,11 +33,12 @@ struct Job {
         JobRecord *record;
         JobStop *stop; /* ending it is under way; see job-stop.h */
         sd_event_source *timer; /* its runtime limit; once it has ended, the next try to keep its result */
-        bool is_unkept;         /* it has ended, and its result could not be written */
+        unsigned n_unkept;      /* it has ended, and so often its result could not be written */
         pid_t leader;           /* see job_set_leader(); 0: not known */
         uint64_t leader_start;
-        const char *result; /* what it is to end as, whatever its status: a CGMOVE_RESULT_*; NULL: by its status */
-        int watch;          /* inotify, on cgroup.events */
+        bool must_look; /* something could not be done for want of memory or descriptors; see job_look_again() */
+        bool must_thaw; /* that was the end of its ice */
+        int watch;      /* inotify, on cgroup.events; -1: nobody tells when it ends, so it is looked at again and again */
 };
 
 /* Told once when the job has ended, or when the set is freed (RECORD is NULL then). Whoever embeds it
@@ -68,7 +69,8 @@ sd_event *job_set_event(JobSet *set);
 const Kernel *job_set_kernel(JobSet *set);
 
 /* Takes over RECORD (also on failure): a job whose group exists in POOL. Watches it and starts its runtime
- * limit. */
+ * limit. Where it cannot be watched (inotify is used up) it is looked at again and again. Returns 0, -ENOENT
+ * or -ENODEV without a group, -ENOMEM, ... */
 int job_set_add(JobSet *set, Pool *pool, JobRecord *record, Job **ret);
 
 Job *job_set_find(JobSet *set, uint64_t id);
@@ -80,9 +82,14 @@ unsigned job_set_count_of(JobSet *set, uid_t uid);
 typedef int (*job_each_t)(Job *job, void *userdata);
 int job_set_each(JobSet *set, uid_t uid, job_each_t each, void *userdata);
 
-/* At daemon start: takes over the groups of POOL. Jobs that ended meanwhile get their result; a move that
- * was cut off half-way is completed (its group is frozen and populated) or undone (nobody had arrived). */
+/* At daemon start: takes over the groups of POOL. Jobs that ended meanwhile get their result, those that were
+ * being stopped are stopped on; a move that was cut off half-way is completed (its group is frozen and
+ * populated) or undone (nobody had arrived). Groups that cannot be taken over now are later. Returns 0 or a
+ * negative errno. */
 int job_set_discover(JobSet *set, Pool *pool);
+
+/* The same for groups that are not known yet, in a second or a little more. Returns 0 or -ENOMEM. */
+int job_set_discover_later(JobSet *set, Pool *pool);
 
 /* The name of a job's group below its pool. */
 void job_group_name(uint64_t id, char ret[static JOB_GROUP_NAME_MAX]);

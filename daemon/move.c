@@ -76,7 +76,9 @@ static int reset_oom_score(const Move *move, const Target *target) {
 
         (void) snprintf(text, sizeof(text), "%d", (int) target->pid);
         dir = openat(move->kernel->proc_fd, text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (dir < 0 || !pidfd_is_alive(target->pidfd))
+        if (dir < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (!pidfd_is_alive(target->pidfd))
                 return 0;
         file = openat(dir, "oom_score_adj", O_RDWR | O_CLOEXEC);
         if (file < 0)
@@ -230,6 +232,9 @@ static void sweep_group(const Move *move, int fd, SweepKind kind) {
 static void undo(const Move *move, int fd, const char *name) {
         int r;
 
+        if (move->reserve)
+                fd_reserve_release(move->reserve);
+
         sweep_group(move, fd, SWEEP_OTHERS);
         sweep_group(move, fd, SWEEP_FORKS);
         sweep_group(move, fd, SWEEP_TARGETS);
@@ -284,7 +289,9 @@ int move_into_job(const Move *move, MoveFailure *ret_failure, size_t *ret_index)
         *ret_failure = MOVE_FAILED;
         *ret_index = 0;
         job_group_name(move->record->id, name);
-        r = make_group(move, name, &fd);
+        r = move->reserve ? fd_reserve_fill(move->reserve) : 0;
+        if (r >= 0)
+                r = make_group(move, name, &fd);
         if (r < 0)
                 return r;
 

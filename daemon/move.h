@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/fd-reserve.h"
 #include "daemon/job.h"
 #include "daemon/target.h"
 
@@ -21,6 +22,7 @@ typedef struct Move {
         const JobRecord *record; /* id, owner and limits of the job that is to be */
         Target *targets;
         size_t n_targets;
+        FdReserve *reserve;   /* filled before anything is done, for the way back; NULL: there are always enough */
         bool fresh;           /* the targets were read since the loop was left last: no need to look before the write */
         bool reset_oom_score; /* put back to 0 what a service has raised, never lower */
 } Move;

@@ -153,7 +153,7 @@ int pool_tree_each(int root_fd, pool_tree_each_t each, void *userdata) {
         if (!dir)
                 return -errno;
 
-        while ((entry = readdir(dir))) {
+        while ((errno = 0, entry = readdir(dir))) {
                 _cleanup_close_ int fd = -1;
                 char path[POOL_PATH_MAX];
                 uid_t uid;
@@ -161,13 +161,17 @@ int pool_tree_each(int root_fd, pool_tree_each_t each, void *userdata) {
                 if (parse_pool_slice(entry->d_name, &uid) < 0)
                         continue;
                 pool_tree_path(uid, path);
-                if (cgroup_open(root_fd, path, &fd) < 0 || !pool_tree_has_keeper(fd, false))
+                r = cgroup_open(root_fd, path, &fd);
+                if (r >= 0 && faccessat(fd, "keeper", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+                        r = -errno;
+                if (r == -ENOENT || r == -ENODEV)
                         continue;
-                r = each(uid, fd, userdata);
+                if (r >= 0)
+                        r = each(uid, fd, userdata);
                 if (r != 0)
                         return r;
         }
-        return 0;
+        return -errno;
 }
 
 /* --- a tree of our own --------------------------------------------------------------------------------- */

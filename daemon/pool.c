@@ -232,6 +232,7 @@ static void tell_waits(Pool *pool, int error, const char *message) {
 
 void pool_started(Pool *pool) {
         pool->state = POOL_RUNNING;
+        pool->may_lack_limits = false;
         tell_waits(pool, 0, NULL);
 }
 
@@ -278,7 +279,7 @@ static int set_start(PoolSet *set, uid_t uid, Pool **ret) {
         if (set->n_pools >= set->settings->max_pools)
                 set_forget_gone(set);
         if (set->n_pools >= set->settings->max_pools)
-                return -EMFILE;
+                return -EUSERS;
         r = pool_new(set, uid, &pool);
         if (r < 0)
                 return r;
@@ -302,6 +303,15 @@ int pool_set_ensure(PoolSet *set, uid_t uid, pool_ready_t ready, void *userdata,
         if (!pool) {
                 r = set_start(set, uid, &pool);
                 if (r < 0) {
+                        *ret_wait = NULL;
+                        ready(r, NULL, NULL, userdata);
+                        return 0;
+                }
+        }
+        if (pool->state == POOL_RUNNING && pool->may_lack_limits) {
+                r = pool_start(pool);
+                if (r < 0) {
+                        pool_gone(pool);
                         *ret_wait = NULL;
                         ready(r, NULL, NULL, userdata);
                         return 0;
@@ -334,13 +344,14 @@ static int on_found(uid_t uid, int fd, void *userdata) {
         if (r < 0)
                 return r;
         r = pool_open(pool);
-        if (r < 0) { /* it went while we looked */
+        if (r < 0) {
                 pool_gone(pool);
-                return 0;
+                return r == -ENOENT || r == -ENODEV ? 0 : r; /* it went while we looked */
         }
         pool->state = POOL_RUNNING;
         pool_hold(pool);
         discovery->found(pool, discovery->userdata);
+        pool->may_lack_limits = pool->n_holds == 1;
         pool_release(pool);
         return 0;
 }

@@ -30,7 +30,7 @@ int pool_set_new(sd_event *event, const Settings *settings, int root_fd, Systemd
 PoolSet *pool_set_free(PoolSet *set);
 DEFINE_CLEANUP(PoolSet, pool_set_free)
 
-/* ERROR 0: POOL runs. -EMFILE: max_pools. Else why it could not be started, with words in MESSAGE. */
+/* ERROR 0: POOL runs. -EUSERS: max_pools. Else why it could not be started, with words in MESSAGE. */
 typedef void (*pool_ready_t)(int error, const char *message, Pool *pool, void *userdata);
 
 /* Starts the pool of UID if need be and calls READY: before returning if it runs already or cannot be

@@ -94,6 +94,13 @@ int repair_quarantine(Pool *pool, pid_t pid) {
         return r < 0 ? r : cgroup_attach(fd, pid);
 }
 
+void repair_discover(Pool *pool) {
+        CgroupEvents events;
+
+        if (cgroup_get_events(pool_fd(pool), QUARANTINE_GROUP "/cgroup.events", &events) >= 0 && events.populated)
+                pool_hold_for_good(pool);
+}
+
 int repair_stranger(const Kernel *kernel, Pool *pool, const JobRecord *record, pid_t pid) {
         _cleanup_close_ int pidfd = -1;
         const char *where = "its parent's cgroup";

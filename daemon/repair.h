@@ -22,3 +22,6 @@ int repair_stranger(const Kernel *kernel, Pool *pool, const JobRecord *record, p
 
 /* Puts the process PID into the quarantine of POOL. */
 int repair_quarantine(Pool *pool, pid_t pid);
+
+/* At daemon start: whoever is in the quarantine of POOL holds it again. */
+void repair_discover(Pool *pool);

@@ -55,7 +55,7 @@ static void request_fail(Request *request, int r, const sd_bus_error *error) {
                 error = &internal;
         }
         log_move_refused(request_caller(request), target, request->options.restart, error->name, error->message);
-        (void) sd_bus_reply_method_error(call, error);
+        pending_answered(&request->pending, sd_bus_reply_method_error(call, error));
         request_free(request);
 }
 
@@ -156,6 +156,7 @@ static int do_move(Request *request, const Terms *terms, JobRecord **ret_record,
                 .record = record,
                 .targets = request->targets.items,
                 .n_targets = request->targets.n,
+                .reserve = &daemon->reserve,
                 .fresh = request_is_fresh(request),
                 .reset_oom_score = request->options.reset_oom_score,
         };
@@ -167,8 +168,8 @@ static int do_move(Request *request, const Terms *terms, JobRecord **ret_record,
         return 0;
 }
 
-/* From here on it is a job: should it not be possible to watch it now, it is found again at the next start.
- * Takes over RECORD. */
+/* From here on it is a job: should there be no memory for it now, it is found again in the tree. Takes over
+ * RECORD. */
 static void take_up_job(Request *request, JobRecord *record) {
         uint64_t id = record->id;
         Job *job;
@@ -176,9 +177,10 @@ static void take_up_job(Request *request, JobRecord *record) {
 
         log_move_done(request_caller(request), record, request->targets.n);
         r = job_set_add(request->daemon->jobs, request->pool, record, &job);
-        if (r < 0)
-                log_failure(NULL, "Job %" PRIu64 " cannot be watched: %s", id, strerror(-r));
-        else {
+        if (r < 0) {
+                log_failure(NULL, "Job %" PRIu64 " cannot be watched yet: %s", id, strerror(-r));
+                (void) job_set_discover_later(request->daemon->jobs, request->pool);
+        } else {
                 if (job->record->kind == JOB_RESTART)
                         job_set_leader(job, request->targets.items[0].pid);
                 job_check(job); /* it may have ended before it was watched */
@@ -229,7 +231,7 @@ static int join_restart(Request *request, sd_bus_error *ret_error) {
         if (r < 0 || !job)
                 return r;
 
-        (void) sd_bus_reply_method_return(request->pending.call, "t", job->record->id);
+        pending_answered(&request->pending, sd_bus_reply_method_return(request->pending.call, "t", job->record->id));
         log_restart_joined(request_caller(request), job->record);
         request_free(request);
         return 1;
@@ -259,7 +261,7 @@ static void request_commit(Request *request) {
         }
 
         /* the caller first: the journal and the bus can wait */
-        (void) sd_bus_reply_method_return(request->pending.call, "t", record->id);
+        pending_answered(&request->pending, sd_bus_reply_method_return(request->pending.call, "t", record->id));
         take_up_job(request, record);
         request_free(request);
 }
@@ -302,7 +304,7 @@ static void on_pool(int error, const char *message, Pool *pool, void *userdata) 
         Request *request = userdata;
         int r;
 
-        if (error == -EMFILE)
+        if (error == -EUSERS)
                 (void) sd_bus_error_setf(&bus_error, CGMOVE_ERROR_LIMIT_REACHED,
                                          "This host has %u pools, which is the most that cgmove.conf allows (max-pools).",
                                          request->daemon->settings.max_pools);

@@ -115,7 +115,7 @@ static int read_mark(int dir_fd, const char *name, RestartMark *ret) {
 int restart_mark_each(int dir_fd, restart_mark_each_t each, void *userdata) {
         _cleanup_closedir_ DIR *dir = NULL;
         struct dirent *entry;
-        int fd;
+        int fd, r;
 
         fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
@@ -126,15 +126,18 @@ int restart_mark_each(int dir_fd, restart_mark_each_t each, void *userdata) {
                 return -errno;
         }
 
-        while ((entry = readdir(dir))) {
+        while ((errno = 0, entry = readdir(dir))) {
                 RestartMark mark;
 
                 if (entry->d_name[0] == '.')
                         continue;
-                if (read_mark(dir_fd, entry->d_name, &mark) < 0)
-                        (void) unlinkat(dir_fd, entry->d_name, 0);
-                else
+                r = read_mark(dir_fd, entry->d_name, &mark);
+                if (r >= 0)
                         each(&mark, userdata);
+                else if (r == -EBADMSG || r == -ELOOP || r == -ENXIO || r == -EISDIR)
+                        (void) unlinkat(dir_fd, entry->d_name, 0);
+                else if (r != -ENOENT)
+                        return r; /* it may well be one */
         }
-        return 0;
+        return -errno;
 }

@@ -17,5 +17,6 @@ DEFINE_CLEANUP(FrozenGroup, frozen_group_free)
 const char *frozen_group_path(const FrozenGroup *group);
 int frozen_group_fd(const FrozenGroup *group);
 
-/* At daemon start: thaws what an earlier daemon has left frozen. */
-void thaw_journal_replay(int dir_fd, int cgroup_root_fd);
+/* At daemon start: thaws what an earlier daemon has left frozen. Returns 0 or a negative errno if something
+ * could not be thawed; it stays noted. */
+int thaw_journal_replay(int dir_fd, int cgroup_root_fd);

@@ -26,6 +26,11 @@ static const char *const job_results[] = {
         CGMOVE_RESULT_TIMEOUT, CGMOVE_RESULT_OOM,    CGMOVE_RESULT_POOL_STOPPED, CGMOVE_RESULT_ENDED,
 };
 
+static const char *const job_reaches[] = {
+        [JOB_REACH_OWNER] = "owner",
+        [JOB_REACH_EVERYONE] = "everyone",
+};
+
 const char *job_kind_to_string(JobKind kind) {
         return (size_t) kind < ELEMENTSOF(job_kinds) ? job_kinds[kind] : NULL;
 }
@@ -34,6 +39,15 @@ int job_kind_from_string(const char *text, JobKind *ret) {
         for (size_t i = 0; i < ELEMENTSOF(job_kinds); i++)
                 if (strcmp(text, job_kinds[i]) == 0) {
                         *ret = (JobKind) i;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+static int job_reach_from_string(const char *text, JobReach *ret) {
+        for (size_t i = JOB_REACH_OWNER; i < ELEMENTSOF(job_reaches); i++)
+                if (strcmp(text, job_reaches[i]) == 0) {
+                        *ret = (JobReach) i;
                         return 0;
                 }
         return -EINVAL;
@@ -97,13 +111,21 @@ static bool job_record_status_valid(const JobRecord *record) {
         return record->ended == 0 || record->result;
 }
 
+static bool job_record_stop_valid(const JobRecord *record) {
+        if ((size_t) record->stop_reach >= ELEMENTSOF(job_reaches) || record->stop_kill_at > INT64_MAX)
+                return false;
+        if (record->stop_result && !job_result_from_string(record->stop_result))
+                return false;
+        return record->stop_reach == JOB_REACH_NOBODY ? record->stop_kill_at == 0 : record->stop_result != NULL;
+}
+
 /* All that new, encode and decode have to agree on. */
 static bool job_record_is_valid(const JobRecord *record) {
         return record->id > 0 && record->id <= INT64_MAX && record->uid != UID_NONE &&
                job_kind_to_string(record->kind) && record->created <= INT64_MAX &&
                record->ended <= INT64_MAX && record->limits.cpu_weight <= CPU_WEIGHT_MAX &&
-               job_record_status_valid(record) && job_record_strings_valid(record) &&
-               job_record_restart_valid(record);
+               job_record_status_valid(record) && job_record_stop_valid(record) &&
+               job_record_strings_valid(record) && job_record_restart_valid(record);
 }
 
 /* --- memory ------------------------------------------------------------------------------------ */
@@ -179,6 +201,8 @@ int job_record_new(const JobRecord *template, JobRecord **ret) {
 
         if (record->result)
                 record->result = job_result_from_string(record->result);
+        if (record->stop_result)
+                record->stop_result = job_result_from_string(record->stop_result);
         *ret = TAKE_PTR(record);
         return 0;
 }
@@ -219,6 +243,7 @@ static int encode_numbers(json_t *object, const JobRecord *record) {
                 { "runtime-max", record->limits.runtime_max },
                 { "exit-code", record->status_known ? (uint64_t) record->exit_code : UINT64_MAX },
                 { "exit-signal", record->status_known ? (uint64_t) record->exit_signal : UINT64_MAX },
+                { "stop-kill-at", record->stop_kill_at > 0 ? record->stop_kill_at : UINT64_MAX },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
@@ -238,6 +263,8 @@ static int encode_strings(json_t *object, const JobRecord *record) {
                 { "invocation", sd_id128_to_string(record->invocation_id, invocation) },
                 { "kind", job_kind_to_string(record->kind) },
                 { "result", record->result },
+                { "stop-reach", job_reaches[record->stop_reach] },
+                { "stop-result", record->stop_result },
                 { "name", record->name },
                 { "source", record->source },
                 { "section", record->section },
@@ -324,6 +351,7 @@ static int decode_numbers(const json_t *object, JobRecord *record) {
                 { "memory-max", &record->limits.memory_max },
                 { "cpu-weight", &record->limits.cpu_weight },
                 { "runtime-max", &record->limits.runtime_max },
+                { "stop-kill-at", &record->stop_kill_at },
                 { "exit-code", &code },
                 { "exit-signal", &number },
         };
@@ -350,7 +378,7 @@ static int decode_numbers(const json_t *object, JobRecord *record) {
 }
 
 static int decode_strings(const json_t *object, JobRecord *record) {
-        const char *invocation = "", *kind = "";
+        const char *invocation = "", *kind = "", *reach = NULL;
         const struct {
                 const char *key;
                 const char **ret;
@@ -360,6 +388,7 @@ static int decode_strings(const json_t *object, JobRecord *record) {
                 { "source", &record->source },   { "section", &record->section },
                 { "command", &record->command }, { "log", &record->log },
                 { "unit", &record->unit },       { "outcome", &record->outcome },
+                { "stop-reach", &reach },        { "stop-result", &record->stop_result },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++) {
@@ -372,6 +401,8 @@ static int decode_strings(const json_t *object, JobRecord *record) {
         /* 32 digits: the form with dashes is taken by sd_id128_from_string(), but never written by us */
         if (strlen(invocation) != SD_ID128_STRING_MAX - 1 ||
             sd_id128_from_string(invocation, &record->invocation_id) < 0)
+                return -EBADMSG;
+        if (reach && job_reach_from_string(reach, &record->stop_reach) < 0)
                 return -EBADMSG;
         return job_kind_from_string(kind, &record->kind) < 0 ? -EBADMSG : 0;
 }

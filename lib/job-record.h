@@ -19,6 +19,13 @@
 
 typedef enum JobKind { JOB_RUN, JOB_EXEC, JOB_MOVE, JOB_RESTART } JobKind;
 
+/* Whom a stop that is under way may end. */
+typedef enum JobReach {
+        JOB_REACH_NOBODY,   /* nobody stops it */
+        JOB_REACH_OWNER,    /* processes whose three user ids are the owner's */
+        JOB_REACH_EVERYONE, /* cgroup.kill */
+} JobReach;
+
 /* One allocation: the strings lie behind the struct and are freed with it. */
 typedef struct JobRecord {
         uint64_t id;
@@ -32,6 +39,9 @@ typedef struct JobRecord {
         int exit_code;      /* 0 to 255 */
         int exit_signal;    /* 0: it exited; up to 64 */
         const char *result; /* a CGMOVE_RESULT_* constant, never freed; NULL until its end is decided */
+        JobReach stop_reach;     /* a stop is under way: whoever takes the job over goes on with it */
+        uint64_t stop_kill_at;   /* CLOCK_REALTIME, microseconds: when it comes to SIGKILL; 0 without a stop */
+        const char *stop_result; /* what it is to end as, whatever its status: a constant; NULL: by its status */
         const char *name;
         const char *source;
         const char *section; /* the policy section that allowed it */

@@ -1,300 +1,389 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-
-/* What a peer can make sd-bus take in, and that all of it is given back. */
-
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
+#include <systemd/sd-bus.h>
 
 #include <cmocka.h>
 
 #include "daemon/bus-bounds.h"
 #include "daemon/call-head.h"
+#include "lib/cleanup.h"
 
-#define BYTES_MAX (256 * 1024)
-#define STEPS_MAX 100
+/* --- a message, made by hand ---------------------------------------------------------------------------- */
 
-#define ENDIAN (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 'l' : 'B')
+typedef struct Text {
+        uint8_t bytes[2048];
+        size_t n;
+} Text;
 
-typedef struct Message {
-        uint8_t bytes[256];
-        size_t size, head_size;
-} Message;
+static void pad(Text *t, size_t to) {
+        while (t->n % to != 0)
+                t->bytes[t->n++] = 0;
+}
+
+static void add_u32(Text *t, uint32_t value) {
+        pad(t, 4);
+        memcpy(t->bytes + t->n, &value, 4);
+        t->n += 4;
+}
+
+static void add_text(Text *t, const char *text) {
+        memcpy(t->bytes + t->n, text, strlen(text) + 1);
+        t->n += strlen(text) + 1;
+}
+
+static void add_field(Text *t, uint8_t code, char type, const char *text) {
+        pad(t, 8);
+        memcpy(t->bytes + t->n, (const uint8_t[]){ code, 1, (uint8_t) type, 0 }, 4);
+        t->n += 4;
+        if (type == 'g')
+                t->bytes[t->n++] = (uint8_t) strlen(text);
+        else
+                add_u32(t, (uint32_t) strlen(text));
+        add_text(t, text);
+}
+
+/* What a case changes; the rest is right. */
+typedef struct Call {
+        const char *path, *interface, *member, *destination, *signature;
+        uint8_t unknown; /* a field of that code */
+        unsigned n_fds;
+        bool twice; /* the member */
+} Call;
+
+/* A head, and behind it a body with N_FDS descriptors and no options. Returns the size of the head. */
+static size_t compose(Text *t, const Call *call) {
+        size_t head;
+
+        *t = (Text){ .n = CALL_HEAD_MIN, .bytes = { 'l', 1, 0, 1, 0, 0, 0, 0, 7 } };
+        add_field(t, 1, 'o', call->path ?: "/org/cgmove1");
+        if (call->interface)
+                add_field(t, 2, 's', call->interface);
+        add_field(t, 3, 's', call->member ?: "Move");
+        if (call->twice)
+                add_field(t, 3, 's', "Move");
+        if (call->destination)
+                add_field(t, 6, 's', call->destination);
+        if (call->unknown)
+                add_field(t, call->unknown, 's', "x");
+        add_field(t, 8, 'g', call->signature ?: "aha{sv}");
+        pad(t, 8);
+        memcpy(t->bytes + t->n, (const uint8_t[]){ 9, 1, 'u', 0 }, 4);
+        t->n += 4;
+        add_u32(t, call->n_fds);
+        memcpy(t->bytes + 12, &(uint32_t){ (uint32_t) (t->n - CALL_HEAD_MIN) }, 4);
+        pad(t, 8);
+        head = t->n;
+        add_u32(t, 4 * call->n_fds);
+        for (unsigned i = 0; i < call->n_fds; i++)
+                add_u32(t, i);
+        add_u32(t, 0);
+        pad(t, 8);
+        memcpy(t->bytes + 4, &(uint32_t){ (uint32_t) (t->n - head) }, 4);
+        return head;
+}
+
+/* --- heads ---------------------------------------------------------------------------------------------- */
+
+static void test_heads(void **state) {
+        static const struct {
+                Call call;
+                bool takes;
+        } cases[] = {
+                { { .n_fds = 1 }, true },
+                { { .n_fds = 128 }, true },
+                { { .n_fds = 1, .member = "Check" }, true },
+                { { .n_fds = 1, .interface = "org.cgmove1.Manager", .destination = "org.cgmove1" }, true },
+                { { .n_fds = 1, .interface = "org.cgmove1.Job" }, false },
+                { { .n_fds = 1, .path = "/org/cgmove1/" }, false },
+                { { .n_fds = 1, .path = "/org/cgmove1/job/1" }, false },
+                { { .n_fds = 1, .member = "Explain" }, false },
+                { { .n_fds = 1, .member = "Mov" }, false },
+                { { .n_fds = 1, .destination = "x" }, false },
+                { { .n_fds = 1, .signature = "ah" }, false },
+                { { .n_fds = 1, .unknown = 7 }, false },
+                { { .n_fds = 1, .unknown = 10 }, false },
+                { { .n_fds = 1, .twice = true }, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                uint64_t head, whole;
+                Text t;
+                size_t n = compose(&t, &cases[i].call);
+
+                assert_true(call_head_get_sizes(t.bytes, &head, &whole));
+                assert_int_equal(head, n);
+                assert_int_equal(whole, t.n);
+                assert_int_equal(call_head_takes_fds(t.bytes, n, cases[i].call.n_fds), cases[i].takes);
+                assert_false(call_head_takes_fds(t.bytes, n, cases[i].call.n_fds + 1));
+        }
+}
+
+/* Whatever byte of the fixed part, the padding or the types is another one: it is not taken. And no part is enough. */
+static void test_changed_heads(void **state) {
+        uint8_t *exact;
+        size_t n;
+        Text t;
+
+        n = compose(&t, &(Call){ .n_fds = 1, .interface = "org.cgmove1.Manager" });
+        exact = malloc(n); /* so that the address sanitizer sees what is read behind it */
+        assert_non_null(exact);
+        for (size_t i = 0; i < n; i++) {
+                if (i == 2 || (i >= 4 && i < 12)) /* flags, size of the body, number */
+                        continue;
+                memcpy(exact, t.bytes, n);
+                exact[i] ^= 1;
+                assert_false(call_head_takes_fds(exact, n, 1));
+        }
+        free(exact);
+        for (size_t i = 0; i < n; i++) {
+                exact = malloc(i + 1);
+                assert_non_null(exact);
+                memcpy(exact, t.bytes, i);
+                assert_false(call_head_takes_fds(exact, i, 1));
+                free(exact);
+        }
+        assert_true(call_head_takes_fds(t.bytes, n, 1));
+        t.bytes[8] = 0; /* the number of the call */
+        assert_false(call_head_takes_fds(t.bytes, n, 1));
+        t.bytes[0] = 'x';
+        assert_false(call_head_get_sizes(t.bytes, &(uint64_t){ 0 }, &(uint64_t){ 0 }));
+}
+
+/* --- sd-bus --------------------------------------------------------------------------------------------- */
 
 typedef struct Server {
         sd_bus *bus;
         BusBounds bounds;
-        int peer;
-        unsigned n_fds; /* of ours, before */
+        int client;
+        unsigned n_messages, n_fds;
 } Server;
 
-static unsigned count_fds(void) {
-        unsigned n = 0;
+static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        Server *server = userdata;
+        int fd;
 
-        for (int fd = 0; fd < 2000; fd++)
-                n += fcntl(fd, F_GETFD) >= 0;
-        return n;
+        server->n_messages++;
+        if (sd_bus_message_enter_container(message, 'a', "h") > 0)
+                while (sd_bus_message_read_basic(message, 'h', &fd) > 0)
+                        server->n_fds += fcntl(fd, F_GETFD) >= 0;
+        return 1;
 }
 
-/* Until there is nothing to do, or the last error. */
+/* Returns what ends the connection, or 0. */
 static int run(Server *server) {
         int r = 1;
 
-        for (unsigned i = 0; i < STEPS_MAX && r > 0; i++)
+        for (unsigned i = 0; i < 100 && r > 0; i++)
                 r = bus_bounds_step(&server->bounds);
         return r;
 }
 
-/* Whether there was any answer: here an error, since there is no such object. */
-static bool is_answered(const Server *server) {
-        char buffer[4096];
-
-        return read(server->peer, buffer, sizeof(buffer)) > 0;
-}
-
-static const char auth[] = "\0AUTH EXTERNAL 30\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
-
-/* BYTES, with an authentication, are there before the server is, or come after it. */
-static void begin(Server *server, bool late, const void *bytes, size_t size) {
-        int sockets[2];
-
-        *server = (Server){ .n_fds = count_fds() };
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets), 0);
-        server->peer = sockets[1];
-        assert_true(sd_bus_new(&server->bus) >= 0);
-        assert_true(sd_bus_set_fd(server->bus, sockets[0], sockets[0]) >= 0);
-        assert_true(sd_bus_set_server(server->bus, 1,
-                                      SD_ID128_MAKE(1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6)) >= 0);
-        assert_true(sd_bus_negotiate_fds(server->bus, 1) >= 0);
-        assert_true(bus_bounds_init(&server->bounds, server->bus, BYTES_MAX) >= 0);
-        if (!late)
-                assert_int_equal(write(server->peer, bytes, size), (ssize_t) size);
-        assert_true(bus_bounds_start(&server->bounds) >= 0);
-        if (late)
-                assert_int_equal(write(server->peer, bytes, size), (ssize_t) size);
-        assert_int_equal(run(server), 0);
-        assert_true(is_answered(server));
-}
-
-static void end(Server *server) {
-        sd_bus_close_unref(server->bus);
-        bus_bounds_done(&server->bounds);
-        (void) close(server->peer);
-        assert_int_equal(count_fds(), server->n_fds);
-}
-
-static void add_text(Message *message, uint8_t code, char type, const char *text) {
-        uint32_t length = (uint32_t) strlen(text);
-
-        message->size = (message->size + 7) / 8 * 8;
-        message->bytes[message->size++] = code;
-        message->bytes[message->size++] = 1;
-        message->bytes[message->size++] = (uint8_t) type;
-        message->bytes[message->size++] = 0;
-        if (type == 'g')
-                message->bytes[message->size++] = (uint8_t) length;
-        else {
-                memcpy(message->bytes + message->size, &length, 4);
-                message->size += 4;
-        }
-        memcpy(message->bytes + message->size, text, length + 1);
-        message->size += length + 1;
-}
-
-static void add_number(Message *message, uint8_t code, uint32_t number) {
-        message->size = (message->size + 7) / 8 * 8;
-        memcpy(message->bytes + message->size, (uint8_t[]){ code, 1, 'u', 0 }, 4);
-        memcpy(message->bytes + message->size + 4, &number, 4);
-        message->size += 8;
-}
-
-/* A call that announces N descriptors, with a body of 12 zeros. */
-static Message make_call(const char *member, uint32_t n) {
-        Message message = { .bytes = { ENDIAN, 1, 0, 1, 12, 0, 0, 0, 1 }, .size = 16 };
-        uint32_t size;
-
-        add_text(&message, 1, 'o', "/org/cgmove1");
-        add_text(&message, 2, 's', "org.cgmove1.Manager");
-        add_text(&message, 3, 's', member);
-        add_text(&message, 8, 'g', "aha{sv}");
-        if (n > 0)
-                add_number(&message, 9, n);
-        size = (uint32_t) message.size - 16;
-        memcpy(message.bytes + 12, &size, 4);
-        message.head_size = (message.size + 7) / 8 * 8;
-        message.size = message.head_size + 12;
-        return message;
-}
-
-static void send_fds(const Server *server, const void *bytes, size_t size, unsigned n) {
+static void say(const Server *server, const void *bytes, size_t size, unsigned n_fds) {
         union {
                 struct cmsghdr header;
-                char room[CMSG_SPACE(253 * sizeof(int))];
-        } control = {};
-        struct iovec iov = { .iov_base = (void *) (uintptr_t) bytes, .iov_len = size };
+                char space[CMSG_SPACE(sizeof(int) * 253)];
+        } control = { .space = "" };
+        struct iovec iov = { .iov_base = (void *) bytes, .iov_len = size };
         struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+        int fds[253];
 
-        if (n > 0) {
+        for (unsigned i = 0; i < n_fds; i++)
+                fds[i] = server->client;
+        if (n_fds > 0) {
                 message.msg_control = &control;
-                message.msg_controllen = CMSG_SPACE(n * sizeof(int));
-                control.header.cmsg_level = SOL_SOCKET;
-                control.header.cmsg_type = SCM_RIGHTS;
-                control.header.cmsg_len = CMSG_LEN(n * sizeof(int));
-                for (unsigned i = 0; i < n; i++)
-                        memcpy(CMSG_DATA(&control.header) + i * sizeof(int), &server->peer, sizeof(int));
+                message.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+                control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int) * n_fds),
+                                                   .cmsg_level = SOL_SOCKET,
+                                                   .cmsg_type = SCM_RIGHTS };
+                memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n_fds);
         }
-        assert_int_equal(sendmsg(server->peer, &message, 0), (ssize_t) size);
+        assert_int_equal(sendmsg(server->client, &message, MSG_NOSIGNAL), size);
 }
 
-static void begin_authenticated(Server *server) {
-        begin(server, false, auth, sizeof(auth) - 1);
+static void say_hello(const Server *server, const char *more, size_t size) {
+        char text[2048], uid[16];
+        size_t n;
+
+        (void) snprintf(uid, sizeof(uid), "%u", geteuid());
+        n = (size_t) snprintf(text, sizeof(text), "%cAUTH EXTERNAL ", 0);
+        for (size_t i = 0; uid[i]; i++)
+                n += (size_t) snprintf(text + n, sizeof(text) - n, "%02x", (unsigned) uid[i]);
+        n += (size_t) snprintf(text + n, sizeof(text) - n, "\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n");
+        if (size > 0)
+                memcpy(text + n, more, size);
+        say(server, text, n + size, 0);
 }
 
-static void test_good_calls(void **state) {
-        static const uint32_t numbers[] = { 0, 1, 2, 128 };
+static void server_init(Server *server) {
+        int sockets[2];
+
+        *server = (Server){ .client = -1 };
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets), 0);
+        server->client = sockets[1];
+        assert_true(sd_bus_new(&server->bus) >= 0);
+        assert_true(sd_bus_set_fd(server->bus, sockets[0], sockets[0]) >= 0);
+        assert_true(sd_bus_set_server(server->bus, 1, SD_ID128_MAKE(01, 02, 03, 04, 05, 06, 07, 08, 09, 0a, 0b, 0c, 0d, 0e, 0f, 10)) >=
+                    0);
+        assert_true(sd_bus_negotiate_fds(server->bus, 1) >= 0);
+        assert_true(sd_bus_add_filter(server->bus, NULL, on_message, server) >= 0);
+        assert_true(bus_bounds_init(&server->bounds, server->bus, CGMOVE_MESSAGE_MAX) >= 0);
+        assert_true(bus_bounds_start(&server->bounds) >= 0);
+}
+
+static void server_done(Server *server) {
+        (void) sd_bus_close_unref(server->bus);
+        bus_bounds_done(&server->bounds);
+        closep(&server->client);
+}
+
+/* The lowest free number: when everything is closed, it is what it was. */
+static int next_fd(void) {
+        int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+
+        closep(&fd);
+        return fd;
+}
+
+static void test_descriptors_arrive(void **state) {
+        int before = next_fd();
         Server server;
+        Text t;
 
-        begin(&server, true, auth, sizeof(auth) - 1);
-        send_fds(&server, make_call("Move", 1).bytes, make_call("Move", 1).size, 1);
+        server_init(&server);
+        say_hello(&server, NULL, 0);
         assert_int_equal(run(&server), 0);
-        assert_true(is_answered(&server));
-        end(&server);
-
-        begin_authenticated(&server);
-        for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
-                Message call = make_call("Move", numbers[i]);
-                unsigned n_fds = count_fds();
-
-                send_fds(&server, call.bytes, call.size, numbers[i]);
+        for (unsigned n = 0; n <= CGMOVE_PROCESSES_MAX; n += 32) {
+                compose(&t, &(Call){ .n_fds = n });
+                server.n_fds = 0;
+                say(&server, t.bytes, t.n, n);
                 assert_int_equal(run(&server), 0);
-                assert_true(is_answered(&server));
-                assert_false(bus_bounds_message_has_begun(&server.bounds));
-                assert_int_equal(count_fds(), n_fds);
+                assert_int_equal(server.n_fds, n);
         }
-        end(&server);
+        assert_int_equal(server.n_messages, 5);
+        server_done(&server);
+        assert_int_equal(next_fd(), before);
 }
 
-/* The descriptors go back at once, and the connection with them. */
-static void assert_refused(const void *bytes, size_t size, unsigned n, int error) {
+/* The first call may come with the authentication, as that of `cgmove exec` does, and any in pieces, its descriptors with any. */
+static void test_pieces(void **state) {
+        int before = next_fd();
         Server server;
+        Text t;
 
-        begin_authenticated(&server);
-        send_fds(&server, bytes, size, n);
-        assert_int_equal(run(&server), error);
-        assert_int_equal(bus_bounds_get_error(&server.bounds), error);
-        assert_false(is_answered(&server));
-        end(&server);
-}
+        compose(&t, &(Call){ .n_fds = 0 });
+        server_init(&server);
+        say_hello(&server, (const char *) t.bytes, t.n);
+        assert_int_equal(run(&server), 0);
+        assert_int_equal(server.n_messages, 1);
 
-static void test_descriptors_of_what_is_no_call(void **state) {
-        Message call = make_call("Move", 1), other;
-
-        assert_refused(call.bytes, call.size, 2, -EBADMSG); /* more than announced */
-        other = make_call("Move", 129);
-        assert_refused(other.bytes, other.size, 129, -EMFILE);
-        other = make_call("Move", 2);
-        assert_refused(other.bytes, other.size, 1, -EBADMSG); /* fewer */
-        other = make_call("Move", 0);
-        assert_refused(other.bytes, other.size, 1, -EBADMSG);
-        other = make_call("ListJobs", 1);
-        assert_refused(other.bytes, other.size, 1, -EBADMSG);
-}
-
-/* What has come of a message stays with us, until there is more or its sender is gone. */
-static void test_part_of_a_message(void **state) {
-        static const size_t sizes[] = { 1, 15, 16, 17, 24, 40 };
-        Message call = make_call("Move", 1);
-        Server server;
-
-        for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-                begin_authenticated(&server);
-                send_fds(&server, call.bytes, sizes[i], 1);
+        compose(&t, &(Call){ .n_fds = 2 });
+        for (size_t i = 0; i < t.n; i++) {
+                assert_int_equal(bus_bounds_message_has_begun(&server.bounds), i > 0);
+                say(&server, t.bytes + i, 1, i == 5 || i == t.n - 1);
                 assert_int_equal(run(&server), 0);
-                assert_true(bus_bounds_message_has_begun(&server.bounds));
-                end(&server);
         }
+        assert_false(bus_bounds_message_has_begun(&server.bounds));
+        assert_int_equal(server.n_messages, 2);
+        assert_int_equal(server.n_fds, 2);
 
-        /* the rest, with one too many */
-        begin_authenticated(&server);
-        send_fds(&server, call.bytes, call.size - 1, 1);
+        /* two calls at once */
+        compose(&t, &(Call){ .n_fds = 0 });
+        memcpy(t.bytes + t.n, t.bytes, t.n);
+        say(&server, t.bytes, 2 * t.n, 0);
         assert_int_equal(run(&server), 0);
-        send_fds(&server, call.bytes + call.size - 1, 1, 1);
-        assert_int_equal(run(&server), -EBADMSG);
-        end(&server);
+        assert_int_equal(server.n_messages, 4);
+        server_done(&server);
+        assert_int_equal(next_fd(), before);
 }
 
-static void test_descriptors_behind_the_authentication(void **state) {
-        Message call = make_call("Move", 1);
-        char both[1024];
-        Server server;
+/* What sd-bus would drop without a word, or take more of than it should: the connection ends, and nothing is left of it. */
+static void test_refused(void **state) {
+        static const struct {
+                Call call;
+                unsigned n_fds, n_later; /* what really comes, and with the last byte */
+                uint32_t size; /* that is announced for the body; 0: the right one */
+                int error;
+        } cases[] = {
+                { { .path = "/org/cgmove1/" }, 0, 0, 0, -EBADMSG }, /* malformed, without descriptors */
+                { { .path = "/org/cgmove1/", .n_fds = 1 }, 1, 0, 0, -EBADMSG },
+                { { .path = "/org/cgmove1/", .n_fds = 8 }, 8, 0, 0, -EBADMSG },
+                { { .member = "Explain", .n_fds = 1 }, 1, 0, 0, -EBADMSG },
+                { { .n_fds = 1 }, 3, 0, 0, -EBADMSG },
+                { { .n_fds = 3 }, 1, 1, 0, -EBADMSG },
+                { { .n_fds = 129 }, 129, 0, 0, -EMFILE },
+                { { .n_fds = 200 }, 100, 100, 0, -EMFILE },
+                { { .n_fds = 253 }, 253, 0, 0, -EMFILE },
+                { { .n_fds = 1 }, 1, 0, CGMOVE_MESSAGE_MAX, -EMSGSIZE },
+                { { .n_fds = 0 }, 0, 0, 0x7fffff00, -EMSGSIZE },
+                { { .n_fds = 0 }, 0, 0, UINT32_MAX, -EMSGSIZE },
+        };
 
-        memcpy(both, auth, sizeof(auth) - 1);
-        memcpy(both + sizeof(auth) - 1, call.bytes, 8);
-        begin(&server, true, both, sizeof(auth) - 1 + 8);
-        send_fds(&server, call.bytes + 8, call.size - 8, 1);
-        assert_int_equal(run(&server), 0);
-        assert_true(is_answered(&server));
-        end(&server);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                static Text t;
+                int before = next_fd(), r;
+                Server server;
 
-        /* a first message that ends like an authentication */
-        memcpy(both + sizeof(auth) - 1 + 24, "\r\nBEGIN\r\n", 9);
-        memcpy(both + sizeof(auth) - 1, call.bytes, 24);
-        begin(&server, true, both, sizeof(auth) - 1 + 24 + 9);
-        send_fds(&server, call.bytes, call.size, 1);
-        assert_int_equal(run(&server), -EBADMSG);
-        end(&server);
-}
-
-/* With any bit of the head changed it is another head, but for the flags, the size of the body, and the serial; and the last
- * size of all, as long as it is rounded up to the same. */
-static void test_head(void **state) {
-        Message call = make_call("Check", 3);
-
-        assert_true(call_head_takes_fds(call.bytes, call.head_size, 3));
-        assert_false(call_head_takes_fds(call.bytes, call.head_size, 2));
-        assert_false(call_head_takes_fds(call.bytes, call.head_size - 1, 3));
-        assert_false(call_head_takes_fds(call.bytes, 15, 3));
-        assert_false(call_head_takes_fds(call.bytes, 0, 3));
-        for (size_t i = 0; i < call.head_size; i++)
-                for (unsigned bit = 0; bit < 8; bit++) {
-                        Message changed = call;
-
-                        changed.bytes[i] ^= (uint8_t) (1U << bit);
-                        assert_int_equal(call_head_takes_fds(changed.bytes, changed.head_size, 3),
-                                         i == 2 || (i >= 4 && i < 8) ||
-                                                         (i >= 8 && i < 12 && !(i == 8 && bit == 0)));
+                compose(&t, &cases[i].call);
+                if (cases[i].size > 0)
+                        memcpy(t.bytes + 4, &cases[i].size, 4);
+                server_init(&server);
+                say_hello(&server, NULL, 0);
+                assert_int_equal(run(&server), 0);
+                say(&server, t.bytes, t.n - 1, cases[i].n_fds);
+                r = run(&server);
+                if (r == 0) {
+                        say(&server, t.bytes + t.n - 1, 1, cases[i].n_later);
+                        r = run(&server);
                 }
-
-        call.size = call.head_size;
-        add_number(&call, 9, 3); /* twice */
-        assert_false(call_head_takes_fds(call.bytes, call.size, 3));
+                assert_int_equal(r, cases[i].error);
+                assert_int_equal(r == -EBADMSG ? 0 : bus_bounds_get_error(&server.bounds), r == -EBADMSG ? 0 : r);
+                assert_int_equal(server.n_messages, 0);
+                server_done(&server);
+                assert_int_equal(next_fd(), before);
+        }
 }
 
-static void test_too_many_bytes(void **state) {
-        static const uint8_t header[24] = { ENDIAN, 1, 0, 1, 0, 0, 0, 4, 1 }; /* 64 MiB of body */
+/* Descriptors that come before anybody is authenticated, or with half of a message whose other half never comes. */
+static void test_unfinished(void **state) {
+        int before = next_fd();
         Server server;
+        Text t;
 
-        begin_authenticated(&server);
-        send_fds(&server, header, sizeof(header), 0);
-        assert_int_equal(run(&server), -EMSGSIZE);
-        end(&server);
+        compose(&t, &(Call){ .n_fds = 4 });
+        server_init(&server);
+        say(&server, "\0AUTH", 5, 4);
+        assert_int_equal(run(&server), -EBADMSG);
+        server_done(&server);
+        assert_int_equal(next_fd(), before);
+
+        for (size_t n = 1; n < t.n; n += 7) {
+                server_init(&server);
+                say_hello(&server, NULL, 0);
+                assert_int_equal(run(&server), 0);
+                say(&server, t.bytes, n, 4);
+                assert_int_equal(run(&server), 0);
+                server_done(&server);
+                assert_int_equal(next_fd(), before);
+        }
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_good_calls),
-                cmocka_unit_test(test_descriptors_of_what_is_no_call),
-                cmocka_unit_test(test_part_of_a_message),
-                cmocka_unit_test(test_descriptors_behind_the_authentication),
-                cmocka_unit_test(test_head),
-                cmocka_unit_test(test_too_many_bytes),
+                cmocka_unit_test(test_heads),
+                cmocka_unit_test(test_changed_heads),
+                cmocka_unit_test(test_descriptors_arrive),
+                cmocka_unit_test(test_pieces),
+                cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_unfinished),
         };
 
-        return cmocka_run_group_tests_name("bus-bounds", tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, NULL, NULL);
 }

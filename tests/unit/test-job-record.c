@@ -66,6 +66,9 @@ static void assert_same(const JobRecord *a, const JobRecord *b) {
         assert_int_equal(a->exit_code, b->exit_code);
         assert_int_equal(a->exit_signal, b->exit_signal);
         assert_ptr_equal(a->result, b->result);
+        assert_int_equal(a->stop_reach, b->stop_reach);
+        assert_int_equal(a->stop_kill_at, b->stop_kill_at);
+        assert_ptr_equal(a->stop_result, b->stop_result);
         assert_string_equal(a->name, b->name);
         assert_string_equal(a->source, b->source);
         assert_string_equal(a->section, b->section);
@@ -130,6 +133,29 @@ static void test_restart(void **state) {
         long_one[CGMOVE_OUTCOME_MAX] = '}';
         long_one[CGMOVE_OUTCOME_MAX + 1] = '\0';
         assert_int_equal(job_record_new(&record, &(JobRecord *){ NULL }), -EINVAL);
+}
+
+static void test_stop(void **state) {
+        static const char *const bad[] = {
+                HEAD ",\"stop-reach\":\"owner\"}",
+                HEAD ",\"stop-reach\":\"nobody\",\"stop-result\":\"stopped\"}",
+                HEAD ",\"stop-reach\":1,\"stop-result\":\"stopped\"}",
+                HEAD ",\"stop-result\":\"halted\"}",
+                HEAD ",\"stop-kill-at\":5}",
+                HEAD ",\"stop-kill-at\":-5,\"stop-reach\":\"owner\",\"stop-result\":\"stopped\"}",
+        };
+        static const JobReach reaches[] = { JOB_REACH_OWNER, JOB_REACH_EVERYONE };
+        JobRecord record = typical;
+
+        record.stop_result = job_result_from_string("stopped");
+        round_trip(&record); /* it was given up, and ends as that all the same */
+        for (size_t i = 0; i < ELEMENTSOF(reaches); i++) {
+                record.stop_reach = reaches[i];
+                record.stop_kill_at = i == 0 ? 0 : record.created;
+                round_trip(&record);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_int_equal(job_record_decode(bad[i], strlen(bad[i]), &(JobRecord *){ NULL }), -EBADMSG);
 }
 
 static void test_large_numbers(void **state) {
@@ -384,6 +410,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_large_numbers),
                 cmocka_unit_test(test_restart),
+                cmocka_unit_test(test_stop),
                 cmocka_unit_test(test_memory),      cmocka_unit_test(test_display),
                 cmocka_unit_test(test_longest),     cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_decode),      cmocka_unit_test(test_decode_required),

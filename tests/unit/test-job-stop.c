@@ -39,6 +39,15 @@ static int end_of(Process *process) {
         return WTERMSIG(status);
 }
 
+/* Runs the loop until it has ended. */
+static int end_of_killed(JobFixture *jobs, Process *process) {
+        siginfo_t info = {};
+
+        while (waitid(P_PID, (id_t) process->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0)
+                assert_true(sd_event_run(jobs->tree->event, 10000) >= 0);
+        return end_of(process);
+}
+
 static Process start_deaf(int fd) {
         Process process;
 
@@ -224,6 +233,80 @@ static void test_nobody_runs_away(void **state) {
         }
 }
 
+/* --- the daemon ends meanwhile ------------------------------------------------------------------------- */
+
+/* It had been asked to end, and the time it has for that goes on; what it ends as is known. */
+static void test_goes_on_before_sigkill(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process deaf = start_deaf(jobs->tree->source_fd);
+        Job *job = job_fixture_begin(jobs, tree_fixture_record(7), &deaf, 1);
+
+        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGTERM, CGMOVE_RESULT_STOPPED, NULL, NULL), 0);
+        job_fixture_restart(jobs);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        job = job_set_find(jobs->set, 7);
+        assert_non_null(job);
+        assert_non_null(job->stop);
+        assert_true(sd_event_run(jobs->tree->event, 20000) >= 0);
+        assert_true(process_answers(&deaf)); /* not yet */
+
+        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL), 0);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_STOPPED);
+        assert_int_equal(end_of(&deaf), SIGKILL);
+}
+
+/* Frozen as it is then: nobody takes it for a move, and a process of somebody else for a stranger. */
+static void test_goes_on_with_sigkill(void **state) {
+        static const bool all_dead[] = { false, true };
+        JobFixture *jobs = job_fixture_need(state);
+
+        for (size_t i = 0; i < ELEMENTSOF(all_dead); i++) {
+                Process owners = process_start(jobs->tree->source_fd, TREE_OWNER), others = {};
+                Job *job = job_fixture_begin(jobs, tree_fixture_record(i + 7), &owners, 1);
+                _cleanup_close_ int fd = -1;
+
+                assert_int_equal(job_open(job, &fd), 0);
+                if (!all_dead[i])
+                        others = process_start(fd, TREE_OTHER);
+                assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL), 0);
+                job_fixture_restart(jobs);
+                assert_int_equal(cgroup_freeze(fd, true), 0);
+                if (all_dead[i])
+                        process_end(&owners);
+
+                assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+                if (!all_dead[i]) {
+                        assert_int_equal(end_of_killed(jobs, &owners), SIGKILL);
+                        job = job_set_find(jobs->set, i + 7);
+                        assert_non_null(job);
+                        while (job->stop)
+                                assert_true(sd_event_run(jobs->tree->event, 20000) >= 0);
+                        assert_true(process_answers(&others));
+                        process_end(&others);
+                }
+                job_fixture_await_end(jobs, i + 7, CGMOVE_RESULT_KILLED);
+        }
+}
+
+/* It has been given up: whoever comes next does not begin again. */
+static void test_given_up_is_forgotten(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        GivenUp given_up = {};
+        Process owners, others;
+        Job *job = begin_mixed(jobs, &owners, &others);
+
+        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGKILL, CGMOVE_RESULT_STOPPED, on_given_up, &given_up), 0);
+        tree_fixture_loop(jobs->tree, &given_up.done);
+        assert_int_equal(end_of(&owners), SIGKILL);
+        job_fixture_restart(jobs);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        job = job_set_find(jobs->set, 7);
+        assert_non_null(job);
+        assert_null(job->stop);
+        assert_true(process_answers(&others));
+        process_end(&others);
+}
+
 /* --- the runtime limit --------------------------------------------------------------------------------- */
 
 static void test_runtime(void **state) {
@@ -284,6 +367,9 @@ static int run_all(void) {
                 TEST(test_nobody_of_the_owner),
                 TEST(test_signal_counts),
                 TEST(test_nobody_runs_away),
+                TEST(test_goes_on_before_sigkill),
+                TEST(test_goes_on_with_sigkill),
+                TEST(test_given_up_is_forgotten),
                 TEST(test_runtime),
                 TEST(test_runtime_of_a_job_found_again),
                 TEST(test_runtime_not_reached),

@@ -11,10 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
 #include "daemon/cgroup.h"
+#include "daemon/job-private.h"
+#include "daemon/repair.h"
 #include "lib/protocol.h"
 #include "lib/values.h"
 #include "tests/unit/job-fixture.h"
@@ -443,14 +446,93 @@ static void test_quarantine_keeps_the_pool(void **state) {
         unsigned n_holds = pool_n_jobs(jobs->tree->pool);
         Process stranger;
 
-        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        repair_discover(jobs->tree->pool);
         assert_int_equal(pool_n_jobs(jobs->tree->pool), n_holds);
         stranger = process_start(fd, TREE_OTHER);
-        job_fixture_restart(jobs);
-        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        repair_discover(jobs->tree->pool);
         assert_int_equal(pool_n_jobs(jobs->tree->pool), n_holds + 1);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
         assert_int_equal(job_set_count(jobs->set), 0);
         process_end(&stranger);
+}
+
+/* --- without what is needed --------------------------------------------------------------------------- */
+
+/* No descriptor below LIMIT is free any more; for as long as it lasts. */
+static void limit_descriptors(rlim_t limit) {
+        struct rlimit now;
+
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+        now.rlim_cur = limit;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+}
+
+/* inotify is used up: the end is seen all the same, and the watch is had later. */
+static void test_not_watched(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process processes[2];
+        struct rlimit before;
+        Job *job;
+
+        for (size_t i = 0; i < ELEMENTSOF(processes); i++) {
+                processes[i] = process_start(jobs->tree->source_fd, TREE_OWNER);
+                job = job_fixture_begin(jobs, tree_fixture_record(i + 1), &processes[i], 1);
+        }
+        job_fixture_restart(jobs);
+
+        /* none is opened before the first job */
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        job = job_set_find(jobs->set, 2);
+        assert_non_null(job);
+        job_unwatch(job);
+        limit_descriptors(0);
+        job_look_again(job);
+        for (int i = 0; i < 30 && job->watch < 0; i++)
+                assert_true(sd_event_run(jobs->tree->event, 100000) >= 0);
+        limit_descriptors(before.rlim_cur);
+        assert_true(job->watch >= 0 || job->must_look);
+        for (int i = 0; i < 30 && job->watch < 0; i++)
+                assert_true(sd_event_run(jobs->tree->event, 100000) >= 0);
+        assert_true(job->watch >= 0);
+
+        job_unwatch(job);
+        process_end(&processes[1]);
+        job_look_again(job);
+        job_fixture_await_end(jobs, 2, CGMOVE_RESULT_ENDED);
+        process_end(&processes[0]);
+        job_fixture_await_end(jobs, 1, CGMOVE_RESULT_ENDED);
+}
+
+/* The group is there, and cannot be opened for the moment: it is no group without a record for that. */
+static void test_found_later(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
+        Job *job = job_fixture_begin(jobs, tree_fixture_record(7), &process, 1);
+        struct rlimit before;
+        int lowest;
+
+        assert_int_equal(job_set_status(job, 3, 0), 0);
+        job_fixture_restart(jobs);
+        process_end(&process);
+        while (tree_fixture_populated(jobs->tree, TREE_JOB))
+                (void) usleep(1000);
+
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        lowest = dup(jobs->folder_fd);
+        assert_true(lowest >= 0);
+        (void) close(lowest);
+        /* the directory of the pool, that of the group, and no file in it */
+        for (rlim_t room = 1; room <= 2; room++) {
+                limit_descriptors((rlim_t) lowest + room);
+                assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+                limit_descriptors(before.rlim_cur);
+                assert_true(tree_fixture_exists(jobs->tree, TREE_JOB));
+                assert_int_equal(job_set_count(jobs->set), 0);
+        }
+        for (int i = 0; i < 30 && tree_fixture_exists(jobs->tree, TREE_JOB); i++)
+                assert_true(sd_event_run(jobs->tree->event, 100000) >= 0);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_FAILED);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, job_fixture_setup, job_fixture_teardown)
@@ -474,6 +556,8 @@ static int run_all(void) {
                 TEST(test_groups_without_a_good_record),
                 TEST(test_other_groups_are_none_of_ours),
                 TEST(test_quarantine_keeps_the_pool),
+                TEST(test_not_watched),
+                TEST(test_found_later),
         };
 
         return cmocka_run_group_tests_name("job", tests, NULL, NULL);

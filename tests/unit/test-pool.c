@@ -131,7 +131,7 @@ static void test_has_a_greatest_number(void **state) {
         assert_int_equal(pool_set_ensure(world.set, BOB, on_ready, &answer, &wait), 0);
         assert_null(wait);
         assert_int_equal(answer.n, 1);
-        assert_int_equal(answer.error, -EMFILE);
+        assert_int_equal(answer.error, -EUSERS);
         (void) ensure(&world, ALICE); /* the one that runs is still there */
         world_close(&world, root_fd);
 }
