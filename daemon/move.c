@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,6 +90,21 @@ static int reset_oom_score(const Move *move, const Target *target) {
         return pwrite(file, "0", 1, 0) < 0 && errno != ESRCH ? -errno : 0;
 }
 
+/* Who arrives here has not run yet, so that there is no instant between this look and the move in which the
+ * source could be frozen without being seen. A source that is gone holds nobody. */
+static int check_source_runs(const Move *move, const Target *target, MoveFailure *ret_failure) {
+        bool frozen = false;
+        int r;
+
+        if (move->held || target->cgroup_fd < 0)
+                return 0;
+        r = cgroup_is_told_to_freeze(target->cgroup_fd, UINT_MAX, &frozen);
+        if (r < 0 || !frozen)
+                return r == -ENODEV ? 0 : r;
+        *ret_failure = MOVE_FROZEN;
+        return -EAGAIN;
+}
+
 /* Writes the number and sees whom it meant. */
 static int attach_target(const Move *move, int fd, Target *target, MoveFailure *ret_failure) {
         ProcStatus status;
@@ -113,6 +129,9 @@ static int attach_target(const Move *move, int fd, Target *target, MoveFailure *
                 *ret_failure = MOVE_CHANGED;
                 return -EAGAIN;
         }
+        r = check_source_runs(move, target, ret_failure);
+        if (r < 0)
+                return r;
         return move->reset_oom_score ? reset_oom_score(move, target) : 0;
 }
 

@@ -22,6 +22,7 @@ typedef struct Move {
         Target *targets;
         size_t n_targets;
         bool fresh;           /* the targets were read since the loop was left last: no need to look before the write */
+        bool held;            /* their sources are frozen by us, see tree.h */
         bool reset_oom_score; /* put back to 0 what a service has raised, never lower */
 } Move;
 
@@ -30,6 +31,7 @@ typedef enum MoveFailure {
         MOVE_FAILED,  /* the error says it */
         MOVE_CHANGED, /* a target was not what had been decided on any more; it is back in its own source */
         MOVE_GONE,    /* a target had ended */
+        MOVE_FROZEN,  /* its source has been frozen meanwhile; there it is again */
         MOVE_GROWN,   /* the targets have more tasks than were counted, and more than the job or the pool may have */
 } MoveFailure;
 

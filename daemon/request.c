@@ -116,6 +116,11 @@ static int move_error(Request *request, int r, MoveFailure failure, size_t index
         case MOVE_GONE:
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NO_SUCH_PROCESS,
                                          "Process %d ended before it could be moved; nothing was moved.", pid);
+        case MOVE_FROZEN:
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_FROZEN,
+                                         "Process %d is in cgroup %s, which has just been frozen, and moving it would thaw "
+                                         "it; nothing was moved, try again when it is thawed.",
+                                         pid, request->targets.items[index].cgroup);
         case MOVE_CHANGED:
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_BUSY,
                                          "Process %d changed its user or its cgroup while it was being moved; nothing "
@@ -157,6 +162,7 @@ static int do_move(Request *request, const Terms *terms, JobRecord **ret_record,
                 .targets = request->targets.items,
                 .n_targets = request->targets.n,
                 .fresh = request_is_fresh(request),
+                .held = request->scan != NULL,
                 .reset_oom_score = request->options.reset_oom_score,
         };
         r = move_into_job(&move, &failure, &index);
