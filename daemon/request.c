@@ -128,8 +128,8 @@ static int move_error(Request *request, int r, MoveFailure failure, size_t index
                                          pid);
         case MOVE_GROWN:
                 return sd_bus_error_set(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                        "The processes made threads while they were being moved, and have more tasks now "
-                                        "than the job or your pool may have (tasks-max); nothing was moved.");
+                                        "The processes, or your other jobs, made tasks while this was going on, and there are "
+                                        "more now than the job or your pool may have (tasks-max); nothing was moved.");
         case MOVE_FAILED:
                 break;
         }
