@@ -16,6 +16,7 @@
 #define RECORD_XATTR "user.cgmove.job"
 #define RECORD_FILE "cgroup.kill"
 #define THAW_TRIES 3
+#define UP_MAX 64 /* groups above one another */
 
 typedef struct Pids {
         pid_t *items;
@@ -251,6 +252,25 @@ int cgroup_is_frozen(int fd, bool *ret) {
                 return r;
 
         *ret = events.frozen || (r >= 0 && freeze != 0);
+        return 0;
+}
+
+int cgroup_is_told_to_freeze(int fd, unsigned levels, bool *ret) {
+        char path[UP_MAX * 3 + sizeof("cgroup.freeze")] = "", value = '0';
+
+        for (unsigned i = 0; i < levels && i < UP_MAX && value == '0'; i++) {
+                _cleanup_close_ int file = -1;
+
+                (void) strcpy(path + i * 3, "cgroup.freeze");
+                file = openat(fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+                if (file < 0 && errno == ENOENT) /* the root group, or above it */
+                        break;
+                if (file < 0 || read(file, &value, 1) < 0)
+                        return -errno;
+                (void) strcpy(path + i * 3, "../");
+        }
+
+        *ret = value != '0';
         return 0;
 }
 

@@ -46,6 +46,11 @@ int cgroup_get_events(int fd, const char *name, CgroupEvents *ret); /* NAME: "cg
  * thawed. */
 int cgroup_is_frozen(int fd, bool *ret);
 
+/* True if a switch of the group or of one above it, LEVELS groups in all, says that its processes shall not
+ * run, whether or not all of them stand still yet. Other than "frozen" of cgroup.events, which waits for a
+ * neighbour that cannot freeze at the moment, while a process that has frozen would run if it were moved. */
+int cgroup_is_told_to_freeze(int fd, unsigned levels, bool *ret);
+
 /* cgroup.kill: SIGKILL to every process in it and below it, forks included. */
 int cgroup_kill(int fd);
 

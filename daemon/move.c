@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -91,6 +92,21 @@ static int reset_oom_score(const Move *move, const Target *target) {
         return pwrite(file, "0", 1, 0) < 0 && errno != ESRCH ? -errno : 0;
 }
 
+/* Who arrives here has not run yet, so that there is no instant between this look and the move in which the
+ * source could be frozen without being seen. A source that is gone holds nobody. */
+static int check_source_runs(const Move *move, const Target *target, MoveFailure *ret_failure) {
+        bool frozen = false;
+        int r;
+
+        if (move->held || target->cgroup_fd < 0)
+                return 0;
+        r = cgroup_is_told_to_freeze(target->cgroup_fd, UINT_MAX, &frozen);
+        if (r < 0 || !frozen)
+                return r == -ENODEV ? 0 : r;
+        *ret_failure = MOVE_FROZEN;
+        return -EAGAIN;
+}
+
 /* Writes the number and sees whom it meant. */
 static int attach_target(const Move *move, int fd, Target *target, MoveFailure *ret_failure) {
         ProcStatus status;
@@ -115,6 +131,9 @@ static int attach_target(const Move *move, int fd, Target *target, MoveFailure *
                 *ret_failure = MOVE_CHANGED;
                 return -EAGAIN;
         }
+        r = check_source_runs(move, target, ret_failure);
+        if (r < 0)
+                return r;
         return move->reset_oom_score ? reset_oom_score(move, target) : 0;
 }
 
@@ -263,14 +282,12 @@ static bool is_above(int fd, uint64_t max) {
         return max != LIMIT_NONE && cgroup_read_u64(fd, "pids.current", &current) >= 0 && current > max;
 }
 
-/* A migration is never refused for pids.max, and threads may have been made since they were counted. In ice
- * nobody makes more. */
+/* A migration is never refused for pids.max. Since tasks were counted the targets may have made threads, and
+ * the user's other jobs may have filled the pool. In ice the newcomers make no more. */
 static int check_tasks(const Move *move, int fd, MoveFailure *ret_failure) {
-        uint64_t n_counted = 0, pool_max = LIMIT_NONE;
+        uint64_t pool_max = LIMIT_NONE;
 
-        for (size_t i = 0; i < move->n_targets; i++)
-                n_counted += move->targets[i].n_threads;
-        if (!pool_has_controller(move->pool, "pids") || !is_above(fd, n_counted))
+        if (!pool_has_controller(move->pool, "pids"))
                 return 0;
 
         (void) cgroup_read_u64(pool_fd(move->pool), "pids.max", &pool_max);

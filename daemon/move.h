@@ -24,6 +24,7 @@ typedef struct Move {
         size_t n_targets;
         FdReserve *reserve;   /* filled before anything is done, for the way back; NULL: there are always enough */
         bool fresh;           /* the targets were read since the loop was left last: no need to look before the write */
+        bool held;            /* their sources are frozen by us, see tree.h */
         bool reset_oom_score; /* put back to 0 what a service has raised, never lower */
 } Move;
 
@@ -32,7 +33,8 @@ typedef enum MoveFailure {
         MOVE_FAILED,  /* the error says it */
         MOVE_CHANGED, /* a target was not what had been decided on any more; it is back in its own source */
         MOVE_GONE,    /* a target had ended */
-        MOVE_GROWN,   /* the targets have more tasks than were counted, and more than the job or the pool may have */
+        MOVE_FROZEN,  /* its source has been frozen meanwhile; there it is again */
+        MOVE_GROWN,   /* with what has been forked meanwhile, the job or the pool has more tasks than it may */
 } MoveFailure;
 
 /* Makes the group of record->id below the pool with its record and limits, moves all targets there, and

@@ -116,6 +116,11 @@ static int move_error(Request *request, int r, MoveFailure failure, size_t index
         case MOVE_GONE:
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NO_SUCH_PROCESS,
                                          "Process %d ended before it could be moved; nothing was moved.", pid);
+        case MOVE_FROZEN:
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_FROZEN,
+                                         "Process %d is in cgroup %s, which has just been frozen, and moving it would thaw "
+                                         "it; nothing was moved, try again when it is thawed.",
+                                         pid, request->targets.items[index].cgroup);
         case MOVE_CHANGED:
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_BUSY,
                                          "Process %d changed its user or its cgroup while it was being moved; nothing "
@@ -123,8 +128,8 @@ static int move_error(Request *request, int r, MoveFailure failure, size_t index
                                          pid);
         case MOVE_GROWN:
                 return sd_bus_error_set(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                        "The processes made threads while they were being moved, and have more tasks now "
-                                        "than the job or your pool may have (tasks-max); nothing was moved.");
+                                        "The processes, or your other jobs, made tasks while this was going on, and there are "
+                                        "more now than the job or your pool may have (tasks-max); nothing was moved.");
         case MOVE_FAILED:
                 break;
         }
@@ -158,6 +163,7 @@ static int do_move(Request *request, const Terms *terms, JobRecord **ret_record,
                 .n_targets = request->targets.n,
                 .reserve = &daemon->reserve,
                 .fresh = request_is_fresh(request),
+                .held = request->scan != NULL,
                 .reset_oom_score = request->options.reset_oom_score,
         };
         r = move_into_job(&move, &failure, &index);

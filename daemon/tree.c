@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "daemon/cgroup.h"
@@ -156,18 +157,23 @@ static bool scan_covers(const TreeScan *scan, const char *path) {
         return false;
 }
 
-/* Below a group that we froze, not by its own switch. */
-static bool is_frozen_by_scan(const TreeScan *scan, const Target *target) {
-        uint64_t freeze;
+/* How many groups up from PATH the first one is that we froze; all of them if there is none. */
+static unsigned levels_below_scan(const TreeScan *scan, const char *path) {
+        unsigned nearest = UINT_MAX;
 
         for (size_t i = 0; i < scan->n_groups; i++) {
-                const char *path = frozen_group_path(scan->groups[i]);
-                size_t n = strlen(path);
+                const char *above = frozen_group_path(scan->groups[i]);
+                size_t n = strlen(above);
+                unsigned levels = 0;
 
-                if (strncmp(target->cgroup, path, n) == 0 && target->cgroup[n] == '/')
-                        return cgroup_read_u64(target->cgroup_fd, "cgroup.freeze", &freeze) >= 0 && freeze == 0;
+                if (strncmp(path, above, n) != 0 || path[n] != '/')
+                        continue;
+                for (const char *p = path + n; *p; p++)
+                        levels += *p == '/';
+                if (levels < nearest)
+                        nearest = levels;
         }
-        return false;
+        return nearest;
 }
 
 /* Freezes the cgroups of the targets that have come since the last time. */
@@ -185,8 +191,12 @@ static int freeze_new(TreeScan *scan) {
                         continue;
                 }
 
-                if (target->frozen && is_frozen_by_scan(scan, target))
-                        target->frozen = false;
+                if (!target->gone) { /* by others than us */
+                        r = cgroup_is_told_to_freeze(target->cgroup_fd, levels_below_scan(scan, target->cgroup),
+                                                     &target->frozen);
+                        if (r < 0)
+                                return r;
+                }
                 r = scan->may(target, scan->userdata);
                 if (r != 0)
                         return r;

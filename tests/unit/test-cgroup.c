@@ -3,6 +3,7 @@
 /* cgroupfs for real: what cgroup.c says of it, and who can read a record. */
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,6 +72,32 @@ static void test_attach_freeze_kill(void **state) {
         assert_int_equal(cgroup_attach(fixture->fd, pid), -ESRCH);
 }
 
+static void test_told_to_freeze(void **state) {
+        CgroupFixture *fixture = need(state);
+        _cleanup_close_ int middle = -1, inner = -1;
+        bool told = true;
+
+        assert_int_equal(cgroup_create(fixture->fd, "middle", &middle), 0);
+        assert_int_equal(cgroup_create(middle, "inner", &inner), 0);
+        assert_int_equal(cgroup_is_told_to_freeze(inner, UINT_MAX, &told), 0);
+        assert_false(told);
+
+        assert_int_equal(cgroup_freeze(fixture->fd, true), 0); /* from far above */
+        assert_int_equal(cgroup_is_told_to_freeze(inner, UINT_MAX, &told), 0);
+        assert_true(told);
+        assert_int_equal(cgroup_is_told_to_freeze(inner, 3, &told), 0);
+        assert_true(told);
+        assert_int_equal(cgroup_is_told_to_freeze(inner, 2, &told), 0); /* not looked at */
+        assert_false(told);
+        assert_int_equal(cgroup_freeze(fixture->fd, false), 0);
+
+        assert_int_equal(cgroup_freeze(inner, true), 0);
+        assert_int_equal(cgroup_is_told_to_freeze(inner, 1, &told), 0);
+        assert_true(told);
+        assert_int_equal(cgroup_is_told_to_freeze(middle, UINT_MAX, &told), 0); /* what is below does not count */
+        assert_false(told);
+}
+
 static void test_values(void **state) {
         CgroupFixture *fixture = need(state);
         uint64_t value;
@@ -120,6 +147,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_open_stays_below, cgroup_fixture_setup, cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_attach_freeze_kill, cgroup_fixture_setup,
                                                 cgroup_fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_told_to_freeze, cgroup_fixture_setup, cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_values, cgroup_fixture_setup, cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_record, cgroup_fixture_setup, cgroup_fixture_teardown),
         };

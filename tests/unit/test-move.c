@@ -69,6 +69,35 @@ static void test_moves_several(void **state) {
         attempt_done(&attempt);
 }
 
+/* The group PATH is frozen after the target was read: it goes back into the ice. */
+static void freeze_on_the_way(const TreeFixture *fixture, const char *path) {
+        _cleanup_close_ int fd = tree_fixture_group(fixture, path);
+        Process process;
+        Attempt attempt;
+
+        process = process_start(fixture->source_fd, TREE_OWNER);
+        attempt_init(&attempt, fixture);
+        attempt_add(&attempt, process.pid);
+        assert_int_equal(cgroup_freeze(fd, true), 0);
+        assert_int_equal(attempt_run(&attempt), -EAGAIN);
+        assert_int_equal(attempt.failure, MOVE_FROZEN);
+        assert_string_equal(tree_fixture_where(fixture, process.pid), TREE_SOURCE);
+        assert_false(tree_fixture_exists(fixture, TREE_JOB));
+
+        assert_int_equal(cgroup_freeze(fd, false), 0);
+        assert_runs_in(fixture, &process, TREE_SOURCE);
+        attempt_done(&attempt);
+        process_end(&process);
+}
+
+static void test_source_frozen_on_the_way(void **state) {
+        freeze_on_the_way(tree_fixture_need(state), TREE_SOURCE);
+}
+
+static void test_ancestor_frozen_on_the_way(void **state) {
+        freeze_on_the_way(tree_fixture_need(state), TREE_MANAGER "/app.slice");
+}
+
 static bool set_oom_score(pid_t pid, const char *value) {
         _cleanup_close_ int fd = -1;
         char path[64];
@@ -295,6 +324,8 @@ static int run_all(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_arrives_thawed_with_record),
                 TEST(test_moves_several),
+                TEST(test_source_frozen_on_the_way),
+                TEST(test_ancestor_frozen_on_the_way),
                 TEST(test_oom_score_is_never_lowered),
                 TEST(test_ended_before),
                 TEST(test_zombie),

@@ -48,6 +48,8 @@ static void scan_add(Scan *scan, pid_t pid) {
 static int may(const Target *target, void *userdata) {
         const Scan *scan = userdata;
 
+        if (target->frozen)
+                return -EDEADLK;
         return target->pid == scan->refused ? -EPERM : 0;
 }
 
@@ -198,6 +200,37 @@ static void test_one_that_may_not(void **state) {
         process_end(&root);
 }
 
+/* By others, above the group of the target, or between it and one that the scan has frozen. */
+static void test_frozen_by_others(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        _cleanup_close_ int slice_fd = tree_fixture_group(fixture, TREE_MANAGER "/app.slice"), middle = -1, inner = -1;
+        Process root;
+        Scan scan;
+
+        assert_int_equal(cgroup_create(fixture->source_fd, "middle", &middle), 0);
+        assert_int_equal(cgroup_create(middle, "inner", &inner), 0);
+        root = process_start(fixture->source_fd, TREE_OWNER);
+        assert_int_equal(cgroup_attach(inner, process_fork(&root)), 0);
+
+        scan_init(&scan, fixture);
+        scan_add(&scan, root.pid);
+        assert_int_equal(cgroup_freeze(slice_fd, true), 0);
+        assert_int_equal(scan_run(&scan), -EDEADLK);
+        scan_thaw(&scan);
+        assert_int_equal(cgroup_freeze(slice_fd, false), 0);
+
+        assert_int_equal(cgroup_freeze(middle, true), 0);
+        assert_int_equal(scan_run(&scan), -EDEADLK);
+        scan_thaw(&scan);
+        assert_true(is_frozen(inner)); /* as it was */
+        assert_false(is_frozen(fixture->source_fd));
+        assert_int_equal(cgroup_freeze(middle, false), 0);
+
+        assert_int_equal(scan_run(&scan), 0);
+        scan_done(&scan);
+        process_end(&root);
+}
+
 static void test_freed_before_it_is_ready(void **state) {
         const TreeFixture *fixture = tree_fixture_need(state);
         Process root;
@@ -282,6 +315,7 @@ static void move_tree(Scan *scan) {
                 .record = record,
                 .targets = scan->targets.items,
                 .n_targets = scan->targets.n,
+                .held = true,
         };
         MoveFailure failure;
         size_t index;
@@ -437,6 +471,7 @@ static int run_all(void) {
                 TEST(test_too_many),
                 TEST(test_frozen_until_freed),
                 TEST(test_one_that_may_not),
+                TEST(test_frozen_by_others),
                 TEST(test_freed_before_it_is_ready),
                 TEST(test_forks_for_ever),
                 TEST(test_double_forks),

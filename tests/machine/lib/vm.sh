@@ -3,7 +3,8 @@
 # Always emulated, so that it is the same everywhere.
 #
 # Nobody talks to one: it has the package, the tests and the list of what to run in its image, begins as soon as it is up, and says on
-# its second serial port how it goes. It has a folder as a machine has, with: pid (of QEMU), image, console (its boot messages).
+# its second serial port how it goes. It has a folder as a machine has, with: pid (of QEMU), image, console (its boot messages),
+# output (a pipe).
 
 VM_MEMORY=1024 # MiB
 VM_BOOT_TIMEOUT=300
@@ -57,8 +58,10 @@ vm_start() {
                 -append "console=ttyS0 root=/dev/vda rw quiet mitigations=off panic=-1 audit=0 apparmor=0 no_timer_check"
                 -drive "file=$dir/image,format=raw,if=virtio,cache=unsafe"
                 -serial "file:$dir/console" -serial file:/dev/stdout)
-        exec {VM_OUTPUT}< <(exec "${command[@]}" 2>"$dir/errors" </dev/null)
-        printf '%s\n' $! >"$dir/pid"
+        mkfifo "$dir/output"
+        "${command[@]}" >"$dir/output" 2>"$dir/errors" </dev/null &
+        machine_started "$dir" $!
+        exec {VM_OUTPUT}<"$dir/output"
 }
 
 vm_newest() {
