@@ -22,6 +22,19 @@ typedef struct Answer {
         sd_bus_message *message;
 } Answer;
 
+/* There is a daemon, and it hangs. What is made again over a new connection may find one that does not. */
+static int fail_timeout(Failure *failure) {
+        int r = failure_set(failure, STATUS_UNAVAILABLE, "Timeout",
+                            "The daemon cgmoved did not answer in time; 'systemctl status cgmoved' may tell why.");
+
+        failure->lost = true;
+        return r;
+}
+
+static bool is_timeout(const Failure *failure) {
+        return strcmp(failure->code, "Timeout") == 0;
+}
+
 static int fail_connection(int error, Failure *failure) {
         int r;
 
@@ -29,6 +42,8 @@ static int fail_connection(int error, Failure *failure) {
                 return failure_set(failure, STATUS_UNAVAILABLE, "NoDaemon",
                                    "The socket " CGMOVE_PRIVATE_SOCKET
                                    " is not root's, so it is not trusted.");
+        if (error == -ETIMEDOUT)
+                return fail_timeout(failure);
         if (!connect_error_is_away(error))
                 return failure_errno(failure, error, "Cannot talk to cgmoved");
         r = failure_set(failure, STATUS_UNAVAILABLE, "NoDaemon",
@@ -98,15 +113,26 @@ static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *erro
         return 1;
 }
 
+/* sd-bus lets the time of a call begin with the end of the authentication, and waits for that for as long
+ * as it likes. */
 static int wait_for_answer(Client *client, const Answer *answer, Progress *progress) {
+        uint64_t ready_by = now_monotonic() + CLIENT_READY_TIMEOUT;
+
         while (!answer->message) {
+                uint64_t wait = progress && progress->enabled ? PROGRESS_INTERVAL : UINT64_MAX;
+                uint64_t now = now_monotonic();
                 int r = sd_bus_process(client->bus, NULL);
 
                 if (r < 0)
                         return r;
                 if (r > 0)
                         continue;
-                r = sd_bus_wait(client->bus, progress && progress->enabled ? PROGRESS_INTERVAL : UINT64_MAX);
+                if (sd_bus_is_ready(client->bus) <= 0) {
+                        if (now >= ready_by)
+                                return -ETIMEDOUT;
+                        wait = ready_by - now < wait ? ready_by - now : wait;
+                }
+                r = sd_bus_wait(client->bus, wait);
                 if (r < 0 && r != -EINTR)
                         return r;
                 progress_tick(progress);
@@ -128,8 +154,7 @@ static int fail_answer(Client *client, sd_bus_message *answer, Failure *failure)
         if (is_no_answer(error->name)) {
                 if (!sd_bus_is_open(client->bus))
                         return fail_connection(-ECONNRESET, failure);
-                return failure_set(failure, STATUS_UNAVAILABLE, "Timeout",
-                                   "The daemon cgmoved did not answer in time.");
+                return fail_timeout(failure);
         }
         dot = strrchr(error->name, '.');
         return failure_set(failure, status_from_error(error->name),
@@ -192,8 +217,10 @@ int client_call_again(Client **client, client_build_t build, void *userdata, uin
                 if (failure->lost)
                         *client = client_free(*client);
                 /* a call that was waiting for long was answered by a daemon that was there: count from
-                 * now */
-                if (lost_since == 0 || now_monotonic() - start > PAUSE_MAX) {
+                 * now; not if it hung */
+                if (lost_since == 0)
+                        lost_since = is_timeout(failure) ? start : now_monotonic();
+                else if (!is_timeout(failure) && now_monotonic() - start > PAUSE_MAX) {
                         lost_since = now_monotonic();
                         pause = PAUSE_FIRST;
                 }
