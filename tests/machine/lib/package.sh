@@ -23,14 +23,16 @@ package_compile() {
                 sh -c 'cd /build/cgmove && dpkg-buildpackage -us -uc -b'
 }
 
+# The package, and folders of tests with the programs that were built for them.
 package_collect() {
-        local programs
-        cp "$1"/build/cgmove_*.deb "$2/"
-        cp "$2"/cgmove_*.deb "$2/cgmove.deb"
-        mkdir -p "$2/bench"
-        cp -a "$TOP/tests/bench/." "$2/bench/"
-        programs=$1/build/cgmove/debian/build/tests/bench
-        [[ ! -d $programs ]] || find "$programs" -maxdepth 1 -type f -executable -exec cp -t "$2/bench/" {} +
+        local built=$1/build/cgmove/debian/build/tests to=$2 folder
+        cp "$1"/build/cgmove_*.deb "$to/"
+        cp "$to"/cgmove_*.deb "$to/cgmove.deb"
+        for folder in bench security; do
+                mkdir -p "$to/$folder"
+                cp -a "$TOP/tests/$folder/." "$to/$folder/"
+                [[ ! -d $built/$folder ]] || find "$built/$folder" -maxdepth 1 -type f -executable -exec cp -t "$to/$folder/" {} +
+        done
 }
 
 # The same package as a later version, to upgrade to.

@@ -54,11 +54,7 @@ scenario_machine() {
         local suite=$1 name=$2
         machine_boot "$suite" "$name" &&
                 package_install "$suite" "$name" &&
-                scenario_copy_security "$(machine_dir "$name")/root$GUEST_DIR/"
-}
-
-scenario_copy_security() {
-        [[ ! -d $TOP/tests/security ]] || cp -a "$TOP/tests/security/." "$1"
+                cp -a "$WORK/deb/$suite/security/." "$(machine_dir "$name")/root$GUEST_DIR/"
 }
 
 # All scenarios of one suite.
