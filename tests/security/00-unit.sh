@@ -157,6 +157,10 @@ calls_golden() {
 	rt_sigaction rt_sigprocmask sendmsg sendto setsockopt signalfd4 socket stat statfs statx sysinfo tgkill timerfd_create
 	timerfd_gettime timerfd_settime uname unlinkat utimensat write writev
 LIST
+        # of 32 bits
+        words <<-LIST
+	_llseek fcntl64 fstat64 fstatat64 lstat64 ppoll_time64 recv send socketcall stat64 timerfd_settime64 utimensat_time64
+LIST
 }
 
 # EKEYEXPIRED (127), which no call answers by itself, shows which ones the filter has refused. What is newer than the library that
