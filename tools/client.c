@@ -25,7 +25,8 @@ typedef struct Answer {
 /* There is a daemon, and it hangs. What is made again over a new connection may find one that does not. */
 static int fail_timeout(Failure *failure) {
         int r = failure_set(failure, STATUS_UNAVAILABLE, "Timeout",
-                            "The daemon cgmoved did not answer in time; 'systemctl status cgmoved' may tell why.");
+                            "The daemon cgmoved did not answer in time; 'systemctl status cgmoved' may tell "
+                            "why.");
 
         failure->lost = true;
         return r;

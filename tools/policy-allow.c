@@ -334,8 +334,8 @@ static Reload reload_daemon(void) {
 /* --- what it costs
  * ------------------------------------------------------------------------------------------------------ */
 
-/* What a process leaves behind when it leaves the unit that the rule names; "" if nothing is known, as of a pattern,
- * or of a user's unit if the rule is for many. */
+/* What a process leaves behind when it leaves the unit that the rule names; "" if nothing is known, as of a
+ * pattern, or of a user's unit if the rule is for many. */
 static void find_shed(const Rule *rule, char shed[static SHED_MAX]) {
         UnitFacts unit = { .asked = true };
         gid_t gids[GROUPS_MAX];
@@ -358,7 +358,8 @@ static void find_shed(const Rule *rule, char shed[static SHED_MAX]) {
 static void warn_of_shed(const Rule *rule, const char *shed) {
         if (shed[0])
                 (void) fprintf(stderr,
-                               "cgmove: Warning: what leaves %s leaves this behind: %s; 'cgmove doctor%s %s' says "
+                               "cgmove: Warning: what leaves %s leaves this behind: %s; 'cgmove doctor%s "
+                               "%s' says "
                                "what becomes of it.\n",
                                rule->from, shed, strncmp(rule->from, "system:", 7) == 0 ? " --system" : "",
                                strchr(rule->from, ':') + 1);

@@ -166,15 +166,15 @@ LIST
 # EKEYEXPIRED (127), which no call answers by itself, shows which ones the filter has refused. What is newer than the library that
 # makes the filter is answered with ENOSYS by systemd 257.
 test_each_system_call() {
-        local let
+        local found
         probe cgmoved.service EKEYEXPIRED calls 127
-        let=$(sed -n 's/^let //p' "$PROBE_OUT" | words)
-        check_equal "$(LC_ALL=C comm -13 <(calls_golden | words) <(printf '%s\n' "$let"))" "" "system calls that are let through and not needed"
+        found=$(sed -n 's/^let //p' "$PROBE_OUT" | words)
+        check_equal "$(LC_ALL=C comm -13 <(calls_golden | words) <(printf '%s\n' "$found"))" "" "system calls that are let through and not needed"
         # the probe sees the difference
-        check_contains "$let" pidfd_send_signal
+        check_contains "$found" pidfd_send_signal
         check_equal "$(LC_ALL=C comm -13 <(calls_golden | words) <(systemctl show --value -p SystemCallFilter cgmoved.service | words))" \
                 "" "system calls in the unit that are not needed"
-        tried "$(probe_attempts)" system calls by number, "$(wc -l <<<"$let")" of which are let through
+        tried "$(probe_attempts)" system calls by number, "$(wc -l <<<"$found")" of which are let through
 }
 
 # What is its work; what it has already (capabilities); what is its own (/tmp, and the empty folders in the place of /home and /root); and what root without a

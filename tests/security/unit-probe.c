@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What could a daemon do that is taken over? Run in the sandbox of a unit in the place of its program, this tries
- * it all, each attempt in a process of its own:
+/* What could a daemon do that is taken over? Run in the sandbox of a unit in the place of its program,
+ * this tries it all, each attempt in a process of its own:
  *
- *   unit-probe calls ERRNO   every system call by number, with arguments that make no sense. ERRNO is what the
- *                            unit's filter answers: all other calls have been let through, but for those that do not
- *                            exist (ENOSYS). A line "let NAME" for each
- *   unit-probe attacks       what an attacker would do. A line "worked NAME" or "refused NAME: REASON" for each
+ *   unit-probe calls ERRNO   every system call by number, with arguments that make no sense. ERRNO is what
+ *                            the unit's filter answers: all other calls have been let through, but for
+ *                            those that do not exist (ENOSYS). A line "let NAME" for each
+ *   unit-probe attacks       what an attacker would do. A line "worked NAME" or "refused NAME: REASON" for
+ *                            each
  *   unit-probe abort         ends by abort()
  *
  * The last line, "attempts N", says how many there were. */
@@ -41,8 +42,8 @@
 #include "lib/pidfd.h"
 #include "tests/security/syscall-names.h" /* made from <sys/syscall.h>: NAME, NUMBER */
 
-#define CALLS_MAX 600     /* beyond the last number of any architecture */
-#define PATIENCE 300      /* milliseconds: a call that blocks has been let through */
+#define CALLS_MAX 600       /* beyond the last number of any architecture */
+#define PATIENCE 300        /* milliseconds: a call that blocks has been let through */
 #define STATUS_PATIENCE 255 /* in the place of an errno */
 
 /* An attempt returns 0 if it worked, else the errno. */
@@ -50,8 +51,9 @@ typedef int (*attempt_t)(const void *argument);
 
 static unsigned n_attempts;
 
-/* In a child: what it returns, or STATUS_PATIENCE if it was killed, by itself or by us, or has become another program.
- * The filter has no wait(): the child says it through a pipe, and is not waited for (SIGCHLD is ignored). */
+/* In a child: what it returns, or STATUS_PATIENCE if it was killed, by itself or by us, or has become
+ * another program. The filter has no wait(): the child says it through a pipe, and is not waited for
+ * (SIGCHLD is ignored). */
 static int attempt(attempt_t function, const void *argument) {
         int ends[2], pidfd, result = STATUS_PATIENCE;
         struct pollfd wait = { .events = POLLIN };
@@ -279,9 +281,10 @@ static int raise_capability(const void *argument) {
 }
 
 static int writable_code(const void *argument) {
-        return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
-                       ? errno
-                       : 0;
+        return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+                                               MAP_FAILED
+                               ? errno
+                               : 0;
 }
 
 static int code_that_was_written(const void *argument) {
@@ -302,7 +305,9 @@ static int set_host_name(const void *argument) {
 }
 
 static int load_program(const void *argument) {
-        union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1 };
+        union bpf_attr attr = {
+                .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1
+        };
 
         return done(syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr)));
 }
@@ -385,7 +390,8 @@ static const Attack attacks[] = {
         { "make a control group", make_group, "/sys/fs/cgroup/unit-probe" },
         { "execute itself", execute, WORDS("/usr/lib/cgmove-unit-probe", NULL, NULL) },
         { "execute /bin/sh", execute, WORDS("/bin/sh", "-c", "echo worked a shell") },
-        { "execute /usr/bin/echo by the loader", execute, WORDS(LOADER, "/usr/bin/echo", "worked another program") },
+        { "execute /usr/bin/echo by the loader", execute,
+          WORDS(LOADER, "/usr/bin/echo", "worked another program") },
         { "execute from memory", execute_from_memory, NULL },
         { "make a set-user-id file", set_user_id_file, NULL },
         { "make a set-group-id folder", set_group_id_folder, NULL },
@@ -441,7 +447,8 @@ static void try_sockets(void) {
                         const int kind[] = { family, types[i] };
                         char name[64];
 
-                        (void) snprintf(name, sizeof(name), "socket of family %d, type %d", family, types[i]);
+                        (void) snprintf(name, sizeof(name), "socket of family %d, type %d", family,
+                                        types[i]);
                         tell(name, attempt(make_socket, kind));
                 }
 }

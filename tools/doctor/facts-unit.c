@@ -277,8 +277,8 @@ static int ask_unit(sd_bus *bus, UnitFacts *unit) {
         r = load_unit(bus, unit, path, sizeof(path));
         if (r < 0)
                 return r;
-        answer.facts.memory_max = answer.facts.memory_high = answer.facts.tasks_max = answer.facts.cpu_quota =
-                        UINT64_MAX;
+        answer.facts.memory_max = answer.facts.memory_high = answer.facts.tasks_max =
+                        answer.facts.cpu_quota = UINT64_MAX;
         r = ask_properties(bus, SYSTEMD_NAME, path, "", unit_fields, ELEMENTSOF(unit_fields), &answer);
         if (r >= 0)
                 r = ask_properties(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, manager_fields,

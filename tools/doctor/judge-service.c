@@ -222,8 +222,10 @@ static void tell_firewall(const UnitFacts *unit, Findings *findings) {
         bool none = !unit->sandbox[0] && !unit->sandbox_lsm[0];
 
         finding_add(findings, none ? FINDING_OK : FINDING_NOTE, "sandbox",
-                    "%s nft(8) rules that match its cgroup, if there are any, do not hold for what leaves it.",
-                    none ? "No sandbox of the unit is lost by leaving it that can be seen;" : "Nor can this be seen:");
+                    "%s nft(8) rules that match its cgroup, if there are any, do not hold for what leaves "
+                    "it.",
+                    none ? "No sandbox of the unit is lost by leaving it that can be seen;"
+                         : "Nor can this be seen:");
 }
 
 static void check_sandbox(const Facts *facts, Findings *findings) {
