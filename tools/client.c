@@ -114,29 +114,44 @@ static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *erro
         return 1;
 }
 
-/* sd-bus lets the time of a call begin with the end of the authentication, and waits for that for as long
- * as it likes. */
-static int wait_for_answer(Client *client, const Answer *answer, Progress *progress) {
-        uint64_t ready_by = now_monotonic() + CLIENT_READY_TIMEOUT;
+/* Until something happens on the connection, UNTIL, or it is time to tell the progress. Returns 0 or a
+ * negative errno, -ETIMEDOUT after UNTIL (CLOCK_MONOTONIC; UINT64_MAX: never). */
+static int wait_a_while(Client *client, uint64_t until, Progress *progress) {
+        uint64_t wait = progress && progress->enabled ? PROGRESS_INTERVAL : UINT64_MAX;
+        uint64_t now = now_monotonic();
+        int r = sd_bus_process(client->bus, NULL);
 
+        if (r != 0)
+                return r < 0 ? r : 0;
+        if (until != UINT64_MAX && now >= until)
+                return -ETIMEDOUT;
+        if (until != UINT64_MAX && until - now < wait)
+                wait = until - now;
+        r = sd_bus_wait(client->bus, wait);
+        progress_tick(progress);
+        return r < 0 && r != -EINTR ? r : 0;
+}
+
+/* Before anything is sent: sd-bus waits for the end of the authentication for as long as it likes, when it is
+ * to send descriptors, and lets the time of a call begin only then. */
+static int wait_until_ready(Client *client, Progress *progress) {
+        uint64_t until = now_monotonic() + CLIENT_READY_TIMEOUT;
+        int r;
+
+        while ((r = sd_bus_is_ready(client->bus)) == 0) {
+                r = wait_a_while(client, until, progress);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : 0;
+}
+
+static int wait_for_answer(Client *client, const Answer *answer, Progress *progress) {
         while (!answer->message) {
-                uint64_t wait = progress && progress->enabled ? PROGRESS_INTERVAL : UINT64_MAX;
-                uint64_t now = now_monotonic();
-                int r = sd_bus_process(client->bus, NULL);
+                int r = wait_a_while(client, UINT64_MAX, progress);
 
                 if (r < 0)
                         return r;
-                if (r > 0)
-                        continue;
-                if (sd_bus_is_ready(client->bus) <= 0) {
-                        if (now >= ready_by)
-                                return -ETIMEDOUT;
-                        wait = ready_by - now < wait ? ready_by - now : wait;
-                }
-                r = sd_bus_wait(client->bus, wait);
-                if (r < 0 && r != -EINTR)
-                        return r;
-                progress_tick(progress);
         }
         return 0;
 }
@@ -170,7 +185,9 @@ int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progr
         Answer answer = { .message = NULL };
         int r;
 
-        r = sd_bus_call_async(client->bus, &slot, message, on_answer, &answer, timeout);
+        r = wait_until_ready(client, progress);
+        if (r >= 0)
+                r = sd_bus_call_async(client->bus, &slot, message, on_answer, &answer, timeout);
         if (r >= 0)
                 r = wait_for_answer(client, &answer, progress);
         sd_bus_slot_unref(slot);

@@ -14,7 +14,7 @@ tear_down() {
 
 # unit_start [LINE...]: a unit of the system that runs as alice.
 unit_start() {
-        printf '%s\n' "[Service]" "ExecStart=/bin/sleep infinity" "User=alice" "$@" >"$UNIT_FILE"
+        printf "%s\n" "[Unit]" "StartLimitIntervalSec=0" "[Service]" "ExecStart=/bin/sleep infinity" "User=alice" "$@" >"$UNIT_FILE"
         systemctl daemon-reload
         systemctl restart "$UNIT"
 }
