@@ -22,6 +22,20 @@ typedef struct Answer {
         sd_bus_message *message;
 } Answer;
 
+/* There is a daemon, and it hangs. What is made again over a new connection may find one that does not. */
+static int fail_timeout(Failure *failure) {
+        int r = failure_set(failure, STATUS_UNAVAILABLE, "Timeout",
+                            "The daemon cgmoved did not answer in time; 'systemctl status cgmoved' may tell "
+                            "why.");
+
+        failure->lost = true;
+        return r;
+}
+
+static bool is_timeout(const Failure *failure) {
+        return strcmp(failure->code, "Timeout") == 0;
+}
+
 static int fail_connection(int error, Failure *failure) {
         int r;
 
@@ -29,6 +43,8 @@ static int fail_connection(int error, Failure *failure) {
                 return failure_set(failure, STATUS_UNAVAILABLE, "NoDaemon",
                                    "The socket " CGMOVE_PRIVATE_SOCKET
                                    " is not root's, so it is not trusted.");
+        if (error == -ETIMEDOUT)
+                return fail_timeout(failure);
         if (!connect_error_is_away(error))
                 return failure_errno(failure, error, "Cannot talk to cgmoved");
         r = failure_set(failure, STATUS_UNAVAILABLE, "NoDaemon",
@@ -98,18 +114,44 @@ static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *erro
         return 1;
 }
 
+/* Until something happens on the connection, UNTIL, or it is time to tell the progress. Returns 0 or a
+ * negative errno, -ETIMEDOUT after UNTIL (CLOCK_MONOTONIC; UINT64_MAX: never). */
+static int wait_a_while(Client *client, uint64_t until, Progress *progress) {
+        uint64_t wait = progress && progress->enabled ? PROGRESS_INTERVAL : UINT64_MAX;
+        uint64_t now = now_monotonic();
+        int r = sd_bus_process(client->bus, NULL);
+
+        if (r != 0)
+                return r < 0 ? r : 0;
+        if (until != UINT64_MAX && now >= until)
+                return -ETIMEDOUT;
+        if (until != UINT64_MAX && until - now < wait)
+                wait = until - now;
+        r = sd_bus_wait(client->bus, wait);
+        progress_tick(progress);
+        return r < 0 && r != -EINTR ? r : 0;
+}
+
+/* Before anything is sent: sd-bus waits for the end of the authentication for as long as it likes, when it is
+ * to send descriptors, and lets the time of a call begin only then. */
+static int wait_until_ready(Client *client, Progress *progress) {
+        uint64_t until = now_monotonic() + CLIENT_READY_TIMEOUT;
+        int r;
+
+        while ((r = sd_bus_is_ready(client->bus)) == 0) {
+                r = wait_a_while(client, until, progress);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : 0;
+}
+
 static int wait_for_answer(Client *client, const Answer *answer, Progress *progress) {
         while (!answer->message) {
-                int r = sd_bus_process(client->bus, NULL);
+                int r = wait_a_while(client, UINT64_MAX, progress);
 
                 if (r < 0)
                         return r;
-                if (r > 0)
-                        continue;
-                r = sd_bus_wait(client->bus, progress && progress->enabled ? PROGRESS_INTERVAL : UINT64_MAX);
-                if (r < 0 && r != -EINTR)
-                        return r;
-                progress_tick(progress);
         }
         return 0;
 }
@@ -128,8 +170,7 @@ static int fail_answer(Client *client, sd_bus_message *answer, Failure *failure)
         if (is_no_answer(error->name)) {
                 if (!sd_bus_is_open(client->bus))
                         return fail_connection(-ECONNRESET, failure);
-                return failure_set(failure, STATUS_UNAVAILABLE, "Timeout",
-                                   "The daemon cgmoved did not answer in time.");
+                return fail_timeout(failure);
         }
         dot = strrchr(error->name, '.');
         return failure_set(failure, status_from_error(error->name),
@@ -144,7 +185,9 @@ int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progr
         Answer answer = { .message = NULL };
         int r;
 
-        r = sd_bus_call_async(client->bus, &slot, message, on_answer, &answer, timeout);
+        r = wait_until_ready(client, progress);
+        if (r >= 0)
+                r = sd_bus_call_async(client->bus, &slot, message, on_answer, &answer, timeout);
         if (r >= 0)
                 r = wait_for_answer(client, &answer, progress);
         sd_bus_slot_unref(slot);
@@ -192,8 +235,10 @@ int client_call_again(Client **client, client_build_t build, void *userdata, uin
                 if (failure->lost)
                         *client = client_free(*client);
                 /* a call that was waiting for long was answered by a daemon that was there: count from
-                 * now */
-                if (lost_since == 0 || now_monotonic() - start > PAUSE_MAX) {
+                 * now; not if it hung */
+                if (lost_since == 0)
+                        lost_since = is_timeout(failure) ? start : now_monotonic();
+                else if (!is_timeout(failure) && now_monotonic() - start > PAUSE_MAX) {
                         lost_since = now_monotonic();
                         pause = PAUSE_FIRST;
                 }

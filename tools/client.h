@@ -11,8 +11,10 @@
 #include "tools/failure.h"
 #include "tools/output.h"
 
-/* Microseconds. A cold daemon that is socket-activated and the first start of a pool are within the
- * ordinary one. */
+/* Microseconds. For the daemon to take up a conversation at all: one that starts anew, with thousands of jobs,
+ * is within it. */
+#define CLIENT_READY_TIMEOUT (UINT64_C(15) * 1000000)
+/* From then on. The first start of a pool is within the ordinary one. */
 #define CLIENT_TIMEOUT (UINT64_C(45) * 1000000)
 #define CLIENT_NO_TIMEOUT UINT64_MAX
 
@@ -25,13 +27,13 @@ DEFINE_CLEANUP(Client, client_free)
 int client_message(Client *client, uint64_t job, const char *member, sd_bus_message **ret, Failure *failure);
 
 /* Sends MESSAGE and waits for the answer, PROGRESS (may be NULL) being told each second. failure->lost
- * is set if the connection broke. */
+ * is set if the connection broke or the daemon hangs. */
 int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progress *progress,
                 sd_bus_message **ret, Failure *failure);
 
 /* The same for calls that can be made again: BUILD makes the message for a connection; when the daemon
  * is away or goes away, connects again with growing pauses, for GIVE_UP microseconds without an answer
- * from it. *CLIENT may be NULL at first and is replaced. Calls that are refused because too many wait
+ * from it, one that hangs included. *CLIENT may be NULL at first and is replaced. Calls that are refused because too many wait
  * (LimitReached, Busy) are repeated likewise. */
 typedef int (*client_build_t)(Client *client, void *userdata, sd_bus_message **ret, Failure *failure);
 int client_call_again(Client **client, client_build_t build, void *userdata, uint64_t timeout,

@@ -15,7 +15,8 @@
 #include "lib/text.h"
 #include "tools/move-self.h"
 
-#define ANSWER_TIMEOUT 120 /* seconds: a pool may have to be started first */
+#define READY_TIMEOUT 15 /* seconds: for the daemon to take up the conversation, see tools/client.h */
+#define ANSWER_TIMEOUT 45 /* from then on: a pool may have to be started first */
 #define ANSWER_MAX 4096
 #define HEADER_SIZE 16
 
@@ -42,7 +43,7 @@ const size_t move_self_call_size = sizeof(move_self_call);
 
 static int connect_daemon(int *ret_fd) {
         struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = CGMOVE_PRIVATE_SOCKET };
-        struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT };
+        const struct timeval timeout = { .tv_sec = READY_TIMEOUT };
         struct ucred peer;
         socklen_t size = sizeof(peer);
         _cleanup_close_ int fd = -1;
@@ -140,6 +141,7 @@ static bool is_in_job(void) {
 
 /* The agreement, and behind it the answer. Returns the size of the answer at *RET. */
 static int receive_answer(int fd, uint8_t buffer[static ANSWER_MAX], const uint8_t **ret) {
+        const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT };
         const uint8_t *answer = NULL;
         size_t used = 0, size = 0;
         int n;
@@ -150,6 +152,8 @@ static int receive_answer(int fd, uint8_t buffer[static ANSWER_MAX], const uint8
                         return n;
                 used += (size_t) n;
 
+                if (!answer && memmem(buffer, used, agreement, sizeof(agreement) - 1))
+                        (void) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
                 answer = memmem(buffer, used, agreement, sizeof(agreement) - 1);
                 if (answer) {
                         answer += sizeof(agreement) - 1;

@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "lib/policy-file.h"
+#include "tools/doctor/gather.h"
+#include "tools/doctor/shed.h"
 #include "tools/failure.h"
 #include "tools/options.h"
 #include "tools/output.h"
@@ -329,32 +331,69 @@ static Reload reload_daemon(void) {
         return run_systemctl(reload, false) == 0 ? RELOAD_DONE : RELOAD_FAILED;
 }
 
+/* --- what it costs
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* What a process leaves behind when it leaves the unit that the rule names; "" if nothing is known, as of a
+ * pattern, or of a user's unit if the rule is for many. */
+static void find_shed(const Rule *rule, char shed[static SHED_MAX]) {
+        UnitFacts unit = { .asked = true };
+        gid_t gids[GROUPS_MAX];
+        PolicyFacts facts;
+        Source source;
+
+        shed[0] = '\0';
+        unit.system = strncmp(rule->from, "system:", strlen("system:")) == 0;
+        if (unit.system ? source_from_string(rule->from, 0, &source) < 0
+                        : facts_from_rule(rule, gids, &source, &facts) < 0)
+                return;
+        if (source.kind != SOURCE_SYSTEM_UNIT && source.kind != SOURCE_USER_UNIT)
+                return;
+        (void) snprintf(unit.name, sizeof(unit.name), "%s", source.unit);
+        gather_unit_settings(unit.system ? 0 : rule->match.first, &unit);
+        if (unit.known == ANSWER_YES)
+                (void) shed_all(&unit, shed);
+}
+
+static void warn_of_shed(const Rule *rule, const char *shed) {
+        if (shed[0])
+                (void) fprintf(stderr,
+                               "cgmove: Warning: what leaves %s leaves this behind: %s; 'cgmove doctor%s "
+                               "%s' says "
+                               "what becomes of it.\n",
+                               rule->from, shed, strncmp(rule->from, "system:", 7) == 0 ? " --system" : "",
+                               strchr(rule->from, ':') + 1);
+}
+
 /* --- telling
  * ----------------------------------------------------------------------------------------------------- */
 
-static int print_json(const Rule *rule, const char *section, const char *file, bool written, Reload reload) {
+static int print_json(const Rule *rule, const char *section, const char *file, bool written, Reload reload,
+                      const char *shed) {
         json_t *reloaded = written ? json_boolean(reload == RELOAD_DONE) : json_null();
 
-        return output_json(json_pack("{s:{s:o, s:o, s:o, s:o, s:b, s:o}}", "allow", "user",
+        return output_json(json_pack("{s:{s:o, s:o, s:o, s:o, s:b, s:o, s:o}}", "allow", "user",
                                      output_json_text(rule->user), "source", output_json_text(rule->from),
                                      "section", output_json_text(section), "file", output_json_text(file),
-                                     "written", written, "reloaded", reloaded));
+                                     "written", written, "reloaded", reloaded, "sheds",
+                                     output_json_text(shed)));
 }
 
-static int tell_same(const Rule *rule, const PolicySection *section, bool json) {
+static int tell_same(const Rule *rule, const PolicySection *section, const char *shed, bool json) {
         if (json)
-                return print_json(rule, section->name, section->file, false, RELOAD_NO_DAEMON);
+                return print_json(rule, section->name, section->file, false, RELOAD_NO_DAEMON, shed);
 
         (void) printf("Section \"%s\" (%s:%u) allows %s to leave %s already; nothing was written.\n",
                       section->name, section->file, section->line, rule->user, rule->from);
+        warn_of_shed(rule, shed);
         return output_finish(0);
 }
 
-static int tell_written(const Rule *rule, const char *path, Reload reload, bool json) {
+static int tell_written(const Rule *rule, const char *path, Reload reload, const char *shed, bool json) {
         _cleanup_free_ char *text = NULL;
 
         if (json)
-                return print_json(rule, rule->name, path, true, reload)
+                return print_json(rule, rule->name, path, true, reload, shed)
                                        ?: (reload == RELOAD_FAILED ? STATUS_FAILED : 0);
 
         if (rule_text(rule, &text) >= 0)
@@ -367,6 +406,8 @@ static int tell_written(const Rule *rule, const char *path, Reload reload, bool 
                 (void) fprintf(stderr,
                                "cgmove: The daemon did not reload; see 'journalctl -u cgmoved', and then "
                                "'systemctl reload cgmoved'.\n");
+
+        warn_of_shed(rule, shed);
 
         return output_finish(reload == RELOAD_FAILED ? STATUS_FAILED : 0);
 }
@@ -416,6 +457,7 @@ int policy_allow(int argc, char **argv) {
         _cleanup_free_ char *path = NULL;
         Arguments arguments = { .user = NULL };
         const PolicySection *same;
+        char shed[SHED_MAX];
         Failure failure;
         int r;
 
@@ -433,11 +475,12 @@ int policy_allow(int argc, char **argv) {
         if (!policy)
                 return failure_print(&failure, arguments.json);
 
+        find_shed(&rule, shed);
         same = find_same(policy, &rule);
         if (same)
-                return tell_same(&rule, same, arguments.json);
+                return tell_same(&rule, same, shed, arguments.json);
         if (write_rule(&rule, policy, &path, &failure) != 0)
                 return failure_print(&failure, arguments.json);
 
-        return tell_written(&rule, path, reload_daemon(), arguments.json);
+        return tell_written(&rule, path, reload_daemon(), shed, arguments.json);
 }

@@ -22,7 +22,7 @@ test_exposure() {
         local said level
         said=$(systemd-analyze security --no-pager cgmoved.service | tail -n 1)
         level=$(sed -n 's/.*: \([0-9]*\)\.\([0-9]*\) .*/\1\2/p' <<<"$said")
-        [[ $((10#$level)) -le 25 ]] || fail "$said"
+        [[ $((10#$level)) -le 20 ]] || fail "$said"
 }
 
 test_units_are_well_formed() {

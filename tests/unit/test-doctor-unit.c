@@ -166,7 +166,13 @@ static void test_resources(void **state) {
         CHECK(NOTE, "oom", "OOMScoreAdjust=1000", "", f->unit.oom_score_adjust = 1000,
               f->unit.oom_score_adjust = 200);
         CHECK(NOTE, "limits", "MemoryMax=1 GiB, TasksMax=100", "",
-              (f->unit.memory_max = UINT64_C(1) << 30, f->unit.tasks_max = 100), f->unit.tasks_max = 100);
+              (f->unit.memory_max = UINT64_C(1) << 30, f->unit.tasks_max = 100), );
+        CHECK(NOTE, "limits", "TasksMax=100)", "", f->unit.tasks_max = 100,
+              f->unit.tasks_max = f->unit.tasks_default = 100);
+        CHECK(NOTE, "limits", "MemoryHigh=1 GiB, CPUQuota=50%", "",
+              (f->unit.memory_high = UINT64_C(1) << 30, f->unit.cpu_quota = 500000), );
+        CHECK(OK, "sandbox", "nft(8)", "", , strcpy(f->unit.sandbox_lsm, "NFTSet="));
+        CHECK(NOTE, "sandbox", "nft(8)", "", strcpy(f->unit.sandbox_lsm, "NFTSet="), );
         CHECK(WARNING, "sandbox", "RestrictFileSystems=", "",
               strcpy(f->unit.sandbox_lsm, "RestrictFileSystems="), );
         CHECK(WARNING, "sandbox", "SandboxLost", "allow-unsandbox = true in section \"agents\"",

@@ -18,7 +18,7 @@ typedef struct UnitAnswer {
         UnitFacts facts;
         char device_policy[32];
         bool ip_allow, ip_deny, ip_ingress, ip_egress, bpf_program, device_allow, bind_allow, bind_deny,
-                        interfaces, file_systems;
+                        interfaces, file_systems, nft_sets;
 } UnitAnswer;
 
 /* --- values ------------------------------------------------------------------------------------------- */
@@ -192,7 +192,9 @@ static const AskField unit_fields[] = {
         FACT(oom_policy, "OOMPolicy", "s", ask_read_string),
         FACT(oom_score_adjust, "OOMScoreAdjust", "i", ask_read_i32),
         FACT(memory_max, "MemoryMax", "t", ask_read_u64),
+        FACT(memory_high, "MemoryHigh", "t", ask_read_u64),
         FACT(tasks_max, "TasksMax", "t", ask_read_u64),
+        FACT(cpu_quota, "CPUQuotaPerSecUSec", "t", ask_read_u64),
         FACT(restart_prevent, "RestartPreventExitStatus", "(aiai)", read_statuses),
         FACT(success, "SuccessExitStatus", "(aiai)", read_statuses),
         ANSWER(facts, "ExecStartPre", "a(sasbttttuii)", read_commands),
@@ -208,6 +210,11 @@ static const AskField unit_fields[] = {
         ANSWER(bind_deny, "SocketBindDeny", "a(iiqq)", read_any),
         ANSWER(interfaces, "RestrictNetworkInterfaces", "(bas)", read_any_restriction),
         ANSWER(file_systems, "RestrictFileSystems", "(bas)", read_any_restriction),
+        ANSWER(nft_sets, "NFTSet", "a(iiss)", read_any),
+};
+
+static const AskField manager_fields[] = {
+        FACT(tasks_default, "DefaultTasksMax", "t", ask_read_u64),
 };
 
 /* A user manager may not attach BPF programs, so these do nothing in its units. */
@@ -234,8 +241,11 @@ static void list_sandbox(const UnitAnswer *answer, UnitFacts *unit) {
                         (void) snprintf(unit->sandbox + n, sizeof(unit->sandbox) - n, "%s%s",
                                         n > 0 ? ", " : "", settings[i].name);
         }
-        if (unit->system && answer->file_systems)
-                strcpy(unit->sandbox_lsm, "RestrictFileSystems=");
+        if (unit->system && (answer->file_systems || answer->nft_sets))
+                (void) snprintf(unit->sandbox_lsm, sizeof(unit->sandbox_lsm), "%s%s%s",
+                                answer->file_systems ? "RestrictFileSystems=" : "",
+                                answer->file_systems && answer->nft_sets ? ", " : "",
+                                answer->nft_sets ? "NFTSet=" : "");
 }
 
 /* --- asking ------------------------------------------------------------------------------------------- */
@@ -259,6 +269,7 @@ static int load_unit(sd_bus *bus, UnitFacts *unit, char *path, size_t size) {
 }
 
 static int ask_unit(sd_bus *bus, UnitFacts *unit) {
+        /* what an older systemd does not know is not set */
         UnitAnswer answer = { .facts = *unit };
         char path[1024];
         int r;
@@ -266,7 +277,12 @@ static int ask_unit(sd_bus *bus, UnitFacts *unit) {
         r = load_unit(bus, unit, path, sizeof(path));
         if (r < 0)
                 return r;
+        answer.facts.memory_max = answer.facts.memory_high = answer.facts.tasks_max =
+                        answer.facts.cpu_quota = UINT64_MAX;
         r = ask_properties(bus, SYSTEMD_NAME, path, "", unit_fields, ELEMENTSOF(unit_fields), &answer);
+        if (r >= 0)
+                r = ask_properties(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, manager_fields,
+                                   ELEMENTSOF(manager_fields), &answer);
         if (r < 0)
                 return r;
         *unit = answer.facts;
@@ -352,6 +368,15 @@ static void ask_system_manager(UnitFacts *unit) {
                 r = ask_unit(bus, unit);
         if (r < 0)
                 explain_error(r, "its manager", unit->error, sizeof(unit->error));
+}
+
+void gather_unit_settings(uid_t uid, UnitFacts *unit) {
+        CallerFacts owner = { .uid = uid };
+
+        if (unit->system)
+                ask_system_manager(unit);
+        else
+                ask_user_manager(&owner, unit);
 }
 
 void gather_unit(const HostFacts *host, CallerFacts *caller, UnitFacts *unit) {

@@ -161,7 +161,9 @@ typedef struct UnitFacts {
         bool delegate;
         char oom_policy[DOCTOR_WORD_MAX];
         int32_t oom_score_adjust;
-        uint64_t memory_max, tasks_max; /* UINT64_MAX: none */
+        uint64_t memory_max, memory_high, tasks_max; /* UINT64_MAX: none */
+        uint64_t tasks_default;                      /* what the manager gives to units that say nothing */
+        uint64_t cpu_quota;                          /* in one second; UINT64_MAX: none */
         StatusSet restart_prevent, success;
         char sandbox[256];     /* names of settings that are BPF programs on the cgroup, by commas */
         char sandbox_lsm[128]; /* those that the daemon cannot see */

@@ -9,6 +9,7 @@
 
 #include "tools/display.h"
 #include "tools/doctor/judge.h"
+#include "tools/doctor/shed.h"
 
 #define SECOND UINT64_C(1000000)
 #define STOP_LONG (90 * SECOND) /* systemd's default; beyond it people take a drain for a hang */
@@ -207,18 +208,24 @@ static void check_oom(const Facts *facts, Findings *findings) {
 }
 
 static void check_limits(const Facts *facts, Findings *findings) {
-        const UnitFacts *unit = &facts->unit;
-        char memory[32] = "", tasks[48] = "";
+        char limits[SHED_MAX];
 
-        if (!judge_unit_is_readable(facts) || unit->memory_max == UINT64_MAX)
-                return;
-        display_bytes(unit->memory_max, memory, sizeof(memory));
-        if (unit->tasks_max != UINT64_MAX)
-                (void) snprintf(tasks, sizeof(tasks), ", TasksMax=%" PRIu64, unit->tasks_max);
-        finding_add(findings, FINDING_NOTE, "limits",
-                    "What leaves the unit leaves its limits (MemoryMax=%s%s); those of the policy and the "
-                    "pool apply instead.",
-                    memory, tasks);
+        if (judge_unit_is_readable(facts) && shed_limits(&facts->unit, limits) > 0)
+                finding_add(findings, FINDING_NOTE, "limits",
+                            "What leaves the unit leaves its limits (%s); those of the policy and the pool "
+                            "apply instead.",
+                            limits);
+}
+
+/* What can be lost and is never seen: nobody can ask which rules of a firewall name a cgroup. */
+static void tell_firewall(const UnitFacts *unit, Findings *findings) {
+        bool none = !unit->sandbox[0] && !unit->sandbox_lsm[0];
+
+        finding_add(findings, none ? FINDING_OK : FINDING_NOTE, "sandbox",
+                    "%s nft(8) rules that match its cgroup, if there are any, do not hold for what leaves "
+                    "it.",
+                    none ? "No sandbox of the unit is lost by leaving it that can be seen;"
+                         : "Nor can this be seen:");
 }
 
 static void check_sandbox(const Facts *facts, Findings *findings) {
@@ -233,6 +240,7 @@ static void check_sandbox(const Facts *facts, Findings *findings) {
                             "%s of the unit does not hold for what leaves it, and the daemon cannot see "
                             "that it is lost.",
                             unit->sandbox_lsm);
+        tell_firewall(unit, findings);
         if (!unit->sandbox[0] || unit->move.allowed != ANSWER_UNKNOWN)
                 return; /* the daemon has said what comes of it */
         finding = finding_add(findings, rule->unsandbox == ANSWER_YES ? FINDING_NOTE : FINDING_WARNING,
