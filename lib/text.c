@@ -24,12 +24,18 @@ static size_t text_first_byte(unsigned char byte, uint32_t *ret_bits) {
         return 0;
 }
 
+/* Ends a line, or turns the direction in which what follows is shown (UAX #9), so that a text looks like
+ * another. */
+static bool character_misleads(uint32_t character) {
+        return (character >= 0x2028 && character <= 0x202e) || (character >= 0x2066 && character <= 0x2069);
+}
+
 static bool character_is_plain(uint32_t character, size_t length) {
         static const uint32_t lowest[] = { 0, 0, 0x80, 0x800, 0x10000 };
 
         if (character < lowest[length] || character > 0x10ffff)
                 return false;
-        if (character >= 0xd800 && character <= 0xdfff)
+        if ((character >= 0xd800 && character <= 0xdfff) || character_misleads(character))
                 return false;
         return character >= 0xa0 || (character >= 0x20 && character < 0x7f);
 }

@@ -2,7 +2,8 @@
 #pragma once
 
 /* Text that is safe on a terminal and in a log: UTF-8 (RFC 3629: no overlong forms, no surrogates) without
- * control characters (C0, DEL, C1). Pure. */
+ * control characters (C0, DEL, C1), line separators, and characters that turn the direction of others (U+2028
+ * to U+202E, U+2066 to U+2069). Pure. */
 
 #include <stdbool.h>
 #include <stddef.h>

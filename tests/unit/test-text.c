@@ -23,6 +23,10 @@ static void test_plain(void **state) {
                 { "\x1b[31m", false },
                 { "\x7f", false },
                 { "\xc2\x9b", false }, /* C1: CSI */
+                { "\xe2\x80\xae", false }, /* from right to left */
+                { "\xe2\x81\xa6", false },
+                { "\xe2\x80\xa8", false }, /* line separator */
+                { "\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa", true }, /* their neighbours */
                 { "\xff", false },
                 { "\x80", false },
                 { "\xc3", false },             /* cut */

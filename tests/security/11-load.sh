@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Load: who sends slowly, half, too much or without end, who never reads, and who sends descriptors, while others want to be served;
+# thousands of jobs; pools of many users. (Threat 11; limits of memory and tasks need a machine with controllers.)
+# machine: own
+# timeout: 240
+
+LOAD=/opt/cgmove-tests/load.py
+
+set_up() {
+        local i
+        for i in 1 2 3; do
+                check_status 0 in_session alice cgmove run --wait -- true
+        done
+        check_status 0 as bob cgmove list
+        daemon_note
+}
+
+tear_down() {
+        pkill -f "$LOAD" || true
+}
+
+# honest N: leaves the median and the longest time of N moves, in microseconds, in $MEDIAN and $WORST.
+honest() {
+        local failed
+        read -r MEDIAN WORST failed < <(in_session alice python3 $LOAD honest "$1")
+        check_equal "$failed" 0 "honest moves that failed"
+}
+
+# The bounds are relative to what the same machine does without the attack; a move that waits for its turn waits for hundreds of
+# others. Who is starved waits for seconds, or for ever.
+test_bad_connections_of_many_users() {
+        local median worst peak_fds
+        honest 40
+        median=$MEDIAN worst=$WORST
+        python3 $LOAD attack 50 10 >"$TEST_DIR/attack" &
+        wait_for grep -q ready "$TEST_DIR/attack"
+        check_equal "$(cat "$TEST_DIR/attack")" "ready 500"
+        sleep 2
+        honest 40
+        peak_fds=$(daemon_fds)
+        daemon_check_memory $((500 * 300)) # of what each may have sent of a message, see CGMOVE_MESSAGE_MAX
+        [[ $peak_fds -le $((DAEMON_FDS + 500 + 500 * 128)) ]] || fail "the daemon has $peak_fds descriptors"
+        check_status 0 timeout 20 "$here/as" bob cgmove list
+        pkill -TERM -f "$LOAD attack"
+        wait || true
+        cat "$TEST_DIR/attack"
+        tried 80 "honest moves: median $median us quiet, $MEDIAN under attack; longest $worst and $WORST"
+        [[ $MEDIAN -le $((median * 60)) ]] || fail "a move took $median us at the median, and takes $MEDIAN under attack"
+        [[ $WORST -le $((worst * 60)) ]] || fail "a move took $worst us at most, and takes $WORST under attack"
+        daemon_check_goes_on 2048
+}
+
+# One alone who sends calls that want no answer, as fast as he can, on all connections that he may have.
+test_flood_without_answers() {
+        local median
+        honest 50
+        median=$MEDIAN
+        in_session bob python3 -c "
+import sys
+sys.path.insert(0, '/opt/cgmove-tests')
+import os, socket, threading
+import load
+def flood():
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(load.SOCKET)
+    sock.sendall(load.BEGIN)
+    while True:
+        sock.sendall(load.NO_REPLY * 500)
+for _ in range(40):
+    threading.Thread(target=flood).start()" &
+        wait_for pgrep -u bob -f NO_REPLY
+        sleep 2
+        honest 50
+        pkill -KILL -u bob -f NO_REPLY || true
+        wait || true
+        tried 40 "floods of calls without answers; a move took $median us quiet, $MEDIAN meanwhile"
+        [[ $MEDIAN -le $((median * 60)) ]] || fail "a move took $median us at the median, and takes $MEDIAN under the flood"
+        daemon_check_goes_on 2048
+}
+
+test_many_jobs_that_come_and_go() {
+        local failed
+        settings_add <<<'results { max = 50 }'
+        daemon_note
+        failed=$(in_session alice python3 $LOAD churn 3000)
+        check_equal "$failed" 0 "moves that failed"
+        wait_for sh -c "[ \$(find '$POOL' -name 'job-*' -type d | wc -l) -eq 0 ]"
+        wait_for sh -c '[ "$(find /var/lib/cgmove/1000 -type f -name "*.json" | wc -l)" -le 50 ]'
+        daemon_check_goes_on 2048
+        tried 3000 "jobs, one after the other"
+}
+
+test_many_jobs_at_once() {
+        policy_only <<-'POLICY'
+	policy "many" {
+	        users = {"alice"}
+	        from = {"session", "job"}
+	        max-jobs = 2000
+	        rate = "1000000/min"
+	}
+	POLICY
+        daemon_note
+        honest 2000
+        daemon_check_memory 4096
+        wait_for sh -c "[ \$(find '$POOL' -name 'job-*' -type d | wc -l) -eq 0 ]"
+        daemon_check_goes_on 4096
+        tried 2000 "jobs at once; a move took $MEDIAN us at the median, $WORST at most"
+}
+
+# Users that need not have a name; each starts a pool, up to the host's limit.
+test_pools_of_many_users() {
+        local uid moved=0 refused=0
+        policy_only <<-'POLICY'
+	policy "all" {
+	        users = {"3000-3099"}
+	        from = {"system:crowd.service"}
+	}
+	POLICY
+        settings_add <<<'max-pools = 10'
+        daemon_note
+        systemd-run --quiet --collect --unit=crowd.service -p Type=oneshot -p KillMode=process --wait -- python3 -c "
+import sys
+sys.path.insert(0, '/opt/cgmove-tests')
+import os, peer
+for uid in range(3000, 3030):
+    if os.fork() == 0:
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+        try:
+            said = peer.Peer().authenticate().move([os.getpid()], [])
+        except peer.Closed:
+            said = 'closed'
+        os.execlp('sleep', said, '1000')
+" || true
+        wait_for sh -c '[ "$(pgrep -c -x sleep)" -ge 30 ]'
+        for uid in {3000..3029}; do
+                case $(tr '\0' ' ' <"/proc/$(pgrep -u "$uid" -x sleep)/cmdline") in
+                [0-9]*) moved=$((moved + 1)) ;;
+                *LimitReached*) refused=$((refused + 1)) ;;
+                esac
+        done
+        check_equal "$moved moved, $refused refused" "9 moved, 21 refused" "where alice has one"
+        check_equal "$(find "$POOLS" -name 'cgmove@*.service' -type d | wc -l)" 10 "the pools"
+        tried 30 "users at once, where 10 pools may be"
+        systemctl stop 'cgmove@*.service'
+        for uid in {3000..3029}; do
+                pkill -KILL -u "$uid" || true
+        done
+}
