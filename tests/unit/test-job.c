@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -458,20 +457,10 @@ static void test_quarantine_keeps_the_pool(void **state) {
 
 /* --- without what is needed --------------------------------------------------------------------------- */
 
-/* No descriptor below LIMIT is free any more; for as long as it lasts. */
-static void limit_descriptors(rlim_t limit) {
-        struct rlimit now;
-
-        assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
-        now.rlim_cur = limit;
-        assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
-}
-
 /* inotify is used up: the end is seen all the same, and the watch is had later. */
 static void test_not_watched(void **state) {
         JobFixture *jobs = job_fixture_need(state);
         Process processes[2];
-        struct rlimit before;
         Job *job;
 
         for (size_t i = 0; i < ELEMENTSOF(processes); i++) {
@@ -480,17 +469,15 @@ static void test_not_watched(void **state) {
         }
         job_fixture_restart(jobs);
 
-        /* none is opened before the first job */
-        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
         assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
         job = job_set_find(jobs->set, 2);
         assert_non_null(job);
         job_unwatch(job);
-        limit_descriptors(0);
+        tree_fixture_leave_fds(0);
         job_look_again(job);
         for (int i = 0; i < 30 && job->watch < 0; i++)
                 assert_true(sd_event_run(jobs->tree->event, 100000) >= 0);
-        limit_descriptors(before.rlim_cur);
+        tree_fixture_leave_fds(SIZE_MAX);
         assert_true(job->watch >= 0 || job->must_look);
         for (int i = 0; i < 30 && job->watch < 0; i++)
                 assert_true(sd_event_run(jobs->tree->event, 100000) >= 0);
@@ -509,8 +496,6 @@ static void test_found_later(void **state) {
         JobFixture *jobs = job_fixture_need(state);
         Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
         Job *job = job_fixture_begin(jobs, tree_fixture_record(7), &process, 1);
-        struct rlimit before;
-        int lowest;
 
         assert_int_equal(job_set_status(job, 3, 0), 0);
         job_fixture_restart(jobs);
@@ -518,15 +503,11 @@ static void test_found_later(void **state) {
         while (tree_fixture_populated(jobs->tree, TREE_JOB))
                 (void) usleep(1000);
 
-        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-        lowest = dup(jobs->folder_fd);
-        assert_true(lowest >= 0);
-        (void) close(lowest);
         /* the directory of the pool, that of the group, and no file in it */
-        for (rlim_t room = 1; room <= 2; room++) {
-                limit_descriptors((rlim_t) lowest + room);
+        for (size_t room = 1; room <= 2; room++) {
+                tree_fixture_leave_fds(room);
                 assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
-                limit_descriptors(before.rlim_cur);
+                tree_fixture_leave_fds(SIZE_MAX);
                 assert_true(tree_fixture_exists(jobs->tree, TREE_JOB));
                 assert_int_equal(job_set_count(jobs->set), 0);
         }

@@ -98,6 +98,40 @@ static void test_ancestor_frozen_on_the_way(void **state) {
         freeze_on_the_way(tree_fixture_need(state), TREE_MANAGER "/app.slice");
 }
 
+/* However few descriptors are left: all of it, or nothing, and nobody stays in ice. */
+static void test_without_descriptors(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        FdReserve reserve = {};
+        bool moved = false;
+
+        for (size_t room = 0; room < 32 && !moved; room++) {
+                Process processes[2];
+                Attempt attempt;
+                int r;
+
+                attempt_init(&attempt, fixture);
+                for (size_t i = 0; i < ELEMENTSOF(processes); i++) {
+                        processes[i] = process_start(fixture->source_fd, TREE_OWNER);
+                        attempt_add(&attempt, processes[i].pid);
+                }
+                attempt.move.reserve = &reserve;
+                assert_int_equal(fd_reserve_fill(&reserve), 0);
+                tree_fixture_leave_fds(room);
+                r = attempt_run(&attempt);
+                tree_fixture_leave_fds(SIZE_MAX);
+
+                moved = r >= 0;
+                for (size_t i = 0; i < ELEMENTSOF(processes); i++) {
+                        assert_runs_in(fixture, &processes[i], moved ? TREE_JOB : TREE_SOURCE);
+                        process_end(&processes[i]);
+                }
+                assert_true(moved || (r == -EMFILE && !tree_fixture_exists(fixture, TREE_JOB)));
+                attempt_done(&attempt);
+        }
+        assert_true(moved);
+        fd_reserve_release(&reserve);
+}
+
 static bool set_oom_score(pid_t pid, const char *value) {
         _cleanup_close_ int fd = -1;
         char path[64];
@@ -326,6 +360,7 @@ static int run_all(void) {
                 TEST(test_moves_several),
                 TEST(test_source_frozen_on_the_way),
                 TEST(test_ancestor_frozen_on_the_way),
+                TEST(test_without_descriptors),
                 TEST(test_oom_score_is_never_lowered),
                 TEST(test_ended_before),
                 TEST(test_zombie),

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,6 +89,7 @@ static void test_files(void **state) {
         RestartMark mark = { .job = 17, .was_up = true, .unit = "a.service" };
         char folder[] = "/tmp/cgmove-test-XXXXXX";
         _cleanup_close_ int dir = -1, fd = -1;
+        struct rlimit before, none;
         Found found = {};
 
         assert_non_null(mkdtemp(folder));
@@ -108,6 +110,14 @@ static void test_files(void **state) {
         assert_int_equal(faccessat(dir, "18", F_OK, 0), -1);
         assert_int_equal(faccessat(dir, "19", F_OK, AT_SYMLINK_NOFOLLOW), -1);
         assert_int_equal(faccessat(dir, "20", F_OK, 0), -1);
+
+        /* what cannot be read for the moment is not given up */
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        none = (struct rlimit){ (rlim_t) fd + 2, before.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        assert_int_equal(restart_mark_each(dir, on_mark, &found), -EMFILE);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        assert_int_equal(faccessat(dir, "17", F_OK, 0), 0);
 
         restart_mark_remove(dir, 17);
         restart_mark_remove(dir, 17);

@@ -463,6 +463,40 @@ static void test_note_of_a_group_that_is_gone(void **state) {
         scan_done(&scan); /* whose journal is empty */
 }
 
+/* Whoever froze it thaws it, though there are no descriptors left; and a note that cannot be read stays. */
+static void test_without_descriptors(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        FrozenGroup *group = NULL;
+        Process process;
+        Scan scan;
+        int note;
+
+        process = process_start(fixture->source_fd, TREE_OWNER);
+        scan_init(&scan, fixture);
+        assert_int_equal(frozen_group_new(scan.journal_fd, TREE_SOURCE, fixture->source_fd, &group), 0);
+        tree_fixture_leave_fds(0);
+        group = frozen_group_free(group);
+        tree_fixture_leave_fds(SIZE_MAX);
+        assert_true(process_answers(&process));
+        assert_int_equal(faccessat(scan.journal_fd, "0", F_OK, 0), -1);
+
+        note = openat(scan.journal_fd, "0", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_int_equal(write(note, TREE_SOURCE, strlen(TREE_SOURCE)), strlen(TREE_SOURCE));
+        (void) close(note);
+        assert_int_equal(cgroup_freeze(fixture->source_fd, true), 0);
+        for (size_t room = 0; room < 3; room++) { /* the journal, the note, the group, and none for its switch */
+                tree_fixture_leave_fds(room);
+                assert_int_equal(thaw_journal_replay(scan.journal_fd, fixture->kernel.cgroup_fd), -EMFILE);
+                tree_fixture_leave_fds(SIZE_MAX);
+                assert_int_equal(faccessat(scan.journal_fd, "0", F_OK, 0), 0);
+        }
+        assert_int_equal(thaw_journal_replay(scan.journal_fd, fixture->kernel.cgroup_fd), 0);
+        assert_int_equal(faccessat(scan.journal_fd, "0", F_OK, 0), -1);
+        assert_true(process_answers(&process));
+        scan_done(&scan);
+        process_end(&process);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tree_fixture_setup, tree_fixture_teardown)
 
 static int run_all(void) {
@@ -478,6 +512,7 @@ static int run_all(void) {
                 TEST(test_setsid),
                 TEST(test_replay),
                 TEST(test_note_of_a_group_that_is_gone),
+                TEST(test_without_descriptors),
         };
 
         return cmocka_run_group_tests_name("tree", tests, NULL, NULL);

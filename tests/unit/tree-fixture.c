@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -367,4 +368,21 @@ pid_t process_fork(const Process *process) {
 
         assert_true(pid > 0);
         return (pid_t) pid;
+}
+
+void tree_fixture_leave_fds(size_t room) {
+        static struct rlimit before;
+        struct rlimit limit;
+        int lowest;
+
+        if (before.rlim_cur == 0)
+                assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        limit = before;
+        if (room != SIZE_MAX) {
+                lowest = dup(STDERR_FILENO);
+                assert_true(lowest >= 0);
+                (void) close(lowest);
+                limit.rlim_cur = (rlim_t) lowest + room;
+        }
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }

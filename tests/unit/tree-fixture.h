@@ -56,6 +56,9 @@ bool tree_fixture_exists(const TreeFixture *fixture, const char *path);
 /* Runs the loop until *done; fails the test if that takes too long. */
 void tree_fixture_loop(const TreeFixture *fixture, const bool *done);
 
+/* Leaves ROOM descriptors to open, or SIZE_MAX for as many as before. */
+void tree_fixture_leave_fds(size_t room);
+
 /* A record as a request makes it, without limits. */
 JobRecord *tree_fixture_record(uint64_t id);
 
