@@ -55,7 +55,9 @@ static void request_fail(Request *request, int r, const sd_bus_error *error) {
                 error = &internal;
         }
         log_move_refused(request_caller(request), target, request->options.restart, error->name, error->message);
-        (void) sd_bus_reply_method_error(call, error);
+        /* whatever it is that cannot be said, nobody is left without an answer */
+        if (sd_bus_reply_method_error(call, error) < 0)
+                (void) sd_bus_reply_method_errorf(call, CGMOVE_ERROR_FAILED, "The move failed; the journal says why.");
         request_free(request);
 }
 
