@@ -14,6 +14,7 @@
   targets.py claim UID               authenticates as another user than the kernel knows
   targets.py explain                 which rule is for the caller where he is
 """
+import atexit
 import itertools
 import os
 import random
@@ -50,10 +51,13 @@ def connect():
 
 def place(pid):
     try:
-        with open("/proc/%d/cgroup" % pid) as file:
+        with open("/proc/%d/cgroup" % pid, errors="surrogateescape") as file:
             return [line[3:].rstrip("\n") for line in file if line.startswith("0::")][0]
     except (OSError, IndexError):
         return None
+
+
+children = set()
 
 
 def start(function):
@@ -66,6 +70,7 @@ def start(function):
                 signal.pause()
         finally:
             os._exit(1)
+    children.add(pid)
     return pid
 
 
@@ -73,6 +78,10 @@ def end(*pids):
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+        children.discard(pid)
+
+
+atexit.register(lambda: end(*list(children)))
 
 
 def as_user(uid, function):
@@ -80,13 +89,15 @@ def as_user(uid, function):
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.close(reader)
-        if uid != 0:
-            os.setgroups([])
-            os.setresgid(uid, uid, uid)
-            os.setresuid(uid, uid, uid)
-        os.write(writer, str(function()).encode())
-        os._exit(0)
+        try:
+            os.close(reader)
+            if uid != 0:
+                os.setgroups([])
+                os.setresgid(uid, uid, uid)
+                os.setresuid(uid, uid, uid)
+            os.write(writer, str(function()).encode())
+        finally:
+            os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as file:
         said = file.read()
@@ -329,9 +340,11 @@ def frozen(where):
 # --- who --------------------------------------------------------------------------------------------------------------
 
 def verb_claim(args):
+    connection = Peer()
+    connection.sock.sendall(b"\0AUTH EXTERNAL " + args[0].encode().hex().encode() + b"\r\n")
     try:
-        print("accepted", Peer().authenticate(args[0]).ping())
-    except Closed:
+        print(connection.sock.recv(4096).split()[0].decode())
+    except (ConnectionError, IndexError):
         print("closed")
 
 
