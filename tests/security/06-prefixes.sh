@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Names that begin, end or look like another: users, units, sessions, slices, and cgroups that a user makes himself. (Threat 6.)
+#
+# It makes users.
+# machine: own
 
 PLACES=/opt/cgmove-tests/places.py
 UIDS=(3000 3001 30000 30001)

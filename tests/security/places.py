@@ -11,6 +11,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 
 from peer import MANAGER, PATH, Peer, Writer
 from targets import as_user, call, connect, end, place, start
@@ -64,7 +65,7 @@ def put(path, uid):
     with open(path + "/cgroup.procs", "w") as file:
         file.write(str(pid))
     while os.stat("/proc/%d" % pid).st_uid != uid:
-        pass
+        time.sleep(0.001)
     return pid
 
 
