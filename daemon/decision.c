@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/decision.h"
 #include "lib/protocol.h"
+#include "lib/text.h"
 
 __attribute__((format(printf, 3, 4))) static int refuse(Decision *decision, const char *error, const char *format,
                                                        ...) {
@@ -20,6 +22,8 @@ __attribute__((format(printf, 3, 4))) static int refuse(Decision *decision, cons
                 return -ENOMEM;
         }
 
+        /* a cgroup may have any bytes in its name, and what is no text cannot be sent */
+        (void) text_copy_plain(decision->message, strlen(decision->message) + 1, decision->message);
         decision->error = error;
         return 1;
 }

@@ -55,7 +55,11 @@ static void request_fail(Request *request, int r, const sd_bus_error *error) {
                 error = &internal;
         }
         log_move_refused(request_caller(request), target, request->options.restart, error->name, error->message);
-        pending_answered(&request->pending, sd_bus_reply_method_error(call, error));
+        /* whatever it is that cannot be said, nobody is left without an answer */
+        r = sd_bus_reply_method_error(call, error);
+        if (r < 0)
+                r = sd_bus_reply_method_errorf(call, CGMOVE_ERROR_FAILED, "The move failed; the journal says why.");
+        pending_answered(&request->pending, r);
         request_free(request);
 }
 

@@ -48,6 +48,9 @@ static int read_place(const Kernel *kernel, Target *target) {
 static int read_all(const Kernel *kernel, Target *target) {
         int r;
 
+        if (!pidfd_is_genuine(target->pidfd))
+                return -EBADF;
+
         r = pidfd_get_pid(kernel->fdinfo_fd, target->pidfd, &target->pid);
         if (r >= 0)
                 r = read_ids(kernel, target);

@@ -85,6 +85,10 @@ int pidfd_get_pid(int proc_self_fdinfo_fd, int fd, pid_t *ret) {
         return r == -EBADMSG ? -EBADF : r;
 }
 
+bool pidfd_is_genuine(int fd) {
+        return syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0U) >= 0 || errno != EBADF;
+}
+
 bool pidfd_is_alive(int fd) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
         int r;

@@ -15,6 +15,11 @@ int pidfd_open_process(pid_t pid);
  * not visible here. */
 int pidfd_get_pid(int proc_self_fdinfo_fd, int fd, pid_t *ret);
 
+/* Whether FD is a pidfd by the kernel's own word. Descriptors of other kinds can have a line like a pidfd's in their
+ * fdinfo: a dma-buf shows a name there that is its maker's choice. (Of a folder /proc/PID it says so too; that has no
+ * such line.) */
+bool pidfd_is_genuine(int fd);
+
 /* True until the process has ended (a zombie has). */
 bool pidfd_is_alive(int fd);
 

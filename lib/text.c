@@ -75,7 +75,7 @@ size_t text_copy_plain(char *to, size_t size, const char *text) {
                 if (n + (length > 0 ? length : 1) >= size)
                         break;
                 if (length > 0)
-                        memcpy(to + n, text, length);
+                        memmove(to + n, text, length);
                 else
                         to[n] = '?';
                 n += length > 0 ? length : 1;

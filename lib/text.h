@@ -16,5 +16,5 @@ size_t text_plain_length(const char *text);
 bool text_is_plain(const char *text);
 
 /* Copies TEXT to TO (SIZE bytes with the NUL, at least 1), every byte that is not plain as "?", cut before a
- * character that does not fit. Returns the length of what was written. */
+ * character that does not fit. TO may be TEXT. Returns the length of what was written. */
 size_t text_copy_plain(char *to, size_t size, const char *text);

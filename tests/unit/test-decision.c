@@ -67,6 +67,21 @@ static void expect(const char *error, uid_t caller_uid, const PolicySection *sec
         decision_done(&decision);
 }
 
+/* A cgroup may have any bytes in its name, but what is no text could not be sent. */
+static void test_message_is_text(void **state) {
+        Caller caller = { .uid = ALICE, .pidfd = -1 };
+        Target target = good_target();
+        Policy policy = {};
+        Decision decision;
+
+        target.source.kind = SOURCE_OTHER;
+        target.cgroup = (char *) "/user.slice/\xff\xc3\xa9\x1b.service";
+        assert_int_equal(decide(&policy, &caller, &target, &decision), 0);
+        assert_string_equal(decision.error, CGMOVE_ERROR_DENIED);
+        assert_non_null(strstr(decision.message, "in cgroup /user.slice/?\xc3\xa9?.service, which is no unit"));
+        decision_done(&decision);
+}
+
 static void test_allowed(void **state) {
         PolicySection section = make_section(true, false);
         Target target = good_target();
@@ -225,7 +240,9 @@ static void test_needs_manager(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_allowed),    cmocka_unit_test(test_process),
+                cmocka_unit_test(test_allowed),
+                cmocka_unit_test(test_message_is_text),
+                cmocka_unit_test(test_process),
                 cmocka_unit_test(test_user_ids),   cmocka_unit_test(test_place),
                 cmocka_unit_test(test_policy),     cmocka_unit_test(test_refusal_names_the_cure),
                 cmocka_unit_test(test_sandbox),    cmocka_unit_test(test_order),

@@ -49,6 +49,7 @@ static void test_life(void **state) {
         assert_int_equal(found, pid);
         assert_int_equal(pidfd_kill(fd, 0), 0);
         assert_int_equal(pidfd_kill(fd, 12345), -EINVAL);
+        assert_true(pidfd_is_genuine(fd));
 
         assert_int_equal(pidfd_kill(fd, SIGKILL), 0);
         assert_int_equal(waitid(P_PID, (id_t) pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT), 0);
@@ -60,6 +61,7 @@ static void test_life(void **state) {
         assert_int_equal(pidfd_get_pid(fdinfo, fd, &found), -ESRCH);
         assert_int_equal(found, -5);
         assert_int_equal(pidfd_kill(fd, SIGTERM), -ESRCH);
+        assert_true(pidfd_is_genuine(fd)); /* of one that has ended */
         assert_int_equal(pidfd_open_process(pid), -ESRCH);
 }
 
@@ -83,6 +85,8 @@ static void test_no_pidfd(void **state) {
         assert_false(pidfd_is_alive(1000000));
         assert_int_equal(pidfd_kill(null, 0), -EBADF);
         assert_int_equal(pidfd_kill(-1, 0), -EBADF);
+        assert_false(pidfd_is_genuine(null)); /* whatever its fdinfo looks like */
+        assert_false(pidfd_is_genuine(-1));
 }
 
 typedef struct Thread {
