@@ -51,10 +51,6 @@ static int relative_read(const Kernel *kernel, pid_t pid, Relative *ret) {
         return 0;
 }
 
-static bool same_unit(const Source *a, const Source *b) {
-        return a->kind == b->kind && a->owner_uid == b->owner_uid && strcmp(a->unit, b->unit) == 0;
-}
-
 static bool parent_is_safe(const Relative *stranger, const Relative *parent, const Relative *leader) {
         switch (parent->source.kind) {
         case SOURCE_USER_UNIT:
@@ -68,7 +64,7 @@ static bool parent_is_safe(const Relative *stranger, const Relative *parent, con
         return !parent->source.control && !parent->deleted &&
                memcmp(stranger->status.uid, parent->status.uid, sizeof(stranger->status.uid)) == 0 &&
                stranger->stat.session == parent->stat.session && stranger->stat.pgrp == parent->stat.pgrp &&
-               same_unit(&parent->source, &leader->source);
+               strcmp(parent->cgroup, leader->cgroup) == 0;
 }
 
 int repair_open_member(const Kernel *kernel, const char *path, pid_t pid, ProcStatus *ret_status) {

@@ -37,7 +37,7 @@ int repair_send(const Kernel *kernel, Pool *pool, const JobRecord *record, const
  *  - is neither PID 1 nor part of a manager nor a control process,
  *  - is of the same user, session and process group (a plain fork that daemonised nothing): so it could fork
  *    him there itself, and nothing is gained, and
- *  - is in the same unit as the leader of that process group, who lives;
+ *  - is in the same group as the leader of that process group, who lives: deeper in its unit there may be other limits;
  * else to the group "quarantine" of the pool, out of every job's reach, which holds the pool from then on. One of the
  * owner's own is ended instead: he has won the race against himself, and is not to get a place outside of all
  * jobs by it. Says so in the log. Returns 0, 1 if he was ended, or a negative errno.

@@ -3,7 +3,7 @@
 /* PID reuse around moves, as often as wanted (threats 1 and 22).
  *
  *     pid-reuse --source GROUP --home GROUP [--own GROUP] [--kind KIND] [--hold WHERE PID] [--rounds N]
- *               [--targets N] [--spread USEC] [--contend N] [--wrap]
+ *               [--targets N] [--spread USEC] [--contend N] [--wrap] [--parent GROUP [--all]] [--roam GROUP]
  *
  * As root, in the initial PID namespace of the machine: in each round a client of user 1000 asks the daemon to
  * move some processes of his in GROUP (below /sys/fs/cgroup), and around the move each of them is killed, reaped,
@@ -18,6 +18,9 @@
  *   list    the last as in "later", all others when the members of the job have been read, to be sent back
  * --wrap takes the numbers as anybody can: by forks until the kernel's counter has come round.
  *
+ * --parent: strangers are in --home, by CLONE_INTO_CGROUP, but their parent is in GROUP, and with --all the leader of their process
+ * group as well. --roam: the parent goes back and forth between both groups all the time.
+ *
  * Afterwards each stranger must be in his own group, or have come into quarantine because that cannot be known, and must
  * run. Prints "name=value" for each thing counted, and ends with 1 if a stranger has come to harm. */
 
@@ -30,22 +33,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <systemd/sd-bus.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/protocol.h"
+#include "tests/security/reuse-client.h"
 #include "tests/security/reuse-hold.h"
 #include "tests/security/reuse-spawn.h"
 
-#define OWNER 1000
 #define OTHER 1001
-#define TARGETS_MAX 128
+#define TARGETS_MAX CLIENT_TARGETS_MAX
 #define PATIENCE 10000 /* ms */
 
 typedef enum HoldAt {
@@ -59,15 +58,13 @@ typedef enum HoldAt {
 } HoldAt;
 
 typedef struct Options {
-        const char *source, *home, *own;
+        const char *source, *home, *own, *parent, *roam;
         StrangerKind kind;
         HoldAt hold;
         pid_t daemon;
         int rounds, targets, spread, contend;
-        bool wrap;
+        bool wrap, all;
 } Options;
-
-typedef enum Answer { ANSWER_MOVED, ANSWER_GONE, ANSWER_REFUSED, N_ANSWERS } Answer;
 
 typedef struct Counts {
         unsigned long reuses, missed, answers[N_ANSWERS];
@@ -78,7 +75,8 @@ typedef struct Round {
         const Options *options;
         Counts *counts;
         Doors of_targets, doors;
-        int source_fd, own_fd;
+        int source_fd;
+        int strangers_fd; /* the group that strangers are made in, if not in their parent's */
         int client;       /* takes numbers, gives an Answer */
         atomic_int *sent; /* by the client: the call is on its way */
         pid_t targets[TARGETS_MAX], strangers[TARGETS_MAX];
@@ -86,79 +84,6 @@ typedef struct Round {
         bool failing; /* the move has begun to fail */
         bool twice;   /* HOLD_TWICE: it has been done */
 } Round;
-
-/* --- the client -------------------------------------------------------------------------------------------------------- */
-
-static Answer call_move(sd_bus *bus, const pid_t *pids, int n, atomic_int *sent) {
-        sd_bus_message *call = NULL;
-        sd_bus_error error = SD_BUS_ERROR_NULL;
-        Answer answer = ANSWER_MOVED;
-
-        if (sd_bus_message_new_method_call(bus, &call, NULL, CGMOVE_PATH, CGMOVE_MANAGER_INTERFACE, "Move") <
-                            0 ||
-            sd_bus_message_open_container(call, 'a', "h") < 0)
-                die("message");
-        for (int i = 0; i < n; i++) {
-                int fd = (int) syscall(SYS_pidfd_open, pids[i], 0);
-
-                if (fd < 0 || sd_bus_message_append(call, "h", fd) < 0)
-                        die("pidfd_open");
-                (void) close(fd);
-        }
-        if (sd_bus_message_close_container(call) < 0 || sd_bus_message_append(call, "a{sv}", 0) < 0)
-                die("message");
-
-        atomic_store(sent, 1);
-        if (sd_bus_call(bus, call, 0, &error, NULL) < 0) {
-                answer = sd_bus_error_has_name(&error, CGMOVE_ERROR_NO_SUCH_PROCESS) ? ANSWER_GONE
-                                                                                     : ANSWER_REFUSED;
-                if (answer == ANSWER_REFUSED && getenv("PID_REUSE_DEBUG"))
-                        fprintf(stderr, "%s: %s\n", error.name, error.message);
-        }
-        sd_bus_error_free(&error);
-        (void) sd_bus_message_unref(call);
-        return answer;
-}
-
-static void run_client(int fd, atomic_int *sent) {
-        pid_t pids[TARGETS_MAX];
-        sd_bus *bus = NULL;
-        ssize_t n;
-
-        if (syscall(SYS_setresgid, OWNER, OWNER, OWNER) < 0 || setresuid(OWNER, OWNER, OWNER) < 0)
-                die("setresuid");
-        if (sd_bus_new(&bus) < 0 || sd_bus_set_address(bus, "unix:path=" CGMOVE_PRIVATE_SOCKET) < 0 ||
-            sd_bus_negotiate_fds(bus, 1) < 0 || sd_bus_start(bus) < 0)
-                die("connect");
-
-        while ((n = recv(fd, pids, sizeof(pids), 0)) > 0) {
-                Answer answer = call_move(bus, pids, (int) ((size_t) n / sizeof(pid_t)), sent);
-
-                if (send(fd, &answer, sizeof(answer), 0) < 0)
-                        break;
-        }
-        sd_bus_unref(bus);
-        exit(0);
-}
-
-static void client_begin(Round *round) {
-        int fds[2];
-        pid_t pid;
-
-        round->sent = mmap(NULL, sizeof(*round->sent), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                           -1, 0);
-        if (round->sent == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
-                die("client");
-        pid = fork();
-        if (pid < 0)
-                die("fork");
-        if (pid == 0) {
-                (void) close(fds[0]);
-                run_client(fds[1], round->sent);
-        }
-        (void) close(fds[1]);
-        round->client = fds[0];
-}
 
 /* --- places ------------------------------------------------------------------------------------------------------------ */
 
@@ -210,8 +135,8 @@ static void end_target(pid_t pid) {
 }
 
 static void take_number(Round *round, pid_t number) {
-        pid_t pid = spawn_stranger(&round->doors, round->options->kind, round->own_fd,
-                                   round->options->wrap ? 0 : number, OWNER);
+        pid_t pid = spawn_stranger(&round->doors, round->options->kind, round->strangers_fd,
+                                   round->options->wrap ? 0 : number, CLIENT_UID);
 
         /* who is held up is himself by now: the same user from his first instruction on */
         if (pid > 0 && round->options->hold != HOLD_NOT)
@@ -257,7 +182,7 @@ static void begin_targets(Round *round) {
         round->n_strangers = 0;
         round->failing = round->twice = false;
         for (int i = 0; i < round->n; i++) {
-                round->targets[i] = spawn(&round->of_targets, round->source_fd, 0, OWNER);
+                round->targets[i] = spawn(&round->of_targets, round->source_fd, 0, CLIENT_UID);
                 if (round->targets[i] < 0)
                         die("spawn");
         }
@@ -429,6 +354,8 @@ static void read_options(char **argv, Options *options) {
         for (char **p = argv + 1; *p; p++) {
                 if (strcmp(*p, "--wrap") == 0)
                         options->wrap = true;
+                else if (strcmp(*p, "--all") == 0)
+                        options->all = true;
                 else if (!p[1])
                         die(*p);
                 else if (strcmp(*p, "--source") == 0)
@@ -437,6 +364,10 @@ static void read_options(char **argv, Options *options) {
                         options->home = *++p;
                 else if (strcmp(*p, "--own") == 0)
                         options->own = *++p;
+                else if (strcmp(*p, "--parent") == 0)
+                        options->parent = *++p;
+                else if (strcmp(*p, "--roam") == 0)
+                        options->roam = *++p;
                 else if (strcmp(*p, "--kind") == 0)
                         options->kind = (StrangerKind) stranger_kind_from_string(*++p);
                 else if (strcmp(*p, "--hold") == 0 && p[2]) {
@@ -460,21 +391,70 @@ static void read_options(char **argv, Options *options) {
         }
 }
 
+/* A process that sends PID back and forth. */
+static void let_roam(pid_t pid, const char *home, const char *other) {
+        char text[16];
+        int fds[2] = { openat(open_group(home), "cgroup.procs", O_WRONLY | O_CLOEXEC),
+                       openat(open_group(other), "cgroup.procs", O_WRONLY | O_CLOEXEC) };
+        int n = snprintf(text, sizeof(text), "%d", (int) pid);
+        pid_t mover = fork();
+
+        if (mover < 0 || fds[0] < 0 || fds[1] < 0)
+                die("roam");
+        if (mover > 0)
+                return;
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (unsigned i = 0;; i++) {
+                if (write(fds[i % 2], text, (size_t) n) != n)
+                        _exit(3);
+                (void) usleep(50);
+        }
+}
+
+/* The leader of the process group stays at home, and waits for the one who does it all. */
+static void leave_leader(void) {
+        pid_t pid = fork();
+        int status;
+
+        if (pid < 0)
+                die("fork");
+        if (pid == 0)
+                return;
+        exit(waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+}
+
+static void take_places(Round *round) {
+        const Options *options = round->options;
+
+        go_home(options->parent && options->all ? options->parent : options->home);
+        if (setsid() < 0 && setpgid(0, 0) < 0)
+                die("setsid");
+        if ((options->parent && !options->all) || options->roam)
+                leave_leader();
+        if (options->parent && !options->all)
+                go_home(options->parent);
+        if (options->roam)
+                let_roam(getpid(), options->home, options->roam);
+
+        round->strangers_fd = SPAWN_GROUP_NONE;
+        if (options->kind == STRANGER_OWN)
+                round->strangers_fd = open_group(options->own);
+        else if (options->parent || options->roam)
+                round->strangers_fd = open_group(options->home);
+}
+
 static void set_up(Round *round) {
         const Options *options = round->options;
 
         if (geteuid() != 0)
                 die("needs root");
+        take_places(round);
         contend(options->contend);
         round->source_fd = open_group(options->source);
-        round->own_fd = options->own ? open_group(options->own) : -1;
-        client_begin(round);
+        round->client = client_begin(&round->sent);
         doors_init(&round->of_targets);
         doors_init(&round->doors); /* which nobody else is to hold open */
 
-        go_home(options->home);
-        if (setsid() < 0 && setpgid(0, 0) < 0)
-                die("setsid");
         if (options->kind == STRANGER_SUBREAPER && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
                 die("prctl");
         if (options->kind != STRANGER_ROOT)

@@ -116,7 +116,7 @@ pid_t spawn(const Doors *doors, int group_fd, pid_t number, uid_t uid) {
         return pid;
 }
 
-static pid_t spawn_twice(const Doors *doors, pid_t number, bool session) {
+static pid_t spawn_twice(const Doors *doors, int group_fd, pid_t number, bool session) {
         pid_t middle = fork(), pid;
         int status;
 
@@ -125,7 +125,7 @@ static pid_t spawn_twice(const Doors *doors, pid_t number, bool session) {
         if (middle == 0) {
                 if (session && setsid() < 0)
                         _exit(1);
-                pid = spawn(doors, SPAWN_GROUP_NONE, number, 0);
+                pid = spawn(doors, group_fd, number, 0);
                 _exit(pid < 0 ? 1 : 0);
         }
         if (waitpid(middle, &status, 0) != middle || status != 0)
@@ -139,11 +139,11 @@ pid_t spawn_stranger(const Doors *doors, StrangerKind kind, int group_fd, pid_t 
                 return spawn(doors, group_fd, number, owner);
         case STRANGER_SUBREAPER:
         case STRANGER_ORPHAN:
-                return spawn_twice(doors, number, false);
+                return spawn_twice(doors, group_fd, number, false);
         case STRANGER_DAEMON:
-                return spawn_twice(doors, number, true);
+                return spawn_twice(doors, group_fd, number, true);
         default:
-                return spawn(doors, SPAWN_GROUP_NONE, number, 0);
+                return spawn(doors, group_fd, number, 0);
         }
 }
 

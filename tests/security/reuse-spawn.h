@@ -39,7 +39,7 @@ void doors_give(int fd, int n);
  * its PID, or a negative errno: -EEXIST if the number is taken. */
 pid_t spawn(const Doors *doors, int group_fd, pid_t number, uid_t uid);
 
-/* A stranger with this number. GROUP_FD: for STRANGER_OWN. */
+/* A stranger with this number. OWNER: the user of STRANGER_OWN; all others are of this process's. */
 pid_t spawn_stranger(const Doors *doors, StrangerKind kind, int group_fd, pid_t number, uid_t owner);
 
 /* Becomes a process of UID that keeps root's capabilities. */

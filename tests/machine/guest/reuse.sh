@@ -20,6 +20,10 @@ reuse_begin() {
 }
 
 reuse_end() {
+        local group
+        for group in "$REUSE_SOURCE" "$REUSE_OWN" "$REUSE_SYSTEM" "$REUSE_HOME"; do
+                [[ ! -e /sys/fs/cgroup$group ]] || echo 1 >"/sys/fs/cgroup$group/cgroup.kill"
+        done
         pkill -KILL -x pid-reuse || true
         systemctl stop reuse-system.service reuse-home.service 2>/dev/null || true
         user_systemctl alice stop reuse-source.service reuse-own.service 2>/dev/null || true
