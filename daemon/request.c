@@ -51,10 +51,12 @@ static void request_fail(Request *request, int r, const sd_bus_error *error) {
         _cleanup_(sd_bus_error_free) sd_bus_error internal = SD_BUS_ERROR_NULL;
 
         if (!sd_bus_error_is_set(error)) {
-                (void) sd_bus_error_setf(&internal, CGMOVE_ERROR_FAILED, "The move failed: %s.", strerror(-r));
+                (void) sd_bus_error_setf(&internal, CGMOVE_ERROR_FAILED, "The move failed: %s.",
+                                         strerror(-r));
                 error = &internal;
         }
-        log_move_refused(request_caller(request), target, request->options.restart, error->name, error->message);
+        log_move_refused(request_caller(request), target, request->options.restart, error->name,
+                         error->message);
         (void) sd_bus_reply_method_error(call, error);
         request_free(request);
 }
@@ -91,7 +93,8 @@ static int make_record(Request *request, const Terms *terms, JobRecord **ret) {
         if (r >= 0)
                 r = source_to_string(&first->source, &source);
         if (r >= 0 && !request->options.command)
-                r = proc_get_cmdline(request->daemon->kernel.proc_fd, first->pid, CGMOVE_COMMAND_MAX, &command);
+                r = proc_get_cmdline(request->daemon->kernel.proc_fd, first->pid, CGMOVE_COMMAND_MAX,
+                                     &command);
         if (r < 0)
                 return r;
 
@@ -114,29 +117,41 @@ static int move_error(Request *request, int r, MoveFailure failure, size_t index
 
         switch (failure) {
         case MOVE_GONE:
+                /* in a tree some end all the time: the next time it has other members */
+                if (request->options.tree)
+                        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_BUSY,
+                                                 "Process %d of the tree ended while it was being moved; "
+                                                 "nothing was moved, try "
+                                                 "again.",
+                                                 pid);
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NO_SUCH_PROCESS,
-                                         "Process %d ended before it could be moved; nothing was moved.", pid);
+                                         "Process %d ended before it could be moved; nothing was moved.",
+                                         pid);
         case MOVE_CHANGED:
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_BUSY,
-                                         "Process %d changed its user or its cgroup while it was being moved; nothing "
+                                         "Process %d changed its user or its cgroup while it was being "
+                                         "moved; nothing "
                                          "was moved, try again.",
                                          pid);
         case MOVE_GROWN:
-                return sd_bus_error_set(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                        "The processes made threads while they were being moved, and have more tasks now "
-                                        "than the job or your pool may have (tasks-max); nothing was moved.");
+                return sd_bus_error_set(
+                                ret_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                "The processes made threads while they were being moved, and have more "
+                                "tasks now "
+                                "than the job or your pool may have (tasks-max); nothing was moved.");
         case MOVE_FAILED:
                 break;
         }
-        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_FAILED, "Process %d could not be moved: %s; nothing was moved.",
-                                 pid, strerror(-r));
+        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_FAILED,
+                                 "Process %d could not be moved: %s; nothing was moved.", pid, strerror(-r));
 }
 
 /* Whether nothing has been waited for since the targets were read. */
 static bool request_is_fresh(const Request *request) {
         uint64_t iteration;
 
-        return sd_event_get_iteration(request->daemon->event, &iteration) >= 0 && iteration == request->read_at;
+        return sd_event_get_iteration(request->daemon->event, &iteration) >= 0 &&
+               iteration == request->read_at;
 }
 
 static int do_move(Request *request, const Terms *terms, JobRecord **ret_record, sd_bus_error *ret_error) {
@@ -285,12 +300,14 @@ static void on_tree(int error, void *userdata) {
 
         if (error == -EBUSY && !sd_bus_error_is_set(&request->refusal))
                 (void) sd_bus_error_set(&request->refusal, CGMOVE_ERROR_BUSY,
-                                        "The tree could not be held still for a moment, so that descendants might be "
+                                        "The tree could not be held still for a moment, so that descendants "
+                                        "might be "
                                         "left behind; nothing was moved, try again.");
         if (error == -E2BIG && !sd_bus_error_is_set(&request->refusal))
-                (void) sd_bus_error_setf(&request->refusal, CGMOVE_ERROR_LIMIT_REACHED,
-                                         "The tree has more than %d processes, or is spread over too many cgroups.",
-                                         CGMOVE_TREE_MAX);
+                (void) sd_bus_error_setf(
+                                &request->refusal, CGMOVE_ERROR_LIMIT_REACHED,
+                                "The tree has more than %d processes, or is spread over too many cgroups.",
+                                CGMOVE_TREE_MAX);
         if (error < 0)
                 request_fail(request, error, &request->refusal);
         else
@@ -304,13 +321,16 @@ static void on_pool(int error, const char *message, Pool *pool, void *userdata) 
 
         if (error == -EMFILE)
                 (void) sd_bus_error_setf(&bus_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                         "This host has %u pools, which is the most that cgmove.conf allows (max-pools).",
+                                         "This host has %u pools, which is the most that cgmove.conf allows "
+                                         "(max-pools).",
                                          request->daemon->settings.max_pools);
         else if (error < 0)
                 (void) sd_bus_error_setf(&bus_error, CGMOVE_ERROR_FAILED,
-                                         "The pool cgmove@%u.service could not be started: %s; see \"systemctl status "
+                                         "The pool cgmove@%u.service could not be started: %s; see "
+                                         "\"systemctl status "
                                          "cgmove@%u.service\".",
-                                         request->owner, message ? message : strerror(-error), request->owner);
+                                         request->owner, message ? message : strerror(-error),
+                                         request->owner);
         if (error < 0) {
                 request_fail(request, error, &bus_error);
                 return;
@@ -340,7 +360,8 @@ static void on_main_processes(int error, const char *message, void *userdata) {
 
         if (error < 0)
                 r = sd_bus_error_setf(&bus_error, CGMOVE_ERROR_BUSY,
-                                      "It cannot be told whether this is a unit's main process, since the unit's manager "
+                                      "It cannot be told whether this is a unit's main process, since the "
+                                      "unit's manager "
                                       "does not answer (%s); try again.",
                                       message ? message : strerror(-error));
         if (r >= 0 && request->scan) {
@@ -354,7 +375,8 @@ static void on_main_processes(int error, const char *message, void *userdata) {
         if (r >= 0)
                 r = request_check_rates(request, &terms, &bus_error);
         if (r >= 0)
-                r = pool_set_ensure(request->daemon->pools, request->owner, on_pool, request, &request->wait);
+                r = pool_set_ensure(request->daemon->pools, request->owner, on_pool, request,
+                                    &request->wait);
         if (r < 0)
                 request_fail(request, r, &bus_error);
 }
