@@ -11,15 +11,17 @@
 #include "daemon/cgroup.h"
 #include "daemon/log.h"
 #include "daemon/move.h"
+#include "daemon/pool-tree.h"
 #include "daemon/repair.h"
 #include "lib/pidfd.h"
 #include "lib/proc.h"
 #include "lib/values.h"
 
-#define ROUNDS_MAX 64     /* passes over a group until nobody is left to be sent away */
+#define ROUNDS_MAX 64    /* passes over a group until nobody is left to be sent away */
 #define ANCESTORS_MAX 64 /* generations of forks that may happen while processes freeze */
-#define DYING_TICK 2       /* ms */
-#define DYING_TICKS_MAX 10 /* for those that were killed; else moves that fail would leave groups behind, one each */
+#define DYING_TICK 2     /* ms */
+#define DYING_TICKS_MAX                                                                                     \
+        10 /* for those that were killed; else moves that fail would leave groups behind, one each */
 
 static int set_limit(const Pool *pool, int fd, const char *controller, const char *attribute, uint64_t value,
                      uint64_t unset) {
@@ -137,6 +139,15 @@ static int attach_target(const Move *move, int fd, Target *target, MoveFailure *
         return move->reset_oom_score ? reset_oom_score(move, target) : 0;
 }
 
+/* As it stands in /proc/PID/cgroup of its members. */
+static void job_path(const Pool *pool, const JobRecord *record,
+                     char ret[static POOL_PATH_MAX + JOB_GROUP_NAME_MAX]) {
+        char name[JOB_GROUP_NAME_MAX];
+
+        job_group_name(record->id, name);
+        (void) snprintf(ret, POOL_PATH_MAX + JOB_GROUP_NAME_MAX, "%s/%s", pool_path(pool), name);
+}
+
 static const Target *find_target(const Move *move, pid_t pid) {
         for (size_t i = 0; i < move->n_targets; i++)
                 if (move->targets[i].pid == pid && pidfd_is_alive(move->targets[i].pidfd))
@@ -159,78 +170,73 @@ static const Target *find_ancestor(const Move *move, pid_t pid) {
         return target;
 }
 
-/* KILLED: the one who was killed last; he may be seen again while he dies. */
-static void expel(const Move *move, pid_t pid, pid_t *killed) {
-        _cleanup_close_ int pidfd = -1;
-        uid_t owner = move->record->uid;
-        ProcStatus status;
-        int r;
+/* Whether the process PID of STATUS may have been forked by TARGET: whoever has another user is somebody else, who
+ * has come from a place of his own, though he may descend from it (sudo, su). */
+static bool is_fork(const Move *move, const Target *target, const ProcStatus *status) {
+        ProcStatus now;
 
-        pidfd = pidfd_open_process(pid);
-        if (pidfd < 0 || proc_get_status(move->kernel->proc_fd, pid, &status) < 0 || !pidfd_is_alive(pidfd))
-                return;
-
-        if (proc_status_is_of(&status, owner)) {
-                r = pidfd_kill(pidfd, SIGKILL);
-                if (pid != *killed)
-                        log_stranger(move->record, pid, "its end, being its owner's own", r);
-                *killed = pid;
-        } else
-                (void) repair_stranger(move->kernel, move->pool, move->record, pid);
+        return proc_status_is_of(status, move->record->uid) ||
+               (proc_get_status(move->kernel->proc_fd, target->pid, &now) >= 0 &&
+                memcmp(status->uid, now.uid, sizeof(now.uid)) == 0);
 }
 
 typedef enum SweepKind {
-        SWEEP_FORKS,   /* what targets forked while they froze goes to that target's source */
+        SWEEP_FORKS, /* what targets forked while they froze goes to that target's source */
         SWEEP_TARGETS, /* targets go to their own source; after their forks, or those would look like strangers */
-        SWEEP_OTHERS,  /* the rest is expelled */
+        SWEEP_OTHERS, /* the rest is expelled */
 } SweepKind;
 
 typedef struct Sweep {
         const Move *move;
         SweepKind kind;
+        char path[POOL_PATH_MAX + JOB_GROUP_NAME_MAX]; /* of the job's group */
         unsigned n_moved;
-        pid_t killed;
+        pid_t ended; /* the one who was ended last; he is seen again while he dies */
 } Sweep;
 
-/* Its source does not take it back: it was stopped with all that was in it; or the group is the user's own,
- * and he has removed or changed it, which is not to get him a place outside of all jobs. What he could kill
- * himself ends as the unit has. */
-static int end_or_quarantine(const Move *move, pid_t pid) {
-        _cleanup_close_ int pidfd = -1;
-        ProcStatus status;
-        int r;
-
-        pidfd = pidfd_open_process(pid);
-        if (pidfd < 0)
-                return pidfd;
-        r = proc_get_status(move->kernel->proc_fd, pid, &status);
-        if (r < 0)
-                return r;
-
-        return status.uid[0] == move->record->uid ? pidfd_kill(pidfd, SIGKILL) : repair_quarantine(move->pool, pid);
-}
-
-static void send_back(const Move *move, const Target *target, pid_t pid) {
+static void send_back(const Move *move, const Target *target, pid_t pid, int pidfd,
+                      const ProcStatus *status) {
+        RepairPlace source = { target->cgroup_fd, target->cgroup, move->record->uid };
         int r = -ENOENT;
 
         if (target->cgroup_fd >= 0)
-                r = cgroup_attach(target->cgroup_fd, pid);
+                r = repair_send(move->kernel, move->pool, move->record, &source, pid, pidfd);
+        /* Its source does not take it back: it was stopped with all that was in it; or the group is the
+         * user's own, and he has removed or changed it, which is not to get him a place outside of all jobs.
+         * What he could kill himself ends as the unit has. */
         if (r < 0 && r != -ESRCH)
-                r = end_or_quarantine(move, pid);
+                r = status->uid[0] == move->record->uid
+                                    ? pidfd_kill(pidfd, SIGKILL)
+                                    : repair_quarantine(move->kernel, move->pool, move->record, pid, pidfd);
         if (r < 0 && r != -ESRCH)
-                log_failure(move->record, "Process %d cannot be sent back to %s: %s", (int) pid, target->cgroup,
-                            strerror(-r));
+                log_failure(move->record, "Process %d cannot be sent back to %s: %s", (int) pid,
+                            target->cgroup, strerror(-r));
 }
 
 static int sweep_each(pid_t pid, void *userdata) {
+        _cleanup_close_ int pidfd = -1;
         Sweep *sweep = userdata;
-        const Target *target = find_ancestor(sweep->move, pid);
-        bool is_target = target && target->pid == pid;
+        const Target *target;
+        ProcStatus status;
+        bool is_target;
 
-        if (sweep->kind == SWEEP_OTHERS && !target)
-                expel(sweep->move, pid, &sweep->killed);
-        else if (target && is_target == (sweep->kind == SWEEP_TARGETS) && sweep->kind != SWEEP_OTHERS)
-                send_back(sweep->move, target, pid);
+        pidfd = repair_open_member(sweep->move->kernel, sweep->path, pid, &status);
+        if (pidfd < 0)
+                return 0; /* has ended; the number is no member's any more */
+
+        target = find_ancestor(sweep->move, pid);
+        is_target = target && target->pid == pid;
+        if (target && !is_target && !is_fork(sweep->move, target, &status))
+                target = NULL;
+
+        if (sweep->kind == SWEEP_OTHERS && !target) {
+                if (pid == sweep->ended)
+                        return 0;
+                if (repair_stranger(sweep->move->kernel, sweep->move->pool, sweep->move->record, sweep->path,
+                                    pid) > 0)
+                        sweep->ended = pid;
+        } else if (target && is_target == (sweep->kind == SWEEP_TARGETS) && sweep->kind != SWEEP_OTHERS)
+                send_back(sweep->move, target, pid, pidfd, &status);
         else
                 return 0;
 
@@ -238,30 +244,31 @@ static int sweep_each(pid_t pid, void *userdata) {
         return 0;
 }
 
-static void sweep_group(const Move *move, int fd, SweepKind kind) {
-        Sweep sweep = { .move = move, .kind = kind };
-
+static void sweep_group(Sweep *sweep, int fd, SweepKind kind) {
+        sweep->kind = kind;
         for (unsigned i = 0; i < ROUNDS_MAX; i++) {
-                sweep.n_moved = 0;
-                if (cgroup_each_process(fd, sweep_each, &sweep) < 0 || sweep.n_moved == 0)
+                sweep->n_moved = 0;
+                if (cgroup_each_process(fd, sweep_each, sweep) < 0 || sweep->n_moved == 0)
                         return;
         }
 }
 
 static void undo(const Move *move, int fd, const char *name) {
+        Sweep sweep = { .move = move };
         int r;
 
         if (move->reserve)
                 fd_reserve_release(move->reserve);
 
-        sweep_group(move, fd, SWEEP_OTHERS);
-        sweep_group(move, fd, SWEEP_FORKS);
-        sweep_group(move, fd, SWEEP_TARGETS);
+        job_path(move->pool, move->record, sweep.path);
+        sweep_group(&sweep, fd, SWEEP_OTHERS);
+        sweep_group(&sweep, fd, SWEEP_FORKS);
+        sweep_group(&sweep, fd, SWEEP_TARGETS);
 
         /* who was in the middle of a fork when he arrived stops only behind it: such a child may have come
          * since */
-        sweep_group(move, fd, SWEEP_FORKS);
-        sweep_group(move, fd, SWEEP_OTHERS);
+        sweep_group(&sweep, fd, SWEEP_FORKS);
+        sweep_group(&sweep, fd, SWEEP_OTHERS);
 
         r = cgroup_remove(pool_fd(move->pool), name);
         for (unsigned i = 0; i < DYING_TICKS_MAX && r == -EBUSY; i++) {
@@ -327,12 +334,15 @@ int move_into_job(const Move *move, MoveFailure *ret_failure, size_t *ret_index)
 }
 
 static int expel_each_stranger(pid_t pid, void *userdata) {
+        char path[POOL_PATH_MAX + JOB_GROUP_NAME_MAX];
         const Move *move = userdata;
         ProcStatus status;
 
         if (proc_get_status(move->kernel->proc_fd, pid, &status) >= 0 &&
-            !proc_status_is_of(&status, move->record->uid))
-                (void) repair_stranger(move->kernel, move->pool, move->record, pid);
+            !proc_status_is_of(&status, move->record->uid)) {
+                job_path(move->pool, move->record, path);
+                (void) repair_stranger(move->kernel, move->pool, move->record, path, pid);
+        }
         return 0;
 }
 

@@ -118,6 +118,12 @@ static int move_error(Request *request, int r, MoveFailure failure, size_t index
 
         switch (failure) {
         case MOVE_GONE:
+                /* in a tree some end all the time: the next time it has other members */
+                if (request->options.tree)
+                        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_BUSY,
+                                                 "Process %d of the tree ended while it was being moved; nothing was moved, "
+                                                 "try again.",
+                                                 pid);
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_NO_SUCH_PROCESS,
                                          "Process %d ended before it could be moved; nothing was moved.", pid);
         case MOVE_FROZEN:

@@ -84,7 +84,8 @@ static void ambush_lay(Ambush *ambush, const TreeFixture *fixture, pid_t pid, pi
         int sig;
 
         for (int i = 0; i < 2; i++) {
-                (void) snprintf(ambush->pipes[i], sizeof(ambush->pipes[i]), "%s/status-%d", fixture->folder, i);
+                (void) snprintf(ambush->pipes[i], sizeof(ambush->pipes[i]), "%s/status-%d", fixture->folder,
+                                i);
                 assert_int_equal(mkfifo(ambush->pipes[i], 0600), 0);
         }
         (void) snprintf(ambush->status, sizeof(ambush->status), "/proc/%d/status", (int) pid);
@@ -327,6 +328,93 @@ static void test_stranger_whose_parent_says_nothing(void **state) {
         process_end(&parent);
 }
 
+/* --- numbers that are another's by now ----------------------------------------------------------------- */
+
+static int dead_pidfd(const TreeFixture *fixture) {
+        Process process = process_start(fixture->source_fd, TREE_OWNER);
+        int pidfd = pidfd_open_process(process.pid);
+
+        process_end(&process);
+        return pidfd;
+}
+
+/* The number was read from the job's members, but whoever has it is not there. */
+static void test_no_member_any_more(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        _cleanup_(job_record_freep) JobRecord *record = tree_fixture_record(7);
+        _cleanup_close_ int fd = make_frozen_job(fixture);
+        Process other, own;
+        ProcStatus status;
+
+        other = process_start(fixture->source_fd, TREE_OTHER);
+        own = process_start(fixture->source_fd, TREE_OWNER);
+        assert_int_equal(repair_stranger(&fixture->kernel, fixture->pool, record, TREE_JOB, other.pid), 0);
+        assert_int_equal(repair_stranger(&fixture->kernel, fixture->pool, record, TREE_JOB, own.pid), 0);
+        assert_int_equal(repair_open_member(&fixture->kernel, TREE_JOB, own.pid, &status), -ESRCH);
+        assert_runs_in(fixture, &other, TREE_SOURCE);
+        assert_runs_in(fixture, &own, TREE_SOURCE);
+        assert_false(tree_fixture_exists(fixture, TREE_QUARANTINE));
+        process_end(&other);
+        process_end(&own);
+}
+
+/* Who was to be sent has ended, and the number that was written is another's: he does not stay. */
+static void test_sent_another(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        _cleanup_(job_record_freep) JobRecord *record = tree_fixture_record(7);
+        _cleanup_close_ int pidfd = dead_pidfd(fixture),
+                            unit_fd = tree_fixture_group(fixture, TREE_SYSTEM_UNIT);
+        RepairPlace source = { fixture->source_fd, TREE_SOURCE, TREE_OWNER };
+        Process leader, orphan, own;
+        pid_t stranger, child;
+        int status;
+
+        /* to his parent's unit */
+        leader = process_start(unit_fd, TREE_OTHER);
+        assert_int_equal(setpgid(leader.pid, leader.pid), 0);
+        stranger = process_fork(&leader);
+        assert_int_equal(repair_send(&fixture->kernel, fixture->pool, record, &source, stranger, pidfd),
+                         -ESRCH);
+        assert_string_equal(tree_fixture_where(fixture, stranger), TREE_SYSTEM_UNIT);
+
+        /* out of everybody's reach */
+        orphan = process_start(unit_fd, TREE_OTHER);
+        assert_int_equal(repair_send(&fixture->kernel, fixture->pool, record, &source, orphan.pid, pidfd),
+                         -ESRCH);
+        assert_runs_in(fixture, &orphan, TREE_QUARANTINE);
+
+        /* the owner's own have no way there that is not a move, unless they were forked there */
+        own = process_start(fixture->source_fd, TREE_OWNER);
+        child = process_fork(&own);
+        assert_int_equal(repair_send(&fixture->kernel, fixture->pool, record, &source, child, pidfd),
+                         -ESRCH);
+        assert_string_equal(tree_fixture_where(fixture, child), TREE_SOURCE);
+        process_end(&own);
+        own = process_start(unit_fd, TREE_OWNER);
+        assert_int_equal(repair_send(&fixture->kernel, fixture->pool, record, &source, own.pid, pidfd),
+                         -ESRCH);
+        assert_int_equal(waitpid(own.pid, &status, 0), own.pid);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+
+        (void) close(own.fd);
+        process_end(&orphan);
+        process_end(&leader);
+}
+
+static void test_limits_of_the_quarantine(void **state) {
+        Limits limits = repair_quarantine_limits(100, 4096);
+
+        assert_int_equal(limits.tasks_max, 50);
+        assert_int_equal(limits.memory_max, 2048);
+        limits = repair_quarantine_limits(LIMIT_NONE, LIMIT_NONE);
+        assert_int_equal(limits.tasks_max, 512);
+        assert_true(limits.memory_max == LIMIT_NONE && limits.runtime_max == LIMIT_NONE);
+        limits = repair_quarantine_limits(1, 1);
+        assert_int_equal(limits.tasks_max, 1);
+        limits = repair_quarantine_limits(100000, LIMIT_NONE);
+        assert_int_equal(limits.tasks_max, 512);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tree_fixture_setup, tree_fixture_teardown)
 
 static int run_all(void) {
@@ -340,6 +428,9 @@ static int run_all(void) {
                 TEST(test_stranger_back_to_his_parent),
                 TEST(test_stranger_is_not_sent_to_a_manager),
                 TEST(test_stranger_whose_parent_says_nothing),
+                TEST(test_no_member_any_more),
+                TEST(test_sent_another),
+                cmocka_unit_test(test_limits_of_the_quarantine),
         };
 
         return cmocka_run_group_tests_name("move-stranger", tests, NULL, NULL);

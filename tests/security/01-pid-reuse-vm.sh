@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# machine: vm
+# timeout: 900
+# PID reuse at scale, on stock kernels before 6.18: there the write to cgroup.procs waits for a lock before it looks the number up.
+# (Threat 1.) REUSES numbers in all are taken around moves: some minutes of an emulated machine, and 100,000 of them take half an hour
+# (`CGMOVE_REUSES=100000 ./check --only '*01-pid-reuse-vm*'`).
+
+REUSES=${CGMOVE_REUSES:-8000}
+
+set_up() {
+        reuse_begin
+}
+
+tear_down() {
+        reuse_end
+}
+
+# around KIND SHARE [OPTION...]: a share, in percent, of all numbers.
+around() {
+        local kind=$1 rounds=$((REUSES * $2 / 100 / 32))
+        shift 2
+        reuse "$kind" --targets 32 --rounds $((rounds + 1)) "$@"
+        TAKEN=$((${TAKEN:-0} + COUNTED[reuses]))
+        GONE=$((${GONE:-0} + COUNTED[gone]))
+        MOVED=$((${MOVED:-0} + COUNTED[moved]))
+}
+
+test_at_scale() {
+        around other 30 --spread 20000 --contend 2
+        around other 10 --spread 4000
+        around subreaper 10 --spread 20000 --contend 1
+        around root 10 --spread 20000 --contend 1
+        around orphan 10 --spread 20000 --contend 1
+        around daemon 10 --spread 20000 --contend 1
+        around own 10 --spread 20000 --contend 1
+        REUSE_FROM=$REUSE_SYSTEM
+        around other 10 --spread 20000 --contend 1
+        unset REUSE_FROM
+        reuse_check
+        tried "$TAKEN" "numbers taken around moves by strangers of six kinds; $MOVED moves were done, $GONE lost a target on the way, $(reuse_events pid-reuse-repaired) strangers were taken out of a job, $(reuse_events quarantine) are in quarantine"
+}
+
+# The quarantine has limits where there are controllers.
+test_quarantine_has_limits() {
+        local group=$POOL/quarantine
+        reuse daemon --hold write "$REUSE_DAEMON" --rounds 3
+        check_equal "${COUNTED[quarantined]}" 3 "strangers in quarantine"
+        [[ $(cat "$group/pids.max") -le 512 && $(cat "$group/pids.max") -gt 0 ]] || fail "tasks of the quarantine: $(cat "$group/pids.max")"
+        check_equal "$(cat "$group/memory.max")" "$(($(cat "$POOL/memory.max") / 2 / 4096 * 4096))" "memory of the quarantine"
+        reuse_check
+        tried 3 "strangers in a quarantine that has half of what the pool may have"
+}
+
+# What anybody can do: forks until the counter has come round.
+test_wrap() {
+        local pid_max
+        pid_max=$(sysctl -n kernel.pid_max)
+        sysctl -q kernel.pid_max=1200
+        reuse other --wrap --targets 48 --rounds 4 --spread 20000
+        sysctl -q kernel.pid_max="$pid_max"
+        [[ ${COUNTED[reuses]} -gt 0 ]] || fail "no number has come round: $REUSE_LINE"
+        reuse_check
+        tried "${COUNTED[reuses]}" "numbers that came round by forks alone; ${COUNTED[gone]} of ${COUNTED[moves]} moves lost a target on the way"
+}
