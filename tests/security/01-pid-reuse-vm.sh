@@ -33,9 +33,7 @@ test_at_scale() {
         around orphan 10 --spread 20000 --contend 1
         around daemon 10 --spread 20000 --contend 1
         around own 10 --spread 20000 --contend 1
-        REUSE_FROM=$REUSE_SYSTEM
-        around other 10 --spread 20000 --contend 1
-        unset REUSE_FROM
+        REUSE_FROM=$REUSE_SYSTEM around other 10 --spread 20000 --contend 1
         reuse_check
         tried "$TAKEN" "numbers taken around moves by strangers of six kinds; $MOVED moves were done, $GONE lost a target on the way, $(reuse_events pid-reuse-repaired) strangers were taken out of a job, $(reuse_events quarantine) are in quarantine"
 }

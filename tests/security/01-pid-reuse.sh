@@ -122,16 +122,14 @@ test_number_changes_twice() {
 test_by_luck() {
         local kind hits=0 reuses=0 from
         for from in "$REUSE_SOURCE" "$REUSE_SYSTEM"; do
-                REUSE_FROM=$from
                 for kind in other subreaper root orphan daemon own; do
-                        reuse "$kind" --targets 16 --rounds "$ROUNDS" --spread 1500 --contend 1
+                        REUSE_FROM=$from reuse "$kind" --targets 16 --rounds "$ROUNDS" --spread 1500 --contend 1
                         reuses=$((reuses + COUNTED[reuses]))
                         hits=$((hits + COUNTED[gone]))
                 done
         done
         tried "$reuses" "numbers taken at a moment around a move; $hits moves lost a target on the way, $(reuse_events pid-reuse-repaired) strangers were sent home or ended, $(reuse_events quarantine) are in quarantine"
         [[ $hits -gt 0 ]] || fail "no move has lost a target on the way"
-        unset REUSE_FROM
         reuse_check
 }
 

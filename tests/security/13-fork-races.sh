@@ -2,7 +2,7 @@
 # Trees that fork, end, execute and go elsewhere while they are moved: all of a tree, or none. (Threat 13.)
 # timeout: 170
 
-MOVES=${MOVES:-20}
+MOVES=${MOVES:-12}
 RACE=/opt/cgmove-tests/fork-race
 GROUP=$REUSE_SOURCE/tree
 OTHER=$REUSE_OWN/tree

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@
 #include "tests/security/race-tree.h"
 
 #define OWNER 1000
+#define TASKS_MAX 800    /* of this user, on the whole host */
 #define HEAD_START 12000 /* microseconds, at most */
 
 typedef struct Counts {
@@ -54,16 +56,26 @@ static void become_owner(void) {
                 die("setresuid");
 }
 
+/* Without a pids controller nothing else would keep a tree from taking the whole machine when that is slow to end
+ * processes. */
+static void bound_tasks(void) {
+        struct rlimit limit = { TASKS_MAX, TASKS_MAX };
+
+        if (setrlimit(RLIMIT_NPROC, &limit) < 0)
+                die("setrlimit");
+}
+
 /* Returns when it has executed itself anew, where and as whom it is to be. */
 static pid_t begin_tree(const char *kind, const char *group, const char *other) {
         int executed[2];
-        pid_t pid;
+        pid_t pid = -1;
         char c;
 
         if (pipe2(executed, O_CLOEXEC) < 0 || (pid = fork()) < 0)
                 die("fork");
         if (pid == 0) {
                 write_group(group, "cgroup.procs", "0");
+                bound_tasks();
                 become_owner();
                 execl(race_program(), RACE_NAME, "--again", kind, other, NULL);
                 _exit(3);
@@ -97,7 +109,7 @@ static int move_tree(pid_t pid, char *ret, size_t size) {
         char number[16];
         int said[2], status;
         ssize_t n, sum = 0;
-        pid_t client;
+        pid_t client = -1;
 
         (void) snprintf(number, sizeof(number), "%d", (int) pid);
         if (pipe2(said, O_CLOEXEC) < 0 || (client = fork()) < 0)

@@ -80,6 +80,7 @@ typedef struct Round {
         int client;       /* takes numbers, gives an Answer */
         atomic_int *sent; /* by the client: the call is on its way */
         pid_t targets[TARGETS_MAX], strangers[TARGETS_MAX];
+        pid_t numbers[TARGETS_MAX]; /* that the targets had */
         int n, n_strangers;
         bool failing; /* the move has begun to fail */
         bool twice;   /* HOLD_TWICE: it has been done */
@@ -143,6 +144,10 @@ static void take_number(Round *round, pid_t number) {
                 (void) doors_take(round->doors.ready[0], 1, PATIENCE);
         if (pid > 0)
                 round->strangers[round->n_strangers++] = pid;
+        /* which of them it is, forks alone cannot choose */
+        for (int i = 0; round->options->wrap && i < round->n; i++)
+                if (pid == round->numbers[i])
+                        number = pid;
         if (pid == number)
                 round->counts->reuses++;
         else
@@ -158,21 +163,17 @@ static void replace(Round *round, int i) {
 }
 
 static void replace_all(Round *round) {
-        pid_t numbers[TARGETS_MAX];
-        int n = 0;
-
         if (!round->options->wrap) {
                 for (int i = 0; i < round->n; i++)
                         replace(round, i);
                 return;
         }
         for (int i = 0; i < round->n; i++) {
-                numbers[n++] = round->targets[i];
                 end_target(round->targets[i]);
                 round->targets[i] = 0;
         }
-        for (int i = 0; i < n; i++)
-                take_number(round, numbers[i]);
+        for (int i = 0; i < round->n; i++)
+                take_number(round, 0);
 }
 
 static void begin_targets(Round *round) {
@@ -186,6 +187,7 @@ static void begin_targets(Round *round) {
                 if (round->targets[i] < 0)
                         die("spawn");
         }
+        memcpy(round->numbers, round->targets, sizeof(round->numbers));
         if (doors_take(round->of_targets.ready[0], round->n, PATIENCE) != round->n)
                 die("targets");
         if (options->wrap)

@@ -229,6 +229,7 @@ void race_tree_run(const char *kind, const char *other) {
         (void) race_program(); /* not for the first time between vfork and exec */
         own_group(tree_home, sizeof(tree_home));
         (void) prctl(PR_SET_NAME, RACE_NAME);
+        (void) signal(SIGCHLD, SIG_IGN); /* nobody waits for those whom a subreaper adopts: no zombies */
         (void) prctl(PR_SET_CHILD_SUBREAPER, 1); /* or who is left behind is no descendant any more */
         if (strcmp(kind, "exec") == 0)
                 run_exec(kind);
