@@ -14,7 +14,7 @@
 
 #define MIB (1024 * 1024)
 #define STEP 16           /* MiB */
-#define FORK_PAUSE 100000 /* us: the machine is to serve others, too */
+#define FORK_PAUSE 500000 /* us: the machine is to serve others, too */
 #define MEMORY_PAUSE 5000 /* us */
 
 static int use_memory(size_t n) {
