@@ -21,7 +21,7 @@ test_ENFILE() {
 }
 
 test_ENOMEM() {
-        python3 "$FAULT_PY" ENOMEM several tree kill end reload
+        python3 "$FAULT_PY" ENOMEM move kill end reload
 }
 
 test_ENOSPC() {
@@ -29,11 +29,11 @@ test_ENOSPC() {
 }
 
 test_EIO() {
-        python3 "$FAULT_PY" EIO move tree stop kill end reload
+        python3 "$FAULT_PY" EIO move kill end reload
 }
 
 test_EAGAIN() {
-        python3 "$FAULT_PY" EAGAIN move first restart reload
+        python3 "$FAULT_PY" EAGAIN move restart reload
 }
 
 test_EINTR() {

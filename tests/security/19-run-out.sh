@@ -208,6 +208,7 @@ test_cgroups() {
 
         # and where the pool itself is to be
         systemctl stop cgmove@1000.service
+        mkdir -p $POOLS # systemd may have removed it with the last pool
         echo 0 >$POOLS/cgroup.max.descendants
         check_move 3 "could not be started"
         echo max >$POOLS/cgroup.max.descendants

@@ -6,7 +6,7 @@
  *     fault-at PID N change     SIGKILL when it enters the Nth of those that change something outside of it
  *     fault-at PID N ERROR        the Nth of those that can have this error (see the table) has it, and is not made
  *     fault-at --exec FILE kill|change COMMAND...
- *                               becomes COMMAND, which is killed as it enters the Nth, N being what FILE says; FILE says N + 1
+ *                               becomes COMMAND, which is killed as it enters the Nth, N being what FILE says; FILE is gone
  *                               then. Without FILE nothing is done to it.
  *
  * With a PID it counts from the moment on at which the process wakes up for something (epoll_wait(2) returns), in which it was
@@ -225,15 +225,13 @@ static void seize(pid_t pid) {
 
 /* Returns -1 if there is no FILE. */
 static long take_number(const char *file) {
-        FILE *stream = fopen(file, "r+e");
+        FILE *stream = fopen(file, "re");
         long n;
 
         if (!stream)
                 return -1;
-        if (fscanf(stream, "%ld", &n) != 1)
+        if (fscanf(stream, "%ld", &n) != 1 || unlink(file) < 0)
                 die(file);
-        rewind(stream);
-        fprintf(stream, "%ld\n", n + 1);
         (void) fclose(stream);
         return n;
 }

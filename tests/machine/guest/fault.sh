@@ -49,6 +49,7 @@ fault_end() {
 
 # The daemon is started under fault-at, as killed-start.py wants it.
 fault_watch_starts() {
+        rm -f /run/cgmove-fault-at
         cat >/run/systemd/system/cgmoved.service.d/fault-start.conf <<-UNIT
 	[Service]
 	ExecStart=
