@@ -157,7 +157,7 @@ test_hostile_unit_names() {
 	}
 	POLICY
         for name in 'gateX.socket' xgate.service 'one@three.service' 'one@two@three.service' 'gate@other.service' 'session' \
-                'job' 'abc.service' '[.service' 'gat.service' 'GATE.service' 'one.service' 'system:gate.service' 'gate\x2eservice.service.d'; do
+                'job' 'abc.service' '[.service' 'gat.service' 'GATE.service' 'one.service' 'system:gate.service'; do
                 [[ $name == *.service ]] || name=$name.service
                 said=$(as alice systemd-run --user --quiet --wait --pipe --collect --unit="$name" -- sh -c 'cgmove run -- true; echo $?' 2>&1) || true
                 n=$((n + 1))
