@@ -20,8 +20,10 @@ foreign_descriptors() {
 
 # The daemon's children, which have its name until they execute something: nothing but the standard streams and one pipe.
 child_descriptors() {
-        local child
-        for child in $(pgrep -P "$(daemon_pid)" 2>/dev/null); do
+        local child pid
+        pid=$(daemon_pid)
+        [[ $pid -gt 0 ]] || return 0
+        for child in $(pgrep -P "$pid" 2>/dev/null); do
                 find "/proc/$child/fd" -mindepth 1 -printf '%p -> %l\n' 2>/dev/null | grep -E -- "$OURS" || true
         done
 }
