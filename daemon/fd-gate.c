@@ -177,13 +177,21 @@ static bool may_pass(int fd, const uint8_t *read, size_t size, size_t n_fds) {
                fd_gate_head_is_good(head, head_size, n_fds);
 }
 
-/* sd-bus never reads beyond a message, but may have read beyond the authentication: then it has a part of the
- * first message already, and nobody knows how much. */
-static bool ends_authentication(const uint8_t *bytes, size_t size) {
+/* sd-bus never reads beyond a message, but may read beyond the authentication, which it reads in pieces: then
+ * it has a part of the first message already, and nobody knows how much. Only if the first BEGIN is the last
+ * thing that was read does a message begin with the next. */
+static bool ends_authentication(FdGate *gate, const uint8_t *bytes, size_t size) {
         static const char end[] = "\r\nBEGIN\r\n";
-        const uint8_t *found = memmem(bytes, size, end, sizeof(end) - 1);
 
-        return found && found + sizeof(end) - 1 == bytes + size;
+        for (size_t i = 0; i < size && gate->n_matched < sizeof(end) - 1; i++) {
+                if (bytes[i] != (uint8_t) end[gate->n_matched])
+                        gate->n_matched = 0; /* a CR can begin it anew, see below */
+                if (bytes[i] == (uint8_t) end[gate->n_matched])
+                        gate->n_matched++;
+                if (gate->n_matched == sizeof(end) - 1)
+                        return i == size - 1;
+        }
+        return false;
 }
 
 ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
@@ -204,6 +212,6 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
                 return -1;
         }
         if (n > 0)
-                watching->at_start = bytes && ends_authentication(bytes, (size_t) n);
+                watching->at_start = bytes && ends_authentication(watching, bytes, (size_t) n);
         return n;
 }

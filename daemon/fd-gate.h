@@ -19,7 +19,8 @@
 
 typedef struct FdGate {
         bool at_start; /* what is read next is the beginning of a message */
-        bool refused;  /* descriptors, since it was cleared */
+        bool refused;  /* descriptors */
+        size_t n_matched; /* bytes of the end of the authentication; all: it is behind us */
 } FdGate;
 
 /* What is received from now on goes through GATE, until the next call; NULL: as it comes. */

@@ -23,7 +23,7 @@ child_descriptors() {
         local child pid
         pid=$(daemon_pid)
         [[ $pid -gt 0 ]] || return 0
-        for child in $(pgrep -P "$pid" 2>/dev/null); do
+        for child in $(pgrep -P "$pid" 2>/dev/null | grep -v -x 1); do
                 find "/proc/$child/fd" -mindepth 1 -printf '%p -> %l\n' 2>/dev/null | grep -E -- "$OURS" || true
         done
 }

@@ -264,11 +264,18 @@ static void test_head(void **state) {
 
 static void test_too_many_bytes(void **state) {
         static const uint8_t header[24] = { ENDIAN, 1, 0, 1, 0, 0, 0, 4, 1 }; /* 64 MiB of body */
+        static const uint8_t part[16384];
         Server server;
+        int r;
 
         begin_authenticated(&server);
         send_fds(&server, header, sizeof(header), 0);
-        assert_int_equal(run(&server), -EMSGSIZE);
+        r = run(&server);
+        for (unsigned i = 0; i < 40 && r >= 0; i++) { /* some versions make room as it comes */
+                send_fds(&server, part, sizeof(part), 0);
+                r = run(&server);
+        }
+        assert_int_equal(r, -EMSGSIZE);
         end(&server);
 }
 
