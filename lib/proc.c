@@ -11,6 +11,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/source.h"
+#include "lib/text.h"
 
 #define SMALL_FILE_MAX                                                                                      \
         8192 /* stat, status (supplementary groups make it long: their line comes late), comm */
@@ -230,6 +231,13 @@ int proc_get_cmdline(int proc_fd, pid_t pid, size_t max, char **ret) {
                         text[i] = ' ';
 
         text[n] = '\0';
+        for (char *at = text; *at;) {
+                size_t length = text_plain_length(at);
+
+                if (length == 0)
+                        *at = '?';
+                at += length > 0 ? length : 1;
+        }
         *ret = TAKE_PTR(text);
         return 0;
 }

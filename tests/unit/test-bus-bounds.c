@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 
@@ -177,12 +178,16 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
         return 1;
 }
 
-/* Returns what ends the connection, or 0. */
+/* Until there is nothing to do and nothing to read, as the loop does. Returns what ends the connection, or 0. */
 static int run(Server *server) {
-        int r = 1;
+        int left = 0, r = 1;
 
-        for (unsigned i = 0; i < 100 && r > 0; i++)
+        for (unsigned i = 0; i < 100 && (r > 0 || left > 0); i++) {
                 r = bus_bounds_step(&server->bounds);
+                if (r < 0)
+                        break;
+                assert_true(ioctl(sd_bus_get_fd(server->bus), FIONREAD, &left) >= 0);
+        }
         return r;
 }
 
