@@ -8,7 +8,6 @@
                                  what Check says of it with what libsystemd says (through ps); prints a line for each difference
 """
 import os
-import random
 import subprocess
 import sys
 import time
@@ -134,23 +133,37 @@ def agrees(source, unit, user_unit, session, owner):
     return True
 
 
-def random_path(uid):
+class Chance:
+    """A few numbers by chance that can be had again (there is no module random in a small python)."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def below(self, limit):
+        self.state = (self.state * 6364136223846793005 + 1442695040888963407) % (1 << 64)
+        return (self.state >> 33) % limit
+
+    def choice(self, items):
+        return items[self.below(len(items))]
+
+
+def random_path(chance, uid):
     tops = ["user.slice", "user.slice/user-%d.slice" % uid, "user.slice/user-%d.slice/user@%d.service" % (uid, uid), "system.slice",
             "user.slice/user-1001.slice", "hostile.slice", "user.slice/user-%d.slice/user@1001.service" % uid, "user.slice/user-cgmove.slice",
             "user.slice/user-cgmove.slice/user-cgmove-%d.slice" % uid, "hostile.slice/hostile-a.slice", "user.slice/user-%d0.slice" % uid, ""]
     names = [name for name in NAMES if len(name) < 100]
-    parts = [random.choice(tops)] + random.choices(names, k=random.randint(1, 3))
+    parts = [chance.choice(tops)] + [chance.choice(names) for _ in range(1 + chance.below(3))]
     return ROOT + "/" + "/".join(part for part in parts if part)
 
 
 def verb_compare(args):
     uid, count = int(args[0]), int(args[1])
-    seed = random.randrange(1 << 32)
-    random.seed(seed)
+    seed = int.from_bytes(os.urandom(4), "little")
+    chance = Chance(seed)
     print("seed", seed)
     seen, n = {}, 0
     while n < count:
-        path = random_path(uid)
+        path = random_path(chance, uid)
         try:
             made = make(path, 0)
             pid = put(path, uid)

@@ -17,12 +17,10 @@
 import atexit
 import itertools
 import os
-import random
 import select
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 
@@ -145,13 +143,13 @@ def no_pidfds():
     reader, writer = os.pipe()
     epoll = select.epoll()
     server = socket.socket(socket.AF_UNIX)
-    unnamed = tempfile.TemporaryFile()
+    unnamed = os.open("/tmp", os.O_TMPFILE | os.O_RDWR)
     memory = os.memfd_create("Pid:\t1\nPid:\t1")
     os.write(memory, b"Pid:\t1\n")
-    kept = [one, other, epoll, server, unnamed]
+    kept = [one, other, epoll, server]
     for name, fd in (("socket", one.fileno()), ("other end", other.fileno()), ("unbound socket", server.fileno()),
                      ("pipe", reader), ("writing end", writer), ("epoll", epoll.fileno()), ("memfd", memory),
-                     ("file", unnamed.fileno())):
+                     ("file", unnamed)):
         yield name, fd, kept
     for name in ("/proc/self", "/proc/1", "/proc/self/status", "/proc/self/fdinfo/0", "/proc/self/ns/pid", "/proc/self/ns/user",
                  "/proc/self/task", "/proc", "/", "/dev/null", "/sys/fs/cgroup", "/sys/fs/cgroup/cgroup.procs", "/etc/passwd"):
@@ -297,19 +295,24 @@ def verb_ids(args):
 
 # --- races -------------------------------------------------------------------------------------------------------------
 
+def moment():
+    """Up to 4 ms, in seconds."""
+    return os.urandom(1)[0] / 64000
+
+
 def verb_exec_race(args):
     """Prints, for each: the answer, whose it is after the race, and where."""
     program, count = args[0], int(args[1])
     connection = connect()
     counted = {}
     for _ in range(count):
-        delay = random.random() * 0.004
+        delay = moment()
         pid = os.fork()
         if pid == 0:
             time.sleep(delay)
             os.execl(program, program, "1000")
         fd = os.pidfd_open(pid)
-        time.sleep(random.random() * 0.004)
+        time.sleep(moment())
         said = call(connection, "Move", [fd])
         time.sleep(0.002)
         # a refused one stays where it was, and runs
