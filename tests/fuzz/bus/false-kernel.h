@@ -65,4 +65,4 @@ void false_job_leave(uid_t uid, uint64_t id, const void *record, size_t size, bo
 /* The administrator stops the pool of UID. */
 void false_pool_stop(uid_t uid);
 
-unsigned false_n_fds(void);
+unsigned false_n_fds(void); /* that are open */
