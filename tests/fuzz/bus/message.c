@@ -69,7 +69,7 @@ static const char *const texts[] = {
         "gateway", "user:gateway.service", "system:foo.service", "session", "job", "run", "exec", "move", "restart",
         "/home/alice/log", "/home/alice/../bob/log", "{\"state\":\"failed\"}", CGMOVE_MANAGER_INTERFACE, CGMOVE_JOB_INTERFACE, "Name",
         "Jobs", "Outcome", "ControlGroup", "", "..", "/", "a/b", "-x", "cgroup.procs", "session-1.scope", "x\033[2J", "a\nb",
-        "user:x@.service", "user:*", "\xc3\xa4\xe2\x80\xae", "\xff\xfe",
+        "user:x@.service", "user:*", "\xc3\xa4", "\xff\xfe",
 };
 
 static const char *const paths[] = {
