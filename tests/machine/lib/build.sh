@@ -119,12 +119,13 @@ fuzz_targets() {
 }
 
 fuzz_run() {
-        local target=$1 corpus=$WORK/fuzz/$1 seeds
+        local target=$1 corpus=$WORK/fuzz/$1 dict=$WORK/src/tests/fuzz/${1#fuzz-}.dict seeds
         mkdir -p "$corpus"
         cd "$corpus"
         for seeds in "$WORK/src/tests/fuzz/corpus/${target#fuzz-}" "$WORK/src/tests/fuzz/corpus-${target#fuzz-}"; do
                 [[ ! -d $seeds ]] || set -- "$@" "$seeds"
         done
+        [[ ! -f $dict ]] || set -- "$@" "-dict=$dict"
         "$WORK/build/fuzz/tests/fuzz/$target" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
                 "$corpus" "${@:2}"
 }
