@@ -15,6 +15,8 @@
 /* The connection that sd-bus works on. There is but one, and nothing of ours is passed to recvmsg(): hence no argument. */
 static Incoming *incoming_now;
 
+ssize_t recvmsg(int fd, struct msghdr *message, int flags);
+
 void incoming_init(Incoming *incoming, int fd) {
         *incoming = (Incoming){ .fd = fd };
 }
