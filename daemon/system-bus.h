@@ -11,9 +11,9 @@ typedef struct Daemon Daemon;
 typedef struct SystemBus SystemBus;
 
 int system_bus_new(Daemon *daemon, SystemBus **ret);
-SystemBus *system_bus_free(SystemBus *bus);
+SystemBus *system_bus_free(SystemBus *self);
 DEFINE_CLEANUP(SystemBus, system_bus_free)
 
-/* The signals JobNew and JobRemoved; BUS may be NULL. */
-void system_bus_job_new(SystemBus *bus, const JobRecord *record);
-void system_bus_job_removed(SystemBus *bus, const JobRecord *record);
+/* The signals JobNew and JobRemoved; SELF may be NULL. */
+void system_bus_job_new(SystemBus *self, const JobRecord *record);
+void system_bus_job_removed(SystemBus *self, const JobRecord *record);

@@ -18,11 +18,11 @@ typedef struct SystemRestarts SystemRestarts;
 /* DIR_FD: the folder of marks, taken over (also on failure). The daemon has PID 1 to ask, and has found its
  * jobs; whatever earlier daemons left to be done is begun. Returns 0 or a negative errno. */
 int system_restarts_new(Daemon *daemon, int dir_fd, SystemRestarts **ret);
-SystemRestarts *system_restarts_free(SystemRestarts *restarts); /* the marks stay */
+SystemRestarts *system_restarts_free(SystemRestarts *set); /* the marks stay */
 DEFINE_CLEANUP(SystemRestarts, system_restarts_free)
 
 /* What JOB has done so far. */
-ServiceHistory system_restarts_history(const SystemRestarts *restarts, uint64_t job);
+ServiceHistory system_restarts_history(const SystemRestarts *set, uint64_t job);
 
 /* Whether JOB may ask PID 1 something now: 100 times in 5 s. */
 bool system_restarts_may_ask(SystemRestarts *restarts, uint64_t job);
@@ -30,9 +30,9 @@ bool system_restarts_may_ask(SystemRestarts *restarts, uint64_t job);
 /* Has PID 1 do ACT for JOB on SERVICE, as decide_service() allows, and tells DONE how that ended, as
  * systemd_result_t says; it goes on also when nobody wants to be told any more. Returns 0; -EBUSY while an
  * earlier act of that job goes on; another negative errno, and nothing was done. */
-int system_restarts_act(SystemRestarts *restarts, const JobRecord *job, ServiceAct act,
+int system_restarts_act(SystemRestarts *set, const JobRecord *job, ServiceAct act,
                         const SystemdService *service, systemd_result_t done, void *userdata);
-void system_restarts_forget(SystemRestarts *restarts, void *userdata);
+void system_restarts_forget(SystemRestarts *set, void *userdata);
 
 /* Of every job that has ended. */
-void system_restarts_job_ended(SystemRestarts *restarts, const JobRecord *record);
+void system_restarts_job_ended(SystemRestarts *set, const JobRecord *record);

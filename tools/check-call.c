@@ -58,25 +58,25 @@ static int read_check_field(sd_bus_message *m, const char *key, Check *check) {
         return sd_bus_message_skip(m, "v");
 }
 
-int check_next(sd_bus_message *m, Check *ret) {
+int check_next(sd_bus_message *answer, Check *ret) {
         const char *key;
         int r;
 
         *ret = (Check){ .command = "", .source = "", .section = "", .error = "", .message = "" };
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        r = sd_bus_message_enter_container(answer, 'a', "{sv}");
         if (r <= 0)
                 return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = sd_bus_message_read_basic(m, 's', &key);
+        while ((r = sd_bus_message_enter_container(answer, 'e', "sv")) > 0) {
+                r = sd_bus_message_read_basic(answer, 's', &key);
                 if (r >= 0)
-                        r = read_check_field(m, key, ret);
+                        r = read_check_field(answer, key, ret);
                 if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
+                        r = sd_bus_message_exit_container(answer);
                 if (r < 0)
                         return r;
         }
         if (r >= 0)
-                r = sd_bus_message_exit_container(m);
+                r = sd_bus_message_exit_container(answer);
         return r < 0 ? r : 1;
 }
 

@@ -28,8 +28,6 @@
 
 _Static_assert(sizeof(EscapeReport) <= PIPE_BUF, "a report is written at once or not at all");
 
-extern char **environ;
-
 /* --- in the escaped process
  * --------------------------------------------------------------------------------------- */
 

@@ -46,8 +46,6 @@ typedef struct Arguments {
 
 typedef enum Reload { RELOAD_DONE, RELOAD_NO_DAEMON, RELOAD_FAILED } Reload;
 
-extern char **environ;
-
 /* --- what the policy says
  * --------------------------------------------------------------------------------------- */
 

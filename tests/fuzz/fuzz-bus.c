@@ -54,9 +54,11 @@ static Daemon *daemon_now; /* the daemon that runs */
 
 static const char settings_text[] = "tree = \"direct\"\n";
 static const char *const policies[] = {
-        "policy \"all\" { users = {\"2111000001\"} from = {\"user:*\", \"session\", \"job\"} restart = {\"user:*\"} rate = \"1000/s\""
+        "policy \"all\" { users = {\"2111000001\"} from = {\"user:*\", \"session\", \"job\"} restart = "
+        "{\"user:*\"} rate = \"1000/s\""
         " max-jobs = 8 }\n",
-        "policy \"some\" { users = {\"2111000001\", \"2111000002\"} from = {\"user:gateway.service\"} rate = \"2/s\" max-jobs = 1"
+        "policy \"some\" { users = {\"2111000001\", \"2111000002\"} from = {\"user:gateway.service\"} rate "
+        "= \"2/s\" max-jobs = 1"
         " tasks-max = 2 memory-max = \"1M\" runtime-max = \"1min\" }\n",
         "policy \"no\" { users = {\"0-4294967294\"} from = {\"session\"} allow = false }\n",
         "policy \"bad\" { users = }\n",
@@ -65,19 +67,20 @@ static const char *const policies[] = {
 static unsigned policy_now;
 static PolicyLoader *policy_late; /* one that is being loaded */
 
-int __wrap_policy_files_load(const char *conf_dir, PolicyTrust trust, Settings *ret_settings, Policy **ret_policy,
-                             PolicyProblem *problem);
+int __wrap_policy_files_load(const char *conf_dir, PolicyTrust trust, Settings *ret_settings,
+                             Policy **ret_policy, PolicyProblem *problem);
 void __real_policy_loader_start(PolicyLoader *loader);
 void __wrap_policy_loader_start(PolicyLoader *loader);
 
-int __wrap_policy_files_load(const char *conf_dir, PolicyTrust trust, Settings *ret_settings, Policy **ret_policy,
-                             PolicyProblem *problem) {
+int __wrap_policy_files_load(const char *conf_dir, PolicyTrust trust, Settings *ret_settings,
+                             Policy **ret_policy, PolicyProblem *problem) {
         _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(Policy));
         const char *text = policies[policy_now];
         int r;
 
         settings_init(ret_settings);
-        r = policy_text_parse("cgmove.conf", settings_text, strlen(settings_text), ret_settings, policy, problem);
+        r = policy_text_parse("cgmove.conf", settings_text, strlen(settings_text), ret_settings, policy,
+                              problem);
         if (r >= 0)
                 r = policy_text_parse("a.conf", text, strlen(text), NULL, policy, problem);
         if (r < 0)
@@ -170,14 +173,14 @@ void __wrap_journal_send(Journal *journal, const JournalEntry *entry) {
 static sd_event_source *timers[TIMERS_MAX];
 static clockid_t timer_clocks[TIMERS_MAX];
 
-int __real_sd_event_add_time(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec, uint64_t accuracy,
-                             sd_event_time_handler_t handler, void *userdata);
-int __wrap_sd_event_add_time(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec, uint64_t accuracy,
-                             sd_event_time_handler_t handler, void *userdata);
-int __real_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec, uint64_t accuracy,
-                                      sd_event_time_handler_t handler, void *userdata);
-int __wrap_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec, uint64_t accuracy,
-                                      sd_event_time_handler_t handler, void *userdata);
+int __real_sd_event_add_time(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
+                             uint64_t accuracy, sd_event_time_handler_t handler, void *userdata);
+int __wrap_sd_event_add_time(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
+                             uint64_t accuracy, sd_event_time_handler_t handler, void *userdata);
+int __real_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
+                                      uint64_t accuracy, sd_event_time_handler_t handler, void *userdata);
+int __wrap_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
+                                      uint64_t accuracy, sd_event_time_handler_t handler, void *userdata);
 sd_event_source *__real_sd_event_source_disable_unref(sd_event_source *source);
 sd_event_source *__wrap_sd_event_source_disable_unref(sd_event_source *source);
 
@@ -190,8 +193,8 @@ static void add_timer(sd_event_source *source, clockid_t clock) {
         timer_clocks[i] = clock;
 }
 
-int __wrap_sd_event_add_time(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec, uint64_t accuracy,
-                             sd_event_time_handler_t handler, void *userdata) {
+int __wrap_sd_event_add_time(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
+                             uint64_t accuracy, sd_event_time_handler_t handler, void *userdata) {
         int r = __real_sd_event_add_time(event, ret, clock, usec, accuracy, handler, userdata);
 
         if (r >= 0)
@@ -199,8 +202,8 @@ int __wrap_sd_event_add_time(sd_event *event, sd_event_source **ret, clockid_t c
         return r;
 }
 
-int __wrap_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec, uint64_t accuracy,
-                                      sd_event_time_handler_t handler, void *userdata) {
+int __wrap_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
+                                      uint64_t accuracy, sd_event_time_handler_t handler, void *userdata) {
         int r = __real_sd_event_add_time_relative(event, ret, clock, usec, accuracy, handler, userdata);
 
         if (r >= 0)
@@ -261,7 +264,8 @@ static int listen_socket(void) {
         (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
         (void) remove(socket_path);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        assert(fd >= 0 && bind(fd, (struct sockaddr *) &address, sizeof(address)) == 0 && listen(fd, CLIENTS) == 0);
+        assert(fd >= 0 && bind(fd, (struct sockaddr *) &address, sizeof(address)) == 0 &&
+               listen(fd, CLIENTS) == 0);
         return fd;
 }
 
@@ -436,7 +440,8 @@ static void do_restart(Client *client, Input *input) {
                 uid_t uid = input_choose(input, 2) ? FALSE_BOB : FALSE_ALICE;
                 uint64_t id = 1 + input_choose(input, 8);
                 FalseProcess *process = &false_processes[input_choose(input, FALSE_PROCESSES)];
-                char path[POOL_PATH_MAX + JOB_GROUP_NAME_MAX + 1], name[JOB_GROUP_NAME_MAX], pool[POOL_PATH_MAX];
+                char path[POOL_PATH_MAX + JOB_GROUP_NAME_MAX + 1], name[JOB_GROUP_NAME_MAX],
+                                pool[POOL_PATH_MAX];
                 uint8_t record[256];
                 size_t size = input_bytes(input, record, sizeof(record));
 
@@ -461,8 +466,9 @@ static void do_end_jobs(Client *client, Input *input) {
 }
 
 static void (*const actions[])(Client *client, Input *input) = {
-        do_call,    do_connect, do_call, do_process, do_call, do_time,      do_send,    do_close,
-        do_restart, do_policy,  do_say,  do_deafen,  do_call, do_stop_pool, do_end_jobs, do_authenticate, do_flood,
+        do_call, do_connect,   do_call,     do_process,      do_call,  do_time,
+        do_send, do_close,     do_restart,  do_policy,       do_say,   do_deafen,
+        do_call, do_stop_pool, do_end_jobs, do_authenticate, do_flood,
 };
 
 /* --- the end ------------------------------------------------------------------------------------------------------- */
@@ -485,7 +491,8 @@ static void finish(unsigned n_fds) {
         }
         settle();
         for (size_t i = 0; i < CLIENTS; i++)
-                assert(clients[i].fd < 0 || clients[i].is_spoilt || clients[i].has_ended || clients[i].owed == 0);
+                assert(clients[i].fd < 0 || clients[i].is_spoilt || clients[i].has_ended ||
+                       clients[i].owed == 0);
         assert(job_set_count(daemon_now->jobs) == 0);
 
         for (size_t i = 0; i < CLIENTS; i++)

@@ -30,8 +30,6 @@
 #define CLIENT CGMOVE_LIBEXEC_DIR "/cgmove-client"
 #define LIST_MAX (256 * 1024)
 
-extern char **environ;
-
 typedef struct Shim {
         int argc;
         char **argv;
@@ -43,7 +41,7 @@ typedef struct Shim {
 
 /* There may be no /proc: in a chroot, or with RootDirectory=. */
 static int stat_self(struct stat *ret) {
-        const char *name = (const char *) getauxval(AT_EXECFN);
+        const char *name = (const char *) getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr): it gives one number or the other */
 
         if (stat("/proc/self/exe", ret) < 0 && (!name || stat(name, ret) < 0))
                 return -errno;

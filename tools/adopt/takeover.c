@@ -26,8 +26,6 @@
 
 #define CLIENT CGMOVE_LIBEXEC_DIR "/cgmove-client"
 
-extern char **environ;
-
 typedef struct Takeover {
         const char *verb, *unit;
         bool system, quiet;

@@ -71,7 +71,8 @@ void client_authenticate(Client *client, unsigned kind) {
 
         if (kind > 0) {
                 client_say(client, "", 1);
-                client_say(client, wrong[(kind - 1) % ELEMENTSOF(wrong)], strlen(wrong[(kind - 1) % ELEMENTSOF(wrong)]));
+                client_say(client, wrong[(kind - 1) % ELEMENTSOF(wrong)],
+                           strlen(wrong[(kind - 1) % ELEMENTSOF(wrong)]));
                 return;
         }
         (void) snprintf(uid, sizeof(uid), "%u", geteuid());
@@ -120,7 +121,8 @@ static void count_sent(Client *client, size_t n) {
 }
 
 void client_send(Client *client, size_t size) {
-        struct iovec iov = { .iov_base = client->out, .iov_len = client->n_out < size ? client->n_out : size };
+        struct iovec iov = { .iov_base = client->out,
+                             .iov_len = client->n_out < size ? client->n_out : size };
         union {
                 struct cmsghdr header;
                 char space[CMSG_SPACE(sizeof(int) * MESSAGE_FDS_MAX)];

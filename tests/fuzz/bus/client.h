@@ -12,7 +12,7 @@
 #define CLIENT_CALLS_MAX 64
 
 typedef struct Client {
-        int fd; /* -1: not connected */
+        int fd;       /* -1: not connected */
         uint8_t *out; /* what is not sent yet */
         size_t n_out;
         int fds[MESSAGE_FDS_MAX]; /* that go with its first byte */
@@ -21,16 +21,17 @@ typedef struct Client {
         size_t n_in;
         bool is_authenticated; /* the daemon's answers to that are over */
         bool is_spoilt; /* what was sent is not a row of messages any more: there is no telling what it is owed */
-        bool is_deaf; /* it does not read */
+        bool is_deaf;   /* it does not read */
         bool has_ended; /* the daemon has closed it */
         uint32_t serial;
         uint64_t asked, owed; /* bits: calls that were sent whole, and those without an answer */
         unsigned n_asked;
         size_t ends[CLIENT_CALLS_MAX]; /* how much of OUT is to be sent until that call is whole; 0: it is */
-        uint64_t waiting; /* bits: calls that expect an answer, and are not whole yet */
+        uint64_t waiting;              /* bits: calls that expect an answer, and are not whole yet */
 } Client;
 
-#define CLIENT_INIT { .fd = -1 }
+#define CLIENT_INIT                                                                                         \
+        { .fd = -1 }
 
 int client_connect(Client *client, const char *path);
 void client_close(Client *client);

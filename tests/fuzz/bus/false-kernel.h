@@ -50,7 +50,8 @@ void false_kernel_check(void);
 
 FalseProcess *false_process_find(pid_t pid);
 /* COMMAND is what stands in its "cmdline", with NULs. Returns NULL if there is no room. */
-FalseProcess *false_process_start(pid_t ppid, uid_t uid, const char *group, const void *command, size_t size);
+FalseProcess *false_process_start(pid_t ppid, uid_t uid, const char *group, const void *command,
+                                  size_t size);
 /* It has ended; with REAP its number is free, too. */
 void false_process_end(FalseProcess *process, bool reap);
 void false_process_become(FalseProcess *process, uid_t real, uid_t effective);
@@ -65,4 +66,4 @@ void false_job_leave(uid_t uid, uint64_t id, const void *record, size_t size, bo
 /* The administrator stops the pool of UID. */
 void false_pool_stop(uid_t uid);
 
-unsigned false_n_fds(void);
+unsigned false_n_fds(void); /* that are open */

@@ -13,8 +13,17 @@
 
 #define DEPTH_MAX 6
 
-enum { FIELD_PATH = 1, FIELD_INTERFACE, FIELD_MEMBER, FIELD_ERROR_NAME, FIELD_REPLY_SERIAL, FIELD_DESTINATION, FIELD_SENDER,
-       FIELD_SIGNATURE, FIELD_UNIX_FDS };
+enum {
+        FIELD_PATH = 1,
+        FIELD_INTERFACE,
+        FIELD_MEMBER,
+        FIELD_ERROR_NAME,
+        FIELD_REPLY_SERIAL,
+        FIELD_DESTINATION,
+        FIELD_SENDER,
+        FIELD_SIGNATURE,
+        FIELD_UNIX_FDS
+};
 
 typedef struct Call {
         const char *interface, *member, *signature;
@@ -51,31 +60,71 @@ static const Call calls[] = {
 
 /* Signatures for what is not of its type; the last are none. */
 static const char *const signatures[] = {
-        "s", "b", "u", "t", "i", "o", "g", "h", "v", "as", "au", "ah", "a{sv}", "aa{sv}", "(su)", "a{s(ah)}", "x", "d", "y", "n",
-        "aaaaaay", "((((s))))", "", "a", "a{vs}", "(", "zz", "e", "()",
+        "s",       "b",         "u",     "t",      "i",     "o",        "g",  "h", "v",  "as",
+        "au",      "ah",        "a{sv}", "aa{sv}", "(su)",  "a{s(ah)}", "x",  "d", "y",  "n",
+        "aaaaaay", "((((s))))", "",      "a",      "a{vs}", "(",        "zz", "e", "()",
 };
 
 /* The options of all calls, and the type that each has to be of. */
 static const struct {
         const char *name, *type;
 } options[] = {
-        { "self", "b" },        { "tree", "b" },         { "name", "s" },          { "kind", "s" },       { "restart", "s" },
-        { "log", "s" },         { "log-directory", "s" }, { "reset-oom-score", "b" }, { "command", "s" }, { "all", "b" },
-        { "source", "s" },      { "uid", "u" },          { "gids", "au" },         { "exit-code", "i" },  { "exit-signal", "i" },
-        { "outcome", "s" },     { "owner", "u" },        { "", "s" },
+        { "self", "b" },    { "tree", "b" },      { "name", "s" },          { "kind", "s" },
+        { "restart", "s" }, { "log", "s" },       { "log-directory", "s" }, { "reset-oom-score", "b" },
+        { "command", "s" }, { "all", "b" },       { "source", "s" },        { "uid", "u" },
+        { "gids", "au" },   { "exit-code", "i" }, { "exit-signal", "i" },   { "outcome", "s" },
+        { "owner", "u" },   { "", "s" },
 };
 
 static const char *const texts[] = {
-        "gateway", "user:gateway.service", "system:foo.service", "session", "job", "run", "exec", "move", "restart",
-        "/home/alice/log", "/home/alice/../bob/log", "{\"state\":\"failed\"}", CGMOVE_MANAGER_INTERFACE, CGMOVE_JOB_INTERFACE, "Name",
-        "Jobs", "Outcome", "ControlGroup", "", "..", "/", "a/b", "-x", "cgroup.procs", "session-1.scope", "x\033[2J", "a\nb",
-        "user:x@.service", "user:*", "\xc3\xa4\xe2\x80\xae", "\xff\xfe",
+        "gateway",
+        "user:gateway.service",
+        "system:foo.service",
+        "session",
+        "job",
+        "run",
+        "exec",
+        "move",
+        "restart",
+        "/home/alice/log",
+        "/home/alice/../bob/log",
+        "{\"state\":\"failed\"}",
+        CGMOVE_MANAGER_INTERFACE,
+        CGMOVE_JOB_INTERFACE,
+        "Name",
+        "Jobs",
+        "Outcome",
+        "ControlGroup",
+        "",
+        "..",
+        "/",
+        "a/b",
+        "-x",
+        "cgroup.procs",
+        "session-1.scope",
+        "x\033[2J",
+        "a\nb",
+        "user:x@.service",
+        "user:*",
+        "\xc3\xa4",
+        "\xff\xfe",
 };
 
 static const char *const paths[] = {
-        CGMOVE_PATH, CGMOVE_JOB_PREFIX "/1", CGMOVE_JOB_PREFIX "/2", CGMOVE_JOB_PREFIX "/3", CGMOVE_JOB_PREFIX "/7", CGMOVE_JOB_PREFIX,
-        "/", "/org", CGMOVE_JOB_PREFIX "/01", CGMOVE_JOB_PREFIX "/18446744073709551616", CGMOVE_JOB_PREFIX "/_31", CGMOVE_JOB_PREFIX "/1/2",
-        "/org/cgmove1/", "relative",
+        CGMOVE_PATH,
+        CGMOVE_JOB_PREFIX "/1",
+        CGMOVE_JOB_PREFIX "/2",
+        CGMOVE_JOB_PREFIX "/3",
+        CGMOVE_JOB_PREFIX "/7",
+        CGMOVE_JOB_PREFIX,
+        "/",
+        "/org",
+        CGMOVE_JOB_PREFIX "/01",
+        CGMOVE_JOB_PREFIX "/18446744073709551616",
+        CGMOVE_JOB_PREFIX "/_31",
+        CGMOVE_JOB_PREFIX "/1/2",
+        "/org/cgmove1/",
+        "relative",
 };
 
 /* --- bytes --------------------------------------------------------------------------------------------------------- */
@@ -296,8 +345,8 @@ typedef enum Oddity {
         ODD_SENDER,          /* a name as on a bus with a daemon */
         ODD_SIZE,            /* a body that is announced larger than it is */
         ODD_FLAGS,
-        ODD_TYPE,  /* no call: a reply, a signal, or nothing known */
-        ODD_BYTE,  /* one byte changed */
+        ODD_TYPE, /* no call: a reply, a signal, or nothing known */
+        ODD_BYTE, /* one byte changed */
         ODD_NO_PATH,
         ODD_NO_MEMBER,
         ODD_SERIAL,
@@ -305,7 +354,8 @@ typedef enum Oddity {
 
 void message_compose(Message *message, Input *input, uint32_t serial) {
         const Call *call = &calls[input_choose(input, ELEMENTSOF(calls))];
-        const char *path = paths[input_choose(input, ELEMENTSOF(paths))], *signature = call->signature, *rest;
+        const char *path = paths[input_choose(input, ELEMENTSOF(paths))], *signature = call->signature,
+                   *rest;
         unsigned odd = input_byte(input);
         Message body = { .n = 0 };
 
@@ -381,7 +431,8 @@ static void parse_fields(const uint8_t *bytes, size_t end, Reply *reply) {
                         reply->serial = n;
                 if (type != 'u') {
                         if (code == FIELD_ERROR_NAME)
-                                (void) snprintf(reply->error, sizeof(reply->error), "%s", (const char *) bytes + at);
+                                (void) snprintf(reply->error, sizeof(reply->error), "%s",
+                                                (const char *) bytes + at);
                         at += n + 1;
                 }
         }

@@ -28,7 +28,7 @@ void message_compose(Message *message, Input *input, uint32_t serial);
 void message_done(Message *message);
 
 typedef struct Reply {
-        size_t size; /* of the whole */
+        size_t size;     /* of the whole */
         uint32_t serial; /* that it answers; 0: it is no reply */
         char error[128]; /* its name; empty for an answer */
 } Reply;
