@@ -63,7 +63,7 @@ static bool is_answered(const Server *server) {
         return read(server->peer, buffer, sizeof(buffer)) > 0;
 }
 
-static const char auth[] = "\0AUTH EXTERNAL 30\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
+static const char auth[] = "\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
 
 /* BYTES, with an authentication, are there before the server is, or come after it. */
 static void begin(Server *server, bool late, const void *bytes, size_t size) {
