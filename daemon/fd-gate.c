@@ -10,6 +10,8 @@
 #include "lib/cleanup.h"
 #include "lib/protocol.h"
 
+#define PART_MAX (64 * 1024) /* bytes, of one reading */
+
 /* --- the head ---------------------------------------------------------------------------------------- */
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -194,15 +196,30 @@ static bool ends_authentication(FdGate *gate, const uint8_t *bytes, size_t size)
         return false;
 }
 
+/* The room for a message may be large, and a peer who sends on while he is read from would fill it in one
+ * call. */
+static ssize_t receive_part(int fd, struct msghdr *message, int flags) {
+        struct iovec *iov = message->msg_iov;
+        size_t size = iov->iov_len;
+        ssize_t n;
+
+        if (size > PART_MAX)
+                iov->iov_len = PART_MAX;
+        n = syscall(SYS_recvmsg, fd, message, flags);
+        iov->iov_len = size;
+        return n;
+}
+
 ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
-        ssize_t n = syscall(SYS_recvmsg, fd, message, flags);
+        bool bounded = watching && message->msg_iovlen == 1;
+        ssize_t n = bounded ? receive_part(fd, message, flags) : syscall(SYS_recvmsg, fd, message, flags);
         const uint8_t *bytes;
         size_t n_fds;
 
         if (n < 0 || !watching)
                 return n;
 
-        bytes = message->msg_iovlen == 1 ? message->msg_iov->iov_base : NULL;
+        bytes = bounded ? message->msg_iov->iov_base : NULL;
         n_fds = each_fds(message, NULL);
         if ((n_fds > 0 || message->msg_flags & MSG_CTRUNC) &&
             !(bytes && watching->at_start && may_pass(fd, bytes, (size_t) n, n_fds))) {

@@ -23,7 +23,8 @@ typedef struct FdGate {
         size_t n_matched; /* bytes of the end of the authentication; all: it is behind us */
 } FdGate;
 
-/* What is received from now on goes through GATE, until the next call; NULL: as it comes. */
+/* What is received from now on goes through GATE, until the next call, and in parts of 64 KiB at most; NULL:
+ * as it comes. */
 void fd_gate_watch(FdGate *gate);
 
 /* Whether the SIZE bytes of HEAD, from the first byte of the message to the last of its header fields, are
