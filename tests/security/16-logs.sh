@@ -109,14 +109,14 @@ test_results_are_roots() {
                 n=$((n + 1))
         done
         check_status 2 as alice ls /var/lib/cgmove/1000
-        check_status 1 as bob cat "$(find /var/lib/cgmove/1000 -type f | head -n 1)"
+        check_status 1 as bob cat "$(find /var/lib/cgmove/1000 -type f -print -quit)"
         tried "$n" "looks at results"
 }
 
 # Whatever lies there by a mistake of root's or a broken disk: it is no job, and keeps none from being shown.
 test_results_that_are_none() {
         local dir=/var/lib/cgmove/1000 n=0 good text
-        good=$(find $dir -name '*.json' | head -n 1)
+        good=$(find $dir -name '*.json' -print -quit)
         for text in '' '{' '{}' '[]' 'null' '{"id":1}' "$(head -c 100 "$good")" "$(printf '{%.0s' {1..5000})" "$(sed 's/1000/1001/g' "$good")" \
                 "$(sed 's/"name": *"[^"]*"/"name":"\\u001b[31m"/' "$good")" "$(head -c 30000 /dev/zero | tr '\0' x)"; do
                 n=$((n + 1))

@@ -88,8 +88,8 @@ test_mutations() {
 # liar_begin MODE: a process of alice's in her manager's group answers at the manager's socket. From here to liar_end nothing must
 # ask the manager by systemctl.
 liar_begin() {
-        mv /run/user/1000/systemd/private /run/user/1000/systemd/true
         as alice systemd-run --user --quiet --collect -p KillMode=process -- python3 /opt/cgmove-tests/false-manager.py "$1"
+        wait_for test -S /run/user/1000/systemd/true
         wait_for test -S /run/user/1000/systemd/private
         LIAR=$(pgrep -u alice -f false-manager)
         check_contains "$(cat "/proc/$LIAR/cgroup")" /user@1000.service/init.scope "where the false manager is"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A process of a user in the place of his manager: in its cgroup, and listening at its socket. (Threat 17.)
 
-  false-manager.py MODE    until it is ended; "ready" when it listens
+  false-manager.py MODE    until it is ended; "ready" when it listens; the true socket is "true" then, beside it
 
 MODE is what each connection gets: silent (nothing), line (an authentication without end), announce (a message of 100 MiB, and
 so much of it), signals (signals without end), large (signals of 900 KiB without end), descriptors (with each byte), half
@@ -96,6 +96,7 @@ def main():
     with open(GROUP, "w", encoding="ascii") as file:
         file.write(str(os.getpid()))
     listener = socket.socket(socket.AF_UNIX)
+    os.rename(RUNTIME + "private", RUNTIME + "true")
     listener.bind(RUNTIME + "private")
     listener.listen(100)
     print("ready", flush=True)

@@ -342,10 +342,12 @@ static int dead_pidfd(const TreeFixture *fixture) {
 static void test_no_member_any_more(void **state) {
         const TreeFixture *fixture = tree_fixture_need(state);
         _cleanup_(job_record_freep) JobRecord *record = tree_fixture_record(7);
-        _cleanup_close_ int fd = make_frozen_job(fixture);
         Process other, own;
         ProcStatus status;
+        int fd;
 
+        fd = make_frozen_job(fixture);
+        closep(&fd);
         other = process_start(fixture->source_fd, TREE_OTHER);
         own = process_start(fixture->source_fd, TREE_OWNER);
         assert_int_equal(repair_stranger(&fixture->kernel, fixture->pool, record, TREE_JOB, other.pid), 0);
