@@ -38,7 +38,7 @@ static const char *job_get_result(const Job *job, int fd) {
         if (record->stop_result)
                 return record->stop_result;
         /* a keeper that was killed alone takes no job along: a command that ended by itself says so */
-        if (pool_keeper_is_gone(job->pool) && (!record->status_known || record->exit_signal != 0))
+        if ((!record->status_known || record->exit_signal != 0) && pool_keeper_is_gone(job->pool, job->set->kernel))
                 return CGMOVE_RESULT_POOL_STOPPED;
         if (fd >= 0 && cgroup_read_key(fd, "memory.events", "oom_kill", &n_oom_kills) >= 0 && n_oom_kills > 0)
                 return CGMOVE_RESULT_OOM;

@@ -11,6 +11,7 @@
 
 #include "daemon/cgroup.h"
 #include "lib/cleanup.h"
+#include "lib/proc.h"
 #include "lib/values.h"
 
 #define POOLS_PATH "/user.slice/user-cgmove.slice"
@@ -85,6 +86,19 @@ bool pool_tree_has_keeper(int fd, bool populated) {
         if (!populated)
                 return faccessat(fd, "keeper", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
         return cgroup_get_events(fd, "keeper/cgroup.events", &events) >= 0 && events.populated;
+}
+
+static int is_told(pid_t pid, void *userdata) {
+        const int *proc_fd = userdata;
+        uint64_t signals;
+
+        return proc_get_pending_signals(*proc_fd, pid, &signals) >= 0 && signals != 0;
+}
+
+bool pool_tree_keeper_is_told(int fd, int proc_fd) {
+        _cleanup_close_ int keeper = -1;
+
+        return cgroup_open(fd, "/keeper", &keeper) >= 0 && cgroup_each_process(keeper, is_told, &proc_fd) > 0;
 }
 
 /* A stream of its own for the entries of FD; NULL with errno. */

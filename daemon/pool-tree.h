@@ -27,6 +27,10 @@ int pool_tree_enable_controllers(int fd, unsigned *ret_controllers);
 /* True if the group "keeper" is there. POPULATED: and a process lives in it. */
 bool pool_tree_has_keeper(int fd, bool populated);
 
+/* True if the keeper has been sent a signal that it has not taken yet: it ends by any that it gets, and PID 1
+ * sends one to the main process of a unit before the others' (unit_kill_context() of systemd). */
+bool pool_tree_keeper_is_told(int fd, int proc_fd);
+
 /* True if a process lives in any other group than the keeper's. Also when it cannot be told. */
 bool pool_tree_is_used(int fd);
 

@@ -248,8 +248,8 @@ static bool pool_is_usable(const Pool *pool) {
         return pool_tree_has_keeper(pool->fd, pool->set->settings->tree == TREE_SYSTEMD);
 }
 
-bool pool_keeper_is_gone(const Pool *pool) {
-        return !pool_is_usable(pool);
+bool pool_keeper_is_gone(const Pool *pool, const Kernel *kernel) {
+        return !pool_is_usable(pool) || pool_tree_keeper_is_told(pool->fd, kernel->proc_fd);
 }
 
 static void find_gone(const void *node, VISIT visit, void *closure) {

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/kernel.h"
 #include "daemon/systemd-manager.h"
 #include "lib/cleanup.h"
 #include "lib/settings.h"
@@ -57,9 +58,9 @@ int pool_fd(const Pool *pool); /* its cgroup directory, owned by the pool */
 const char *pool_path(const Pool *pool);
 unsigned pool_n_jobs(const Pool *pool); /* its holds: jobs, and moves under way */
 
-/* True if the keeper has ended: the unit is being stopped, and all jobs with it. (TREE_DIRECT has no
- * keeper: true if the pool is no longer there.) */
-bool pool_keeper_is_gone(const Pool *pool);
+/* True if the keeper has ended, or is about to: the unit is being stopped, and all jobs with it. (TREE_DIRECT
+ * has no keeper: true if the pool is no longer there.) */
+bool pool_keeper_is_gone(const Pool *pool, const Kernel *kernel);
 
 /* Which of "pids", "memory", "cpu" can be set on jobs here (subtree_control of the pool, enabled at start
  * as available). */

@@ -309,6 +309,34 @@ int proc_each(int proc_fd, proc_each_t each, void *userdata) {
         return -errno;
 }
 
+static int status_mask(const char *text, const char *key, uint64_t *ret) {
+        const char *line = strstr(text, key);
+        char *end;
+
+        if (!line)
+                return -EBADMSG;
+        line += strlen(key);
+        *ret = strtoull(line, &end, 16);
+        return end == line || *end != '\n' ? -EBADMSG : 0;
+}
+
+int proc_get_pending_signals(int proc_fd, pid_t pid, uint64_t *ret) {
+        char text[SMALL_FILE_MAX];
+        uint64_t thread, process;
+        int r;
+
+        r = read_text(proc_fd, pid, "status", text, sizeof(text));
+        if (r >= 0)
+                r = status_mask(text, "\nSigPnd:\t", &thread);
+        if (r >= 0)
+                r = status_mask(text, "\nShdPnd:\t", &process);
+        if (r < 0)
+                return r;
+
+        *ret = thread | process;
+        return 0;
+}
+
 int proc_get_seccomp(int proc_fd, pid_t pid, int *ret) {
         static const char key[] = "\nSeccomp:\t";
         char text[SMALL_FILE_MAX];

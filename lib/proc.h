@@ -39,6 +39,8 @@ int proc_get_stat(int proc_fd, pid_t pid, ProcStat *ret);
 int proc_get_status(int proc_fd, pid_t pid, ProcStatus *ret);
 int proc_get_cgroup(int proc_fd, pid_t pid, char **ret_path, bool *ret_deleted);
 int proc_get_cmdline(int proc_fd, pid_t pid, size_t max, char **ret); /* arguments joined by spaces, cut to MAX bytes, plain (text.h) */
+/* Signals that the process has been sent and not taken yet, as a mask in which signal N is bit N - 1. */
+int proc_get_pending_signals(int proc_fd, pid_t pid, uint64_t *ret);
 int proc_get_seccomp(int proc_fd, pid_t pid, int *ret); /* a SECCOMP_MODE_* of seccomp(2) */
 int proc_get_comm(int proc_fd, pid_t pid, char **ret);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
@@ -187,22 +188,50 @@ static void test_is_not_stopped_over_somebody_who_lives_there(void **state) {
         world_close(&world, root_fd);
 }
 
+/* A keeper that blocks what it is sent, as it does until it takes it. */
+static void test_keeper_that_is_told_to_end(void **state) {
+        int root_fd = root_of(state);
+        _cleanup_(kernel_done) Kernel kernel = KERNEL_INIT;
+        _cleanup_close_ int keeper_fd = -1;
+        sigset_t blocked, before;
+        World world;
+        Pool *pool;
+        pid_t pid;
+
+        assert_int_equal(kernel_open("/", &kernel), 0);
+        world_open(&world, root_fd);
+        pool = ensure(&world, ALICE);
+        assert_int_equal(cgroup_open(pool_fd(pool), "/keeper", &keeper_fd), 0);
+        (void) sigfillset(&blocked);
+        (void) sigprocmask(SIG_SETMASK, &blocked, &before);
+        pid = cgroup_fixture_spawn(keeper_fd);
+        (void) sigprocmask(SIG_SETMASK, &before, NULL);
+
+        assert_false(pool_keeper_is_gone(pool, &kernel));
+        assert_int_equal(kill(pid, SIGTERM), 0);
+        assert_true(pool_keeper_is_gone(pool, &kernel));
+        cgroup_fixture_reap(pid);
+        world_close(&world, root_fd);
+}
+
 static void test_made_again_after_it_was_removed(void **state) {
         int root_fd = root_of(state);
+        _cleanup_(kernel_done) Kernel kernel = KERNEL_INIT;
         World world;
         Pool *old, *new;
 
+        assert_int_equal(kernel_open("/", &kernel), 0);
         world_open(&world, root_fd);
         old = ensure(&world, ALICE);
         pool_hold(old);
-        assert_false(pool_keeper_is_gone(old));
+        assert_false(pool_keeper_is_gone(old, &kernel));
         assert_int_equal(pool_tree_remove(root_fd, ALICE), 0);
-        assert_true(pool_keeper_is_gone(old));
+        assert_true(pool_keeper_is_gone(old, &kernel));
 
         new = ensure(&world, ALICE);
         assert_ptr_not_equal(new, old);
-        assert_true(pool_keeper_is_gone(old)); /* its descriptor is of the group that is gone */
-        assert_false(pool_keeper_is_gone(new));
+        assert_true(pool_keeper_is_gone(old, &kernel)); /* its descriptor is of the group that is gone */
+        assert_false(pool_keeper_is_gone(new, &kernel));
         pool_gone(old); /* told late, and twice */
         pool_gone(old);
         pool_release(old);
@@ -342,6 +371,8 @@ int main(void) {
                                                 cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_is_not_stopped_over_somebody_who_lives_there,
                                                 cgroup_fixture_setup, cgroup_fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_keeper_that_is_told_to_end, cgroup_fixture_setup,
+                                                cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_made_again_after_it_was_removed, cgroup_fixture_setup,
                                                 cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_found_again, cgroup_fixture_setup,

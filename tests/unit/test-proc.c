@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -126,7 +127,8 @@ static int false_proc_new(void **state) {
                 assert_int_equal(mkdirat(dir, folders[i], 0700), 0);
 
         WRITE(dir, "7/stat", "7 (sh) S" TAIL);
-        WRITE(dir, "7/status", "Tgid:\t7\nUid:\t1\t1\t1\t1\nGid:\t1\t1\t1\t1\n");
+        WRITE(dir, "7/status", "Tgid:\t7\nUid:\t1\t1\t1\t1\nGid:\t1\t1\t1\t1\nSigPnd:\t0000000000000100\nShdPnd:\t0000000000004000\n");
+        
         WRITE(dir, "7/cgroup", "1:cpu:/x\n0::/a (deleted)\n");
         WRITE(dir, "7/cmdline", "a\0b c\0\0d\0");
         WRITE(dir, "7/comm", "a)\nb\n");
@@ -160,8 +162,13 @@ static void test_files(void **state) {
         _cleanup_close_ int proc = proc_open(state);
         ProcStatus status;
         ProcStat stat;
+        uint64_t signals;
         bool deleted = false;
 
+        assert_int_equal(proc_get_pending_signals(proc, 7, &signals), 0);
+        assert_int_equal(signals, UINT64_C(1) << (9 - 1) | UINT64_C(1) << (SIGTERM - 1));
+        assert_int_equal(proc_get_pending_signals(proc, 8, &signals), -ESRCH);
+        assert_int_equal(proc_get_pending_signals(proc, 9, &signals), -ESRCH);
         assert_int_equal(proc_get_stat(proc, 7, &stat), 0);
         assert_int_equal(stat.starttime, 777);
         assert_int_equal(proc_get_status(proc, 7, &status), 0);
