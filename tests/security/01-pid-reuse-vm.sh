@@ -2,10 +2,10 @@
 # machine: vm
 # timeout: 900
 # PID reuse at scale, on stock kernels before 6.18: there the write to cgroup.procs waits for a lock before it looks the number up.
-# (Threat 1.) REUSES numbers in all are taken around moves: some minutes of an emulated machine, and 100,000 of them take half an hour
-# (`CGMOVE_REUSES=100000 ./check --only '*01-pid-reuse-vm*'`).
+# (Threat 1.) REUSES numbers in all are taken around moves, a twentieth of a second each in an emulated machine; as many as one
+# likes with `CGMOVE_REUSES=100000 ./check --only '*01-pid-reuse-vm*'` and a timeout above to match.
 
-REUSES=${CGMOVE_REUSES:-8000}
+REUSES=${CGMOVE_REUSES:-3000}
 
 set_up() {
         reuse_begin

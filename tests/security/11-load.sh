@@ -5,6 +5,7 @@
 # timeout: 150
 
 LOAD=/opt/cgmove-tests/load.py
+BOUND=150 # times what it takes when nothing else happens
 
 set_up() {
         local i
@@ -45,8 +46,8 @@ test_bad_connections_of_many_users() {
         wait || true
         cat "$TEST_DIR/attack"
         tried 80 "honest moves: median $median us quiet, $MEDIAN under attack; longest $worst and $WORST"
-        [[ $MEDIAN -le $((median * 60)) ]] || fail "a move took $median us at the median, and takes $MEDIAN under attack"
-        [[ $WORST -le $((worst * 60)) ]] || fail "a move took $worst us at most, and takes $WORST under attack"
+        [[ $MEDIAN -le $((median * BOUND)) ]] || fail "a move took $median us at the median, and takes $MEDIAN under attack"
+        [[ $WORST -le $((worst * BOUND)) ]] || fail "a move took $worst us at most, and takes $WORST under attack"
         # malloc(3) keeps some pages that lie between others; what leaks grows again with the next attack
         daemon_check_goes_on 8192
         daemon_note
@@ -82,7 +83,7 @@ for _ in range(40):
         pkill -KILL -u bob -f NO_REPLY || true
         wait || true
         tried 40 "floods of calls without answers; a move took $median us quiet, $MEDIAN meanwhile"
-        [[ $MEDIAN -le $((median * 60)) ]] || fail "a move took $median us at the median, and takes $MEDIAN under the flood"
+        [[ $MEDIAN -le $((median * BOUND)) ]] || fail "a move took $median us at the median, and takes $MEDIAN under the flood"
         daemon_check_goes_on 2048
 }
 

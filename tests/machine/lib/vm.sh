@@ -34,7 +34,7 @@ vm_furnish() {
 	[Unit]
 	After=multi-user.target
 	[Service]
-	ExecStart=${MACHINE_ENVIRONMENT[*]} $GUEST_DIR/guest/run-list $VM_LIST /dev/ttyS1
+	ExecStart=${MACHINE_ENVIRONMENT[*]} ${CGMOVE_REUSES:+CGMOVE_REUSES=$CGMOVE_REUSES} $GUEST_DIR/guest/run-list $VM_LIST /dev/ttyS1
 	UNIT
         ln -s ../cgmove-tests.service "$root/etc/systemd/system/multi-user.target.wants/"
 }
