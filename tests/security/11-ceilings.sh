@@ -245,7 +245,7 @@ test_memory_hogs_together() {
         for i in 1 2 3; do
                 in_unit alice cgmove run --name "hog$i" -- "$GROW" memory
         done
-        wait_for sh -c "grep -q '^oom_kill [3-9]' $POOL/memory.events"
+        wait_for_within 200 sh -c "grep -q '^oom_kill [3-9]' $POOL/memory.events"
         for i in 1 2 3; do
                 check_result "hog$i" oom
         done

@@ -13,16 +13,19 @@
 #include <unistd.h>
 
 #define MIB (1024 * 1024)
+#define PAGE 4096         /* bytes, or a part of a larger one */
 #define STEP 16           /* MiB */
 #define FORK_PAUSE 500000 /* us: the machine is to serve others, too */
-#define MEMORY_PAUSE 5000 /* us */
+#define MEMORY_PAUSE 50000 /* us */
 
+/* Each page is written to, which the compiler must not find useless. */
 static int use_memory(size_t n) {
-        char *memory = malloc(n * MIB);
+        volatile char *memory = malloc(n * MIB);
 
         if (!memory)
                 return -1;
-        memset(memory, 1, n * MIB);
+        for (size_t i = 0; i < n * MIB; i += PAGE)
+                memory[i] = 1;
         return 0;
 }
 
