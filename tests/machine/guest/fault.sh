@@ -26,6 +26,10 @@ fault_begin() {
 	RestartSec=1ms
 	ProtectSystem=no
 	ReadWritePaths=
+	ReadOnlyPaths=
+	InaccessiblePaths=
+	PrivateMounts=no
+	PrivateNetwork=no
 	ProtectHome=no
 	BindReadOnlyPaths=
 	PrivateTmp=no
@@ -54,7 +58,7 @@ fault_watch_starts() {
 	[Service]
 	ExecStart=
 	ExecStart=/opt/cgmove-tests/fault-at --exec /run/cgmove-fault-at change /usr/libexec/cgmove/cgmoved
-	SystemCallFilter=ptrace
+	SystemCallFilter=
 	UNIT
         systemctl daemon-reload
         systemctl restart cgmoved.service
