@@ -7,6 +7,7 @@ TIMES=${TIMES:-60}
 set_up() {
         systemctl restart cgmoved.service # it has logged nothing of alice's yet, and hides nothing for being too much
         reuse_begin
+        in_session alice cgmove exec -- true # it has what it always has by now: a pool, a connection to PID 1
         wait_for descriptors_are_few
         DESCRIPTORS=$(descriptors)
 }
