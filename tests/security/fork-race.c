@@ -188,7 +188,9 @@ static void kill_jobs(void) {
                         (void) snprintf(path, sizeof(path), "/sys/fs/cgroup%s/%s/cgroup.kill", pool,
                                         entry->d_name);
                         fd = open(path, O_WRONLY | O_CLOEXEC);
-                        if (fd >= 0 && write(fd, "1", 1) < 0 && errno != ENODEV)
+                        if (fd < 0)
+                                continue; /* it has gone, and so it may below */
+                        if (write(fd, "1", 1) < 0 && errno != ENODEV && errno != ENOENT)
                                 die(path);
                         (void) close(fd);
                 }
