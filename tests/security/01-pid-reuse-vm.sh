@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# run: all
 # machine: vm
 # timeout: 900
 # PID reuse at scale, on stock kernels before 6.18: there the write to cgroup.procs waits for a lock before it looks the number up.

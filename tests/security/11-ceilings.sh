@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# run: all
 # machine: vm
 # timeout: 300
 # Who escapes in order to grow. (Threat 11; the limits of the daemon itself are in tests/machine/50-limits.sh.) Whatever is moved, and

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# run: all
 # Load: who sends slowly, half, too much or without end, who never reads, and who sends descriptors, while others want to be served;
 # thousands of jobs; pools of many users. (Threat 11; limits of memory and tasks need a machine with controllers.)
 # machine: own

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# run: all
 # machine: vm
 # timeout: 300
 # Out of a unit that the administrator has put into a sandbox of BPF programs, or into ice. (Threat 12.) Containers cannot show it:

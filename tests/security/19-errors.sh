@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# run: all
 # machine: own
 # timeout: 600
 # An error of every system call that can have it: what was asked for fails whole, with one error, or is done; and the daemon goes

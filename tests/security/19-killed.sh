@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# run: all
 # machine: own
 # timeout: 600
 # SIGKILL of the daemon at every system call of what it does. (Threat 19; errors that it lives through are in 19-errors.sh.)

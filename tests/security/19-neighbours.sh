@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# run: all
 # machine: own
 # timeout: 120
 # What the daemon works with goes away while processes are moved: PID 1 executes itself anew, the bus is restarted, journald hangs or

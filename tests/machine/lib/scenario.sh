@@ -2,11 +2,19 @@
 # Runs the scenarios, files of test_*() functions, in machines. All of a suite share a few, one for each lane, but for those with a line
 #   # machine: own     they get a machine that nothing else uses
 #   # machine: vm      they share a virtual machine, with a kernel of its own and all controllers; it is slow
+# A line "# run: all" is for those that take long: they run with `./check --all`, and where they are asked for by name.
 
 SCENARIO_LANES=${SCENARIO_LANES:-3}
 
 scenario_files() {
-        find "$TOP/tests/machine" "$TOP/tests/security" -maxdepth 1 -name '[0-9]*.sh' 2>/dev/null | sort
+        find "$TOP/tests/machine" "$TOP/tests/security" -maxdepth 1 -name '[0-9]*.sh' 2>/dev/null | sort | while IFS= read -r file; do
+                ! scenario_is_left_out "$file" || continue
+                printf '%s\n' "$file"
+        done
+}
+
+scenario_is_left_out() {
+        [[ -z ${SCENARIO_ALL:-} && ${#ONLY[@]} -eq 0 ]] && grep -q '^# run: all$' "$1"
 }
 
 # security/03-targets, machine/10-without-cgmove
