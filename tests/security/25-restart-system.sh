@@ -427,7 +427,7 @@ test_daemon_killed_in_the_restart() {
 test_daemon_killed_between_reset_and_start() {
         systemctl stop cgmoved.socket cgmoved.service
         systemctl stop victim.service
-        mkdir -p -m 0700 /run/cgmove/restarts
+        [[ -d /run/cgmove/restarts ]] || mkdir -m 0700 /run/cgmove/restarts
         echo '1 999999 1 1 1 victim.service' >/run/cgmove/restarts/999999
         systemctl start cgmoved.socket cgmoved.service
         wait_for state_is active

@@ -62,10 +62,10 @@ build_clang_tidy() {
 }
 
 build_shellcheck() {
-        cd "$WORK/src"
+        cd "$WORK/src" || return
         # not: files that are not given, variables of other files, commands for another shell in quotes
         shellcheck --shell=bash --severity=warning --exclude=SC1090,SC1091,SC2034,SC2154 check demo \
-                tests/machine/lib/{*.sh,machine-base,vm-base} tests/machine/guest/* tests/machine/[0-9]*.sh tests/security/[0-9]*.sh
+                tests/machine/lib/{*.sh,machine-base,vm-base} tests/machine/guest/* tests/machine/[0-9]*.sh tests/security/[0-9]*.sh || return
         sh -n debian/*.p* autogen.sh .ci/run
 }
 
