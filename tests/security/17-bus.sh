@@ -110,6 +110,7 @@ aim_begin() {
         as alice systemd-run --user --quiet --collect --unit=aim -- sleep 1000
         AIM=$(user_systemctl alice show --value -p MainPID aim.service)
         systemctl restart cgmoved.service # one that has logged nothing of alice's in this minute
+        check_status 0 in_session alice cgmove run --wait -- true # and that has a pool open
         daemon_note
 }
 
