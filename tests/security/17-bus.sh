@@ -149,14 +149,18 @@ false_manager() {
 }
 
 test_false_manager_that_floods() {
-        local mode
+        local mode round
         aim_begin
-        for mode in announce line signals large descriptors garbage close wrong; do
-                false_manager "$mode" 'Error.Busy .*(does not answer|is no answer)'
+        # malloc(3) keeps what it needed once; what leaks grows again
+        for round in 1 2; do
+                daemon_note
+                for mode in announce line signals large descriptors garbage close wrong; do
+                        false_manager "$mode" 'Error.Busy .*(does not answer|is no answer)'
+                done
         done
-        check_contains "$(daemon_logged)" "A request of user 1000 was refused: It cannot be told whether this is a unit's main process"
+        check_contains "$(journalctl -q -u cgmoved -o cat --since -5min)" "A request of user 1000 was refused: It cannot be told whether this is a unit's main process"
         daemon_check_goes_on 1024
-        tried 160 "moves while a false manager floods the daemon in 8 ways"
+        tried 320 "moves while a false manager floods the daemon in 8 ways"
 }
 
 test_false_manager_that_hangs() {
@@ -165,6 +169,6 @@ test_false_manager_that_hangs() {
         for mode in silent half; do
                 false_manager "$mode" 'Error.Busy .*did not answer in time'
         done
-        daemon_check_goes_on 1024
+        daemon_check_goes_on 2048
         tried 40 "moves while a false manager does not answer"
 }
