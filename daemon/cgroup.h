@@ -35,7 +35,6 @@ int cgroup_freeze(int fd, bool freeze);
 int cgroup_open_freezer(int fd, int *ret_freezer);
 int cgroup_thaw(int freezer);
 
-
 typedef struct CgroupEvents {
         bool populated; /* a process lives in it or below it */
         bool frozen;    /* all of them are frozen, by this group or one above it */
