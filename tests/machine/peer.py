@@ -126,6 +126,7 @@ class Peer:
         self.sock.connect(SOCKET)
         self.serial = 0
         self.buffer = b""
+        self.descriptors = []  # that have come with answers
 
     def authenticate(self, uid=None):
         """As the user that the kernel tells of us, or as another."""
@@ -139,7 +140,8 @@ class Peer:
 
     def fill(self):
         try:
-            part = self.sock.recv(65536)
+            part, descriptors, _, _ = socket.recv_fds(self.sock, 65536, 16)
+            self.descriptors += descriptors
         except ConnectionError:
             part = b""
         if not part:

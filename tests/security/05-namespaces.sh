@@ -220,7 +220,7 @@ test_cgroup_namespace() {
         # a group that is named like an allowed unit is at the top of what is seen
         mkdir "$PLACE/other.service"
         put_as alice "$PLACE/other.service" unshare --user --map-root-user --cgroup sh -c "
-                cat /proc/self/cgroup >/home/alice/inner; CGMOVE_UID=1000 exec python3 $TARGETS self >/home/alice/said"
+                cat /proc/self/cgroup >/home/alice/inner; CGMOVE_UID=1000 python3 $TARGETS self >/home/alice/said; sleep 1000"
         wait_for test -s /home/alice/said
         check_match "$(cat /home/alice/inner)" $'0::/\n?$'
         check_contains "$(cat /home/alice/said)" "to leave user:place.service"
