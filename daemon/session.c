@@ -15,12 +15,8 @@
 #include "lib/protocol.h"
 #include "lib/values.h"
 
-static int need_root(const Connection *connection, sd_bus_error *ret_error) {
-        const Caller *caller = &connection->caller;
+static int refuse(const Caller *caller, sd_bus_error *ret_error) {
         LogFields fields = { .caller_pid = caller->pid, .error = CGMOVE_ERROR_DENIED };
-
-        if (caller->uid == 0)
-                return 0;
 
         log_event(LOG_KIND_REFUSED, caller->uid, &fields,
                   "A request of user %" PRIu32
@@ -102,9 +98,10 @@ int request_open_session(sd_bus_message *message, Connection *connection, sd_bus
         uint32_t uid;
         int r;
 
-        r = need_root(connection, ret_error);
-        if (r >= 0)
-                r = sd_bus_message_read(message, "us", &uid, &service);
+        if (connection->caller.uid != 0)
+                return refuse(&connection->caller, ret_error);
+
+        r = sd_bus_message_read(message, "us", &uid, &service);
         if (r >= 0)
                 r = check_user_and_service(uid, service, ret_error);
         if (r >= 0)
@@ -118,17 +115,34 @@ int request_open_session(sd_bus_message *message, Connection *connection, sd_bus
         return r < 0 ? r : sd_bus_reply_method_return(message, "t", session);
 }
 
+/* Root may report the end of a session that is not known (any more): an earlier daemon may have known it. A user may report the end of
+ * one of his that is, and whatever else is no news: systemd's (sd-pam), which closes the sessions of PAMName=, has become the user. */
+static void close_session(Daemon *daemon, const Caller *caller, uint64_t id, uid_t uid, const char *service,
+                          uint64_t now) {
+        LogFields fields = { .caller_pid = caller->pid, .service = service };
+        PamSession session;
+
+        if (pam_sessions_take(daemon->pam_sessions, id, uid, &session)) {
+                fields.service = session.service;
+                log_event(LOG_KIND_SESSION_CLOSED, uid, &fields,
+                          "A session of user %" PRIu32 " by PAM service \"%s\" ends, after %" PRIu64 " s",
+                          uid, session.service, (now - session.opened) / USEC_PER_SEC);
+        } else if (caller->uid == 0)
+                log_event(LOG_KIND_SESSION_CLOSED, uid, &fields,
+                          "A session of user %" PRIu32 " by PAM service \"%s\" ends", uid, service);
+}
+
 int request_close_session(sd_bus_message *message, Connection *connection, sd_bus_error *ret_error) {
+        const Caller *caller = &connection->caller;
         Daemon *daemon = connection->daemon;
         const char *service;
-        PamSession session;
         uint64_t id, now;
         uint32_t uid;
         int r;
 
-        r = need_root(connection, ret_error);
-        if (r >= 0)
-                r = sd_bus_message_read(message, "tus", &id, &uid, &service);
+        r = sd_bus_message_read(message, "tus", &id, &uid, &service);
+        if (r >= 0 && caller->uid != 0 && caller->uid != uid)
+                return refuse(caller, ret_error);
         if (r >= 0)
                 r = check_user_and_service(uid, service, ret_error);
         if (r >= 0)
@@ -138,13 +152,6 @@ int request_close_session(sd_bus_message *message, Connection *connection, sd_bu
         if (r < 0)
                 return r;
 
-        LogFields fields = { .caller_pid = connection->caller.pid, .service = service };
-        if (pam_sessions_take(daemon->pam_sessions, id, uid, &session))
-                log_event(LOG_KIND_SESSION_CLOSED, uid, &fields,
-                          "A session of user %" PRIu32 " by PAM service \"%s\" ends, after %" PRIu64 " s",
-                          uid, session.service, (now - session.opened) / USEC_PER_SEC);
-        else /* an earlier daemon knew it, or it was forgotten */
-                log_event(LOG_KIND_SESSION_CLOSED, uid, &fields,
-                          "A session of user %" PRIu32 " by PAM service \"%s\" ends", uid, service);
+        close_session(daemon, caller, id, uid, service, now);
         return sd_bus_reply_method_return(message, NULL);
 }
