@@ -51,6 +51,9 @@ static int read_options(sd_bus_message *message, const char *method, PolicyFacts
                                                  method, key);
                 if (r >= 0)
                         r = sd_bus_message_enter_container(message, 'v', "au");
+                if (r == -ENXIO)
+                        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID,
+                                                 "The option \"gids\" of %s is an array of numbers (au).", method);
                 if (r >= 0)
                         r = sd_bus_message_read_array(message, 'u', (const void **) &facts->gids, &size);
                 if (r >= 0) {

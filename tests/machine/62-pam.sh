@@ -350,6 +350,7 @@ test_off_as_shipped_and_gone_with_the_package() {
         # shellcheck disable=SC2086 # two files
         check_equal "$(grep -c cgmove $PAM_FILES | cut -d : -f 2 | sort -u)" 1 "lines of the module"
         apt-get remove --yes cgmove
+        rm -r /run/pam-on
         check_equal "$(grep -l cgmove /etc/pam.d/* || true)" "" "files that name the module"
         check_equal "$(su - alice -c 'id -u')" 1000
         apt-get install --yes --no-install-recommends /opt/cgmove.deb

@@ -42,7 +42,7 @@ set_up() {
 
 test_nothing_is_in_force_as_installed() {
         check_equal "$(grep -rl cgmove /etc/pam.d /etc/nsswitch.conf || true)" "" "configuration that names a module"
-        check_equal "$(stat -c '%U:%G %a' "$MODULE")" "root:root 644"
+        check_match "$(stat -c '%U:%G %a' "$MODULE")" '^root:root [67][45][45]$' "the module's owner and mode"
         # what a program that opens sessions gets into its memory by it
         check_equal "$(ldd "$MODULE" | grep -E 'systemd|jansson|confuse|mnl|dbus|pthread' || true)" "" "libraries of the module"
         tried "$(ldd "$MODULE" | wc -l)" libraries of the PAM module, which is on in no service
@@ -143,48 +143,87 @@ test_pam_in_a_set_uid_program() {
         tried "$n" calls of a set-uid program by a hostile caller
 }
 
-report() {
-        busctl --address=unix:path=/run/cgmove/private call org.cgmove1 /org/cgmove1 org.cgmove1.Manager "$@"
-}
+REPORT=/opt/cgmove-tests/pam-report.py
 
 # Only root reports sessions: a user would start pools of others, and have their names in the journal.
 test_only_root_reports_sessions() {
-        local n=0 who
+        local n=0 who call
         systemctl stop 'cgmove@*.service'
         attack_begin
-        export -f report
         for who in "as alice" "as bob" "as alice unshare --user --map-root-user" "in_session alice"; do
-                for call in "OpenSession usa{sv} 1000 sshd 0" "OpenSession usa{sv} 0 sshd 0" "OpenSession usa{sv} 1001 sshd 1 gids au 1 0" \
-                        "CloseSession tusa{sv} 1 1002 sshd 0"; do
+                for call in "open 1000 sshd" "open 0 sshd" "open 1001 sshd 0 1000" "open 4294967295 sshd" "option 1000 sshd pool" "close 1 1002 sshd"; do
                         # shellcheck disable=SC2086 # words
-                        OUTPUT=$($who bash -c "report $call" 2>&1) && fail "$who may $call: $OUTPUT"
-                        check_contains "$OUTPUT" "Only root, as which PAM runs, may report sessions" "$who, $call"
+                        check_contains "$($who python3 $REPORT $call)" "Error.Denied Only root, as which PAM runs, may report sessions" "$who, $call"
                         n=$((n + 1))
                 done
         done
         check_log 1000 'Only root, as which PAM runs'
         # what a user says of the end of a session of his own is heard only if there is one
-        as alice bash -c "report CloseSession 'tusa{sv}' 1 1000 sshd 0"
-        check_equal "$(journalctl -q --no-pager -o cat --since "@$ATTACK_BEGUN" -t cgmoved CGMOVE_EVENT=session-closed CGMOVE_CALLER_PID)" "" "ends"
+        check_equal "$(as alice python3 $REPORT close 1 1000 sshd)" ok
+        check_equal "$(journalctl -q --no-pager -o cat --since "@$ATTACK_BEGUN" -t cgmoved CGMOVE_EVENT=session-closed CGMOVE_UID=1000)" "" "ends"
         check_equal "$(systemctl list-units --plain --no-legend 'cgmove@*.service')" "" pools
         attack_end
         tried "$n" reports of sessions by users
+}
+
+# Nobody ends another one's session, or one that has ended.
+test_ends_of_sessions() {
+        local id
+        attack_begin
+        id=$(python3 $REPORT open 1000 sshd)
+        check_match "$id" '^[1-9][0-9]*$' "number of a session"
+        check_contains "$(as bob python3 $REPORT close "$id" 1000 sshd)" Denied
+        check_equal "$(as bob python3 $REPORT close "$id" 1001 sshd)" ok
+        check_equal "$(session_ends)" 0 "ends"
+        check_equal "$(as alice python3 $REPORT close "$id" 1000 other)" ok
+        check_equal "$(as alice python3 $REPORT close "$id" 1000 sshd)" ok
+        wait_for session_ends_are 1
+        attack_end
+        check_equal "$(session_ends)" 1 "ends"
+        tried 4 reports of the end of a session
+}
+
+# of the service that opened it, whatever is said at the end
+session_ends() {
+        journalctl -q --no-pager -o cat --since "@$ATTACK_BEGUN" -t cgmoved CGMOVE_EVENT=session-closed CGMOVE_SERVICE=sshd | grep -c . || true
+}
+
+session_ends_are() {
+        [[ $(session_ends) -eq $1 ]]
 }
 
 # And what root's programs send is looked at as well.
 test_reports_that_are_none() {
         local n=0 call long
         long=$(printf 'x%.0s' {1..65})
+        honest_client # the pool is open
         daemon_note
-        for call in "OpenSession usa{sv} 4294967295 sshd 0" "OpenSession usa{sv} 1000 $long 0" "OpenSession usa{sv} 1000 a/b 0" \
-                "OpenSession usa{sv} 1000 a;b 0" "OpenSession usa{sv} 1000 sshd 1 colour s blue" "OpenSession usa{sv} 1000 sshd 1 gids s 1" \
-                "OpenSession usa{sv} 1000 sshd 1 gids at 1 1" "CloseSession tusa{sv} 1 1000 $long 0" "CloseSession tusa{sv} 1 1000 sshd 1 gids au 0"; do
+        while IFS= read -r call; do
                 # shellcheck disable=SC2086 # words
-                OUTPUT=$(report $call 2>&1) && fail "root may $call: $OUTPUT"
+                check_match "$(python3 $REPORT $call)" '^(org\.cgmove1\.Error\.InvalidArgument |org\.freedesktop\.DBus\.Error\.InconsistentMessage |closed$)' "answer to $call"
                 n=$((n + 1))
-        done
-        report OpenSession 'usa{sv}' 1000 "" 0 >/dev/null
-        report CloseSession 'tusa{sv}' 99999 1000 sshd 0
+        done <<-CALLS
+		open 4294967295 sshd
+		open 1000 $long
+		open 1000 a/b
+		open 1000 a;b
+		open 1000 hex=610a
+		open 1000 hex=611b5b
+		open 1000 hex=ff
+		open 1000 hex=c3a4
+		option 1000 sshd colour
+		option 1000 sshd pool
+		option 1000 sshd gids
+		close 1 4294967295 sshd
+		close 1 1000 $long
+		close 1 1000 hex=00
+		close-option 1 1000 sshd gids
+		CALLS
+        check_match "$(python3 $REPORT open 1000 hex=)" '^[1-9]' "a session of no service"
+        check_equal "$(python3 $REPORT open 1001 sshd)" 0 "a session of one without a policy"
+        # as many groups as a message holds
+        # shellcheck disable=SC2046 # words
+        check_equal "$(python3 $REPORT open 1001 sshd $(seq 60000))" 0 "a session of one with many groups"
         daemon_check_goes_on
         tried "$n" reports of sessions that are none
 }

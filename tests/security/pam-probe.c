@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -124,6 +125,7 @@ static void note_process(char *text, size_t size) {
         mode_t old = umask(0);
 
         (void) umask(old);
+        closelog(); /* of libpam, and one for all threads: one may open it while another one closes it */
         (void) sigprocmask(SIG_SETMASK, NULL, &mask);
         (void) getitimer(ITIMER_REAL, &timer);
         for (char **variable = environ; *variable; variable++)
