@@ -117,6 +117,16 @@ static int method_explain(sd_bus_message *message, void *userdata, sd_bus_error 
         return request_explain(message, userdata, ret_error);
 }
 
+/* --- sessions ------------------------------------------------------------------------------------------------------------ */
+
+static int method_open_session(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        return request_open_session(message, userdata, ret_error);
+}
+
+static int method_close_session(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        return request_close_session(message, userdata, ret_error);
+}
+
 /* --- properties ----------------------------------------------------------------------------------------------------------- */
 
 static int append_property(const Daemon *daemon, const char *property, sd_bus_message *reply) {
@@ -166,6 +176,10 @@ const sd_bus_vtable bus_manager_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Explain", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a{sv}", explanation),
                                 method_explain, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("OpenSession", SD_BUS_ARGS("u", uid, "s", service, "a{sv}", options),
+                                SD_BUS_RESULT("t", session), method_open_session, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CloseSession", SD_BUS_ARGS("t", session, "u", uid, "s", service, "a{sv}", options),
+                                SD_BUS_NO_RESULT, method_close_session, SD_BUS_VTABLE_UNPRIVILEGED),
         MANAGER_PROPERTIES(get_private_property),
         SD_BUS_VTABLE_END,
 };

@@ -276,6 +276,8 @@ static int set_up_parts(Daemon *daemon) {
         if (r >= 0)
                 r = rate_table_new(RESTART_RATE_KEYS_MAX, &daemon->restart_rates);
         if (r >= 0)
+                r = pam_sessions_new(&daemon->pam_sessions);
+        if (r >= 0)
                 r = pool_set_new(daemon->event, &daemon->settings, daemon->kernel.cgroup_fd, daemon->system,
                                  &daemon->pools);
         if (r >= 0)
@@ -360,6 +362,7 @@ Daemon *daemon_free(Daemon *daemon) {
         pool_set_free(daemon->pools);
         rate_table_free(daemon->rates);
         rate_table_free(daemon->restart_rates);
+        pam_sessions_free(daemon->pam_sessions);
         job_store_free(daemon->store);
         systemd_manager_free(daemon->system);
         kernel_done(&daemon->kernel);

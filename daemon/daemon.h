@@ -15,6 +15,7 @@
 #include "daemon/job.h"
 #include "daemon/kernel.h"
 #include "daemon/listener.h"
+#include "daemon/pam-sessions.h"
 #include "daemon/policy-loader.h"
 #include "daemon/pool.h"
 #include "daemon/rate.h"
@@ -58,6 +59,7 @@ struct Daemon {
         JobSet *jobs;
         RateTable *rates;
         RateTable *restart_rates; /* of restarts, which have one for each unit */
+        PamSessions *pam_sessions; /* that modules have reported */
         SystemRestarts *restarts; /* NULL with TREE_DIRECT */
         Listener *listener;
         SystemBus *bus;

@@ -44,6 +44,8 @@ static const LogKindInfo log_kinds[] = {
         [LOG_KIND_UNIT_RESTART] = { "unit-restart", LOG_INFO, false, LOG_ID_UNIT_RESTART },
         [LOG_KIND_UNIT_START] = { "unit-start", LOG_NOTICE, false, LOG_ID_UNIT_START },
         [LOG_KIND_RESTART_REFUSED] = { "restart-refused", LOG_NOTICE, true, LOG_ID_RESTART_REFUSED },
+        [LOG_KIND_SESSION_OPENED] = { "session-opened", LOG_INFO, true, LOG_ID_SESSION_OPENED },
+        [LOG_KIND_SESSION_CLOSED] = { "session-closed", LOG_INFO, true, LOG_ID_SESSION_CLOSED },
 };
 
 _Static_assert(ELEMENTSOF(log_kinds) == LOG_KIND_LAST + 1, "every kind has its entry");
@@ -115,6 +117,7 @@ static void add_fields(JournalEntry *entry, const LogFields *fields) {
         add_text(entry, "CGMOVE_SOURCE", fields->source);
         add_text(entry, "CGMOVE_POLICY", fields->policy);
         add_text(entry, "CGMOVE_UNIT", fields->unit);
+        add_text(entry, "CGMOVE_SERVICE", fields->service);
         if (error && strncmp(error, ERROR_PREFIX, strlen(ERROR_PREFIX)) == 0)
                 error += strlen(ERROR_PREFIX);
         add_text(entry, "CGMOVE_ERROR", error);

@@ -18,6 +18,7 @@
  *   CGMOVE_SOURCE      where that was, as a policy names it
  *   CGMOVE_POLICY      the policy section that decided
  *   CGMOVE_UNIT        what a restart is about, "user:NAME" or "system:NAME"
+ *   CGMOVE_SERVICE     the PAM service that opened a session
  *   CGMOVE_ERROR       the name of the error, without "org.cgmove1.Error."
  *   ERRNO              the system's error number */
 
@@ -50,7 +51,9 @@ typedef enum LogKind {
         LOG_KIND_RESTART_REFUSED,    /* restart-refused: a restart was refused, with the reason */
         LOG_KIND_UNIT_RESTART,       /* unit-restart: PID 1 was asked to restart a unit for a job */
         LOG_KIND_UNIT_START,         /* unit-start: ... to start it, since it failed after that */
-        LOG_KIND_LAST = LOG_KIND_UNIT_START,
+        LOG_KIND_SESSION_OPENED,     /* session-opened: PAM says that a session of a user whom the policy names begins */
+        LOG_KIND_SESSION_CLOSED,     /* session-closed: ... that it ends */
+        LOG_KIND_LAST = LOG_KIND_SESSION_CLOSED,
 } LogKind;
 
 /* clang-format off */
@@ -75,6 +78,8 @@ typedef enum LogKind {
 #define LOG_ID_RESTART_REFUSED    SD_ID128_MAKE(b0,18,13,5f,7e,40,43,44,89,70,b0,64,a8,0c,42,51)
 #define LOG_ID_UNIT_RESTART       SD_ID128_MAKE(ed,db,78,f9,d4,7f,49,41,b8,b5,6b,f9,f7,ad,24,bc)
 #define LOG_ID_UNIT_START         SD_ID128_MAKE(30,09,c7,c4,c6,5d,45,96,89,e7,9f,cc,31,1f,c2,bf)
+#define LOG_ID_SESSION_OPENED     SD_ID128_MAKE(4e,b7,5c,d9,d3,28,48,0d,b7,4b,16,1c,3e,90,80,03)
+#define LOG_ID_SESSION_CLOSED     SD_ID128_MAKE(32,93,14,41,aa,48,4b,2f,84,f6,8f,5a,97,5c,8a,8d)
 /* clang-format on */
 
 /* All optional: NULL, 0. */
@@ -86,6 +91,7 @@ typedef struct LogFields {
         const char *source;
         const char *policy;
         const char *unit;
+        const char *service;
         const char *error; /* a CGMOVE_ERROR_* name */
         int error_number;  /* positive or negative */
 } LogFields;
@@ -96,8 +102,8 @@ void log_open(const char *path);
 void log_close(void);
 
 /* The kind gives priority and message id. UID: whose job or request it is, UID_NONE if nobody's. What a
- * user can cause at will (REFUSED, STOPPED, LIMIT_REACHED, CONNECTION_REFUSED, RESTART_JOINED and
- * RESTART_REFUSED) is limited for each user, see log-limit.h. */
+ * user can cause at will (REFUSED, STOPPED, LIMIT_REACHED, CONNECTION_REFUSED, RESTART_JOINED,
+ * RESTART_REFUSED, SESSION_OPENED and SESSION_CLOSED) is limited for each user, see log-limit.h. */
 void log_event(LogKind kind, uid_t uid, const LogFields *fields, const char *format, ...)
                 __attribute__((format(printf, 4, 5)));
 

@@ -31,6 +31,7 @@ struct Pool {
         unsigned controllers;
         unsigned n_holds;
         bool is_held_for_good; /* by one of them */
+        bool is_wanted_again; /* prepared while it is being stopped */
         bool may_lack_limits; /* found again without a job: the daemon may have been killed before it set them */
         char path[POOL_PATH_MAX];
         char unit[POOL_UNIT_MAX];

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/log.h"
 #include "daemon/pool-private.h"
 #include "lib/values.h"
 
@@ -110,11 +111,12 @@ static void pool_stopped(Pool *pool) {
 
         closep(&pool->fd);
         pool->fd = -1;
-        if (TAILQ_EMPTY(&pool->waits)) {
+        if (TAILQ_EMPTY(&pool->waits) && !pool->is_wanted_again) {
                 pool_detach(pool);
                 pool_free(pool);
                 return;
         }
+        pool->is_wanted_again = false;
         r = pool_start(pool);
         if (r < 0)
                 pool_failed(pool, r, NULL);
@@ -237,6 +239,8 @@ void pool_started(Pool *pool) {
 }
 
 void pool_failed(Pool *pool, int error, const char *message) {
+        if (TAILQ_EMPTY(&pool->waits))
+                log_failure(NULL, "The pool %s could not be prepared: %s", pool->unit, message ? message : strerror(-error));
         pool_detach(pool); /* who asks again from a callback gets a new try */
         tell_waits(pool, error, message);
 }
@@ -272,13 +276,13 @@ static void set_forget_gone(PoolSet *set) {
         } while (pool);
 }
 
-static int set_start(PoolSet *set, uid_t uid, Pool **ret) {
+static int set_start(PoolSet *set, uid_t uid, unsigned max_pools, Pool **ret) {
         Pool *pool;
         int r;
 
-        if (set->n_pools >= set->settings->max_pools)
+        if (set->n_pools >= max_pools)
                 set_forget_gone(set);
-        if (set->n_pools >= set->settings->max_pools)
+        if (set->n_pools >= max_pools)
                 return -EUSERS;
         r = pool_new(set, uid, &pool);
         if (r < 0)
@@ -292,7 +296,8 @@ static int set_start(PoolSet *set, uid_t uid, Pool **ret) {
         return 0;
 }
 
-int pool_set_ensure(PoolSet *set, uid_t uid, pool_ready_t ready, void *userdata, PoolWait **ret_wait) {
+/* The pool of UID as it is: it may be starting or stopping. One that is not there is started, unless there are MAX_POOLS. */
+static int set_get(PoolSet *set, uid_t uid, unsigned max_pools, Pool **ret) {
         Pool *pool = set_find(set, uid);
         int r;
 
@@ -300,28 +305,52 @@ int pool_set_ensure(PoolSet *set, uid_t uid, pool_ready_t ready, void *userdata,
                 pool_gone(pool);
                 pool = NULL;
         }
-        if (!pool) {
-                r = set_start(set, uid, &pool);
-                if (r < 0) {
-                        *ret_wait = NULL;
-                        ready(r, NULL, NULL, userdata);
-                        return 0;
-                }
-        }
+        if (!pool)
+                return set_start(set, uid, max_pools, ret);
         if (pool->state == POOL_RUNNING && pool->may_lack_limits) {
                 r = pool_start(pool);
                 if (r < 0) {
                         pool_gone(pool);
-                        *ret_wait = NULL;
-                        ready(r, NULL, NULL, userdata);
-                        return 0;
+                        return r;
                 }
+        }
+        *ret = pool;
+        return 0;
+}
+
+int pool_set_ensure(PoolSet *set, uid_t uid, pool_ready_t ready, void *userdata, PoolWait **ret_wait) {
+        Pool *pool;
+        int r;
+
+        r = set_get(set, uid, set->settings->max_pools, &pool);
+        if (r < 0) {
+                *ret_wait = NULL;
+                ready(r, NULL, NULL, userdata);
+                return 0;
         }
         if (pool->state != POOL_RUNNING)
                 return wait_new(pool, ready, userdata, ret_wait);
 
         *ret_wait = NULL; /* before the callback, in which its place may be freed */
         ready(0, NULL, pool, userdata);
+        return 0;
+}
+
+int pool_set_prepare(PoolSet *set, uid_t uid) {
+        Pool *pool;
+        int r;
+
+        r = set_get(set, uid, set->settings->max_pools / 2, &pool);
+        if (r < 0)
+                return r;
+
+        if (pool->state == POOL_STOPPING)
+                pool->is_wanted_again = true;
+        if (pool->state == POOL_RUNNING) {
+                /* as if a job had ended just now */
+                pool_hold(pool);
+                pool_release(pool);
+        }
         return 0;
 }
 

@@ -11,13 +11,16 @@
 #include "daemon/decision.h"
 #include "daemon/tree.h"
 
-/* Handlers of Move(), and of Check() (check.c) and Explain() (explain.c) of org.cgmove1.Manager. */
+/* Handlers of Move(), and of Check() (check.c), Explain() (explain.c), OpenSession() and CloseSession() (session.c) of
+ * org.cgmove1.Manager. */
 int request_move(sd_bus_message *message, Connection *connection, sd_bus_error *ret_error);
 int request_check(sd_bus_message *message, Connection *connection, sd_bus_error *ret_error);
 /* Goes on with the moves that wait for a policy that is being loaded (see daemon.c). */
 void request_resume_parked(Daemon *daemon);
 
 int request_explain(sd_bus_message *message, Connection *connection, sd_bus_error *ret_error);
+int request_open_session(sd_bus_message *message, Connection *connection, sd_bus_error *ret_error);
+int request_close_session(sd_bus_message *message, Connection *connection, sd_bus_error *ret_error);
 
 /* Reads the "ah" that a message goes on with into TARGETS; it may be empty. Returns 0, or what to answer
  * with as sd_bus_error_*() gives it. */

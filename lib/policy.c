@@ -99,18 +99,48 @@ static bool source_matches(const char *pattern, const Source *source) {
                pattern_match(pattern + strlen(prefix), source->unit);
 }
 
-static bool section_matches(const PolicySection *section, const PolicyFacts *facts) {
-        bool user = false;
+static bool section_is_about(const PolicySection *section, const PolicyFacts *facts) {
+        for (size_t i = 0; i < section->n_users; i++)
+                if (user_matches(&section->users[i], facts))
+                        return true;
 
-        for (size_t i = 0; i < section->n_users && !user; i++)
-                user = user_matches(&section->users[i], facts);
-        if (!user)
+        return false;
+}
+
+static bool section_matches(const PolicySection *section, const PolicyFacts *facts) {
+        if (!section_is_about(section, facts))
                 return false;
 
         for (char **pattern = section->from; *pattern; pattern++)
                 if (source_matches(*pattern, facts->source))
                         return true;
 
+        return false;
+}
+
+/* Whether a section before END refuses the user everything that PATTERN stands for: as a text it is one of the names that a pattern of
+ * that section stands for, "*" being a character like others. */
+static bool is_refused_before(const Policy *policy, const PolicySection *end, const PolicyFacts *facts, const char *pattern) {
+        for (const PolicySection *section = policy->sections; section < end; section++) {
+                if (section->allow || !section_is_about(section, facts))
+                        continue;
+                for (char **from = section->from; *from; from++)
+                        if (pattern_match(*from, pattern))
+                                return true;
+        }
+        return false;
+}
+
+bool policy_may_allow(const Policy *policy, const PolicyFacts *facts) {
+        for (size_t i = 0; i < policy->n_sections; i++) {
+                const PolicySection *section = &policy->sections[i];
+
+                if (!section->allow || !section_is_about(section, facts))
+                        continue;
+                for (char **from = section->from; *from; from++)
+                        if (!is_refused_before(policy, section, facts, *from))
+                                return true;
+        }
         return false;
 }
 

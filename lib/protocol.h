@@ -39,6 +39,10 @@
 #define CGMOVE_COMMAND_MAX 256          /* bytes kept of a command line, for display */
 #define CGMOVE_LOG_PATH_MAX 1024        /* bytes */
 #define CGMOVE_OUTCOME_MAX 8192         /* bytes of JSON that a restart tells of itself */
+#define CGMOVE_SESSIONS_MAX 1024        /* sessions that PAM has opened and the daemon remembers */
+#define CGMOVE_SESSIONS_PER_USER_MAX 64
+#define CGMOVE_PAM_SERVICE_MAX 64       /* bytes of the name of the PAM service that opened one */
+#define CGMOVE_PAM_SERVICE_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:@-"
 
 /* How a job ended; the "Result" of a job and of the signal JobRemoved. */
 #define CGMOVE_RESULT_DONE "done"               /* its command ended with status 0 */

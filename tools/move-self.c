@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/peer-wire.h"
 #include "lib/proc.h"
 #include "lib/protocol.h"
 #include "lib/source.h"
@@ -17,14 +18,8 @@
 
 #define READY_TIMEOUT 15 /* seconds: for the daemon to take up the conversation, see tools/client.h */
 #define ANSWER_TIMEOUT 45 /* from then on: a pool may have to be started first */
-#define ANSWER_MAX 4096
-#define HEADER_SIZE 16
 
-/* D-Bus Specification, "Authentication Protocol": the uid is the kernel's word, so none is sent. */
-static const char authentication[] = "\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
-static const char agreement[] = "AGREE_UNIX_FD\r\n"; /* the last line of the answer to it */
-
-/* "Message Format": little-endian method call, serial 1. */
+/* A little-endian method call, serial 1. */
 const uint8_t move_self_call[] =
                 "l\1\0\1"
                 "\60\0\0\0" /* bytes of the body */
@@ -79,7 +74,7 @@ static int receive_some(int fd, void *buffer, size_t size) {
 /* The call goes out with the authentication, in one go: nothing in it depends on the answer to that. */
 static int send_call(int fd) {
         struct iovec data[] = {
-                { .iov_base = (void *) authentication, .iov_len = sizeof(authentication) - 1 },
+                { .iov_base = (void *) peer_authentication, .iov_len = peer_authentication_size },
                 { .iov_base = (void *) move_self_call, .iov_len = move_self_call_size },
         };
         struct msghdr message = { .msg_iov = data, .msg_iovlen = 2 };
@@ -88,39 +83,17 @@ static int send_call(int fd) {
         return sendmsg(fd, &message, MSG_NOSIGNAL) == size ? 0 : -ECONNRESET;
 }
 
-static uint32_t get_u32(const uint8_t *p) {
-        return (uint32_t) p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16 | (uint32_t) p[3] << 24;
-}
-
-/* The size of the whole message, as its header says it; 0 for one that is too large or not ours (sd-bus
- * answers in the byte order of the machine, which on a big-endian one is not that of the call: then `exec`
- * goes the long way). */
-static size_t get_size(const uint8_t *answer) {
-        uint32_t body = get_u32(answer + 4), fields = get_u32(answer + 12);
-
-        if (answer[0] != 'l' || body > ANSWER_MAX || fields > ANSWER_MAX)
-                return 0;
-        return HEADER_SIZE + ((fields + 7) & ~7U) + body;
-}
-
 int move_self_parse(const uint8_t *answer, size_t size, char reason[static MOVE_SELF_REASON_MAX]) {
-        uint32_t body, length;
-        const uint8_t *text;
+        PeerAnswer parsed;
+        int r;
 
-        if (size < HEADER_SIZE || get_size(answer) != size)
-                return -EBADMSG;
-        if (answer[1] == 2) /* METHOD_RETURN */
+        r = peer_parse(answer, size, &parsed);
+        if (r < 0)
+                return r;
+        if (!parsed.error)
                 return 0;
-        if (answer[1] != 3) /* ERROR: its body is the sentence */
-                return -EBADMSG;
 
-        body = get_u32(answer + 4);
-        text = answer + size - body;
-        length = body >= 5 ? get_u32(text) : 0;
-        if (length == 0 || length > body - 5 || text[4 + length] != '\0')
-                return -EBADMSG;
-
-        (void) text_copy_plain(reason, MOVE_SELF_REASON_MAX, (const char *) text + 4);
+        (void) text_copy_plain(reason, MOVE_SELF_REASON_MAX, parsed.error);
         return 1;
 }
 
@@ -139,26 +112,24 @@ static bool is_in_job(void) {
         return source.kind == SOURCE_JOB;
 }
 
-/* The agreement, and behind it the answer. Returns the size of the answer at *RET. */
-static int receive_answer(int fd, uint8_t buffer[static ANSWER_MAX], const uint8_t **ret) {
+/* The answer to the authentication, and behind it the one to the call. Returns the size of the latter at *RET. */
+static int receive_answer(int fd, uint8_t buffer[static PEER_ANSWER_MAX], const uint8_t **ret) {
         const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT };
         const uint8_t *answer = NULL;
         size_t used = 0, size = 0;
         int n;
 
-        while (!answer || size < HEADER_SIZE || size < get_size(answer)) {
-                n = used < ANSWER_MAX ? receive_some(fd, buffer + used, ANSWER_MAX - used) : -EBADMSG;
+        while (!answer || size < PEER_HEADER_SIZE || size < peer_get_size(answer)) {
+                bool had_none = !answer;
+
+                n = used < PEER_ANSWER_MAX ? receive_some(fd, buffer + used, PEER_ANSWER_MAX - used) : -EBADMSG;
                 if (n < 0)
                         return n;
                 used += (size_t) n;
 
-                if (!answer && memmem(buffer, used, agreement, sizeof(agreement) - 1))
+                answer = peer_find_answer(buffer, used, &size);
+                if (answer && had_none)
                         (void) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-                answer = memmem(buffer, used, agreement, sizeof(agreement) - 1);
-                if (answer) {
-                        answer += sizeof(agreement) - 1;
-                        size = used - (size_t) (answer - buffer);
-                }
         }
 
         *ret = answer;
@@ -166,7 +137,7 @@ static int receive_answer(int fd, uint8_t buffer[static ANSWER_MAX], const uint8
 }
 
 int move_self_quickly(char reason[static MOVE_SELF_REASON_MAX]) {
-        uint8_t buffer[ANSWER_MAX];
+        uint8_t buffer[PEER_ANSWER_MAX];
         const uint8_t *answer;
         _cleanup_close_ int fd = -1;
         int r;

@@ -121,6 +121,68 @@ static void test_decide(void **state) {
         }
 }
 
+/* Of whom logins prepare pools. */
+static const struct {
+        uid_t uid;
+        gid_t gid;
+        bool may;
+} users[] = {
+        { 1000, 1000, true },
+        { 1001, 300, true },
+        { 1001, 301, false },
+        { 2500, 1, true },
+        { 3000, 1, false },
+        { 0, 0, true },
+        { UID_NONE, GID_NONE, false },
+        /* refused in sessions and all that "user:*" stands for, but not in instances */
+        { 1005, 300, true },
+        { 1005, 1, false },
+};
+
+static void test_may_allow(void **state) {
+        _cleanup_(policy_freep) Policy *policy = policy_make(policy_text, true);
+
+        for (size_t i = 0; i < ELEMENTSOF(users); i++) {
+                const gid_t gids[] = { 7, users[i].gid };
+                PolicyFacts facts = { .uid = users[i].uid, .gids = gids, .n_gids = 2 };
+
+                if (policy_may_allow(policy, &facts) != users[i].may)
+                        fail_msg("case %zu: user %u", i, users[i].uid);
+        }
+}
+
+static void test_may_allow_after_a_refusal(void **state) {
+        static const struct {
+                const char *first;
+                const char *second;
+                bool may;
+        } cases[] = {
+                { "a { users = 7 from = session allow = false }", "b { users = 7 from = session }", false },
+                { "b { users = 7 from = session }", "a { users = 7 from = session allow = false }", true },
+                { "a { users = 8 from = session allow = false }", "b { users = 7 from = session }", true },
+                { "a { users = 7 from = session allow = false }", "b { users = 7 from = {session, job} }",
+                  true },
+                { "a { users = 7 from = 'user:*' allow = false }",
+                  "b { users = 7 from = 'user:gw*.service' }", false },
+                { "a { users = 7 from = 'user:gw*.service' allow = false }",
+                  "b { users = 7 from = 'user:*' }", true },
+                { "a { users = 7 from = session allow = false }", "b { users = 7 from = job allow = false }",
+                  false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(policy_freep) Policy *policy = NULL;
+                PolicyFacts facts = { .uid = 7 };
+                char text[256];
+
+                (void) snprintf(text, sizeof(text), "policy %s\npolicy %s\n", cases[i].first,
+                                cases[i].second);
+                policy = policy_make(text, true);
+                if (policy_may_allow(policy, &facts) != cases[i].may)
+                        fail_msg("%s", text);
+        }
+}
+
 /* Nothing matches a name before it is resolved, nobody's id included. */
 static void test_not_resolved(void **state) {
         _cleanup_(policy_freep) Policy *policy = policy_make(policy_text, false);
@@ -215,9 +277,14 @@ static void test_texts(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_decide),       cmocka_unit_test(test_not_resolved),
-                cmocka_unit_test(test_empty_policy), cmocka_unit_test(test_resolve_order),
-                cmocka_unit_test(test_resolve_nss),  cmocka_unit_test(test_texts),
+                cmocka_unit_test(test_decide),
+                cmocka_unit_test(test_may_allow),
+                cmocka_unit_test(test_may_allow_after_a_refusal),
+                cmocka_unit_test(test_not_resolved),
+                cmocka_unit_test(test_empty_policy),
+                cmocka_unit_test(test_resolve_order),
+                cmocka_unit_test(test_resolve_nss),
+                cmocka_unit_test(test_texts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

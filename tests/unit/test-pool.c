@@ -137,6 +137,55 @@ static void test_has_a_greatest_number(void **state) {
         world_close(&world, root_fd);
 }
 
+/* For nobody who waits; in half of the places; and a job's pool is the one that was prepared. */
+static void test_prepared(void **state) {
+        int root_fd = root_of(state);
+        Pool *pool;
+        World world;
+
+        world_open(&world, root_fd);
+        world.settings.max_pools = 3;
+        assert_int_equal(pool_set_prepare(world.set, ALICE), 0);
+        assert_int_equal(pool_set_prepare(world.set, ALICE), 0); /* while it starts */
+        assert_int_equal(pool_set_count(world.set), 1);
+        run(&world, 2);
+        pool = pool_set_find(world.set, ALICE);
+        assert_non_null(pool);
+        assert_int_equal(pool_n_jobs(pool), 0);
+        assert_int_equal(pool_set_prepare(world.set, ALICE), 0);
+        assert_ptr_equal(ensure(&world, ALICE), pool);
+
+        assert_int_equal(pool_set_prepare(world.set, BOB), -EUSERS);
+        assert_int_equal(pool_set_count(world.set), 1);
+        (void) ensure(&world, BOB); /* who has a job has a place */
+        assert_int_equal(pool_set_prepare(world.set, BOB), 0);
+        world_close(&world, root_fd);
+}
+
+/* It is stopped when it has been idle, and every login is another beginning of that. */
+static void test_prepared_and_idle(void **state) {
+        int root_fd = root_of(state);
+        World world;
+
+        world_open(&world, root_fd);
+        world.settings.pool_idle = 1;
+        assert_int_equal(pool_set_prepare(world.set, ALICE), 0);
+        for (int i = 0; i < 100 && pool_set_count(world.set) > 0; i++)
+                run(&world, 1);
+        assert_int_equal(pool_set_count(world.set), 0);
+
+        world.settings.pool_idle = 3600 * USEC_PER_SEC;
+        assert_int_equal(pool_set_prepare(world.set, ALICE), 0);
+        run(&world, 3);
+        assert_non_null(pool_set_find(world.set, ALICE));
+        world.settings.pool_idle = 1;
+        assert_int_equal(pool_set_prepare(world.set, ALICE), 0);
+        for (int i = 0; i < 100 && pool_set_count(world.set) > 0; i++)
+                run(&world, 1);
+        assert_int_equal(pool_set_count(world.set), 0);
+        world_close(&world, root_fd);
+}
+
 static void test_stops_when_idle_and_not_before(void **state) {
         int root_fd = root_of(state);
         World world;
@@ -367,6 +416,8 @@ int main(void) {
                                                 cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_has_a_greatest_number, cgroup_fixture_setup,
                                                 cgroup_fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_prepared, cgroup_fixture_setup, cgroup_fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_prepared_and_idle, cgroup_fixture_setup, cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_stops_when_idle_and_not_before, cgroup_fixture_setup,
                                                 cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_is_not_stopped_over_somebody_who_lives_there,
