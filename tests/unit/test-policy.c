@@ -19,16 +19,17 @@ static const char policy_text[] =
                 "policy \"unknown\" { users = {nobody-knows, '@nor-this'} from = {session} }\n";
 
 /* alice is 1000, agents 300 */
-static uint32_t resolve(UserMatchKind kind, const char *name, void *userdata) {
+static int resolve(UserMatchKind kind, const char *name, void *userdata, uint32_t *ret) {
         size_t *n_calls = userdata;
 
         if (n_calls)
                 (*n_calls)++;
+        *ret = UID_NONE;
         if (kind == USER_MATCH_NAME && strcmp(name, "alice") == 0)
-                return 1000;
+                *ret = 1000;
         if (kind == USER_MATCH_GROUP && strcmp(name, "agents") == 0)
-                return 300;
-        return UID_NONE;
+                *ret = 300;
+        return 0;
 }
 
 static Policy *policy_make(const char *text, bool resolved) {
@@ -40,7 +41,7 @@ static Policy *policy_make(const char *text, bool resolved) {
         if (policy_text_parse("/etc/cgmove/policy.d/t.conf", text, strlen(text), NULL, policy, &problem) < 0)
                 fail_msg("%s", problem.text);
         if (resolved)
-                policy_resolve(policy, resolve, NULL);
+                assert_int_equal(policy_resolve(policy, resolve, NULL), 0);
 
         policy_problem_clear(&problem);
         return policy;
@@ -154,8 +155,9 @@ static void test_resolve_order(void **state) {
         _cleanup_(policy_freep) Policy *policy = policy_make(policy_text, false);
         size_t n_calls = 0;
 
-        policy_resolve(policy, resolve, &n_calls);
+        assert_int_equal(policy_resolve(policy, resolve, &n_calls), 0);
         assert_int_equal(n_calls, 6);
+        assert_int_equal(policy_count_names(policy), 6);
         assert_int_equal(policy->sections[0].users[0].first, 1005);
         assert_int_equal(policy->sections[2].users[0].first, 1000);
         assert_int_equal(policy->sections[2].users[1].first, 300);
@@ -163,10 +165,17 @@ static void test_resolve_order(void **state) {
 }
 
 static void test_resolve_nss(void **state) {
-        assert_int_equal(policy_resolve_nss(USER_MATCH_NAME, "root", NULL), 0);
-        assert_int_equal(policy_resolve_nss(USER_MATCH_GROUP, "root", NULL), 0);
-        assert_int_equal(policy_resolve_nss(USER_MATCH_NAME, "no-such-user-here", NULL), UID_NONE);
-        assert_int_equal(policy_resolve_nss(USER_MATCH_GROUP, "no-such-group-here", NULL), UID_NONE);
+        uint32_t id = 1;
+
+        assert_int_equal(policy_resolve_nss(USER_MATCH_NAME, "root", NULL, &id), 0);
+        assert_int_equal(id, 0);
+        id = 1;
+        assert_int_equal(policy_resolve_nss(USER_MATCH_GROUP, "root", NULL, &id), 0);
+        assert_int_equal(id, 0);
+        assert_int_equal(policy_resolve_nss(USER_MATCH_NAME, "no-such-user-here", NULL, &id), 0);
+        assert_int_equal(id, UID_NONE);
+        assert_int_equal(policy_resolve_nss(USER_MATCH_GROUP, "no-such-group-here", NULL, &id), 0);
+        assert_int_equal(id, UID_NONE);
 }
 
 static void test_texts(void **state) {
