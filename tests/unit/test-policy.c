@@ -222,11 +222,114 @@ static void test_texts(void **state) {
         }
 }
 
+/* --- names that could not be looked up ------------------------------------------------------------------------------- */
+
+/* alice is known; a directory that hangs has the rest */
+static int resolve_local(UserMatchKind kind, const char *name, void *userdata, uint32_t *ret) {
+        (void) resolve(kind, name, NULL, ret);
+        return *ret == 1000 ? 0 : -ETIMEDOUT;
+}
+
+static const char far_text[] = "policy \"first\" { users = alice from = session }\n"
+                               "policy \"far\" { users = {far, '@farers', 1002} from = session max-jobs = 1 }\n"
+                               "policy \"all\" { users = 1000-1999 from = {session, job} }\n";
+
+/* What comes before is as ever, and so is what the section does not speak of; whoever may be meant by it waits. */
+static void test_unknown_names(void **state) {
+        static const struct {
+                uid_t uid;
+                Source source;
+                bool allowed;
+                bool undecided;
+                const char *section;
+        } cases[] = {
+                { 1000, SESSION, true, false, "first" }, { 1001, SESSION, false, true, "far" },
+                { 1002, SESSION, true, false, "far" },   { 1001, JOB, true, false, "all" },
+                { 5000, SESSION, false, true, "far" },   { 5000, JOB, false, false, "(none)" },
+        };
+        _cleanup_(policy_freep) Policy *policy = policy_make(far_text, false);
+        const Source session = SESSION;
+        PolicyVerdict verdict;
+        _cleanup_free_ char *text = NULL;
+
+        assert_int_equal(policy_resolve(policy, resolve_local, NULL), 2);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                PolicyFacts facts = { .uid = cases[i].uid, .source = &cases[i].source };
+                const char *section;
+
+                policy_decide(policy, &facts, &verdict);
+                section = verdict.section ? verdict.section->name : "(none)";
+                if (verdict.allowed != cases[i].allowed || verdict.undecided != cases[i].undecided ||
+                    strcmp(section, cases[i].section) != 0)
+                        fail_msg("case %zu: %d, %d by %s", i, verdict.allowed, verdict.undecided, section);
+        }
+
+        PolicyFacts facts = { .uid = 1001, .source = &session };
+
+        policy_decide(policy, &facts, &verdict);
+        assert_int_equal(policy_refusal_text(&facts, &verdict, &text), 0);
+        assert_non_null(strstr(text, "cannot be looked up now"));
+
+        /* an answer later, also that there is nobody */
+        assert_int_equal(policy_resolve(policy, resolve, NULL), 0);
+        policy_decide(policy, &facts, &verdict);
+        assert_true(verdict.allowed);
+        assert_false(verdict.undecided);
+        assert_string_equal(verdict.section->name, "all");
+        /* and it stays known */
+        assert_int_equal(policy_resolve(policy, resolve_local, NULL), 2);
+        policy_decide(policy, &facts, &verdict);
+        assert_true(verdict.allowed);
+}
+
+/* --- who may do anything --------------------------------------------------------------------------------------------- */
+
+static void test_lets_user(void **state) {
+        static const struct {
+                const char *text;
+                bool lets; /* alice, who is in the group agents */
+        } cases[] = {
+                { "", false },
+                { "policy a { users = alice from = session }", true },
+                { "policy a { users = '@agents' from = job }", true },
+                { "policy a { users = 500-1500 from = 'user:*' }", true },
+                { "policy a { users = 1001 from = session }", false },
+                { "policy a { users = alice from = session allow = false }", false },
+                { "policy a { users = alice from = session allow = false } policy b { users = 1000 from = session }", false },
+                { "policy a { users = '@agents' from = session allow = false } policy b { users = alice from = {session, job} }",
+                  true },
+                { "policy a { users = alice from = 'user:*' allow = false } policy b { users = alice from = 'user:gw*.service' }",
+                  false },
+                { "policy a { users = alice from = 'user:gw.service' allow = false } "
+                  "policy b { users = alice from = 'user:gw*.service' }",
+                  true },
+                { "policy a { users = 1001 from = session allow = false } policy b { users = alice from = session }", true },
+                { "policy a { users = alice from = session } policy b { users = alice from = session allow = false }", true },
+        };
+        const gid_t gids[] = { 1000, 300 };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(policy_freep) Policy *policy = policy_make(cases[i].text, true);
+
+                if (policy_lets_user(policy, 1000, gids, 2) != cases[i].lets)
+                        fail_msg("%s", cases[i].text);
+        }
+
+        /* as long as nobody can tell whether a section is about him, its sources are none */
+        _cleanup_(policy_freep) Policy *policy = policy_make(far_text, false);
+
+        (void) policy_resolve(policy, resolve_local, NULL);
+        assert_true(policy_lets_user(policy, 1000, gids, 2));
+        assert_true(policy_lets_user(policy, 1001, NULL, 0)); /* from a job */
+        assert_false(policy_lets_user(policy, 5000, NULL, 0));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_decide),       cmocka_unit_test(test_not_resolved),
                 cmocka_unit_test(test_empty_policy), cmocka_unit_test(test_resolve_order),
                 cmocka_unit_test(test_resolve_nss),  cmocka_unit_test(test_texts),
+                cmocka_unit_test(test_unknown_names), cmocka_unit_test(test_lets_user),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
