@@ -7,12 +7,14 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "daemon/allowed-file.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "daemon/repair.h"
 #include "daemon/request.h"
 #include "daemon/sandbox.h"
 #include "daemon/thaw-journal.h"
+#include "lib/allowed-snapshot.h"
 #include "lib/policy-file.h"
 #include "lib/values.h"
 
@@ -77,36 +79,69 @@ static bool error_passes(int error) {
 static int on_load_again(sd_event_source *source, uint64_t usec, void *userdata) {
         Daemon *daemon = userdata;
 
-        policy_loader_start(daemon->loader);
+        if (daemon->reload_files)
+                policy_loader_start(daemon->loader, daemon->policy);
+        else
+                policy_loader_look_up(daemon->loader, daemon->policy);
         return 0;
 }
 
-/* An administrator was told that his files are good, and would have to find out from the log that they are not
- * in force. */
-static void load_again(Daemon *daemon) {
+/* FILES: an administrator was told that his files are good, and would have to find out from the log that they are not in
+ * force. Else only names could not be looked up. */
+static void load_again(Daemon *daemon, bool files) {
+        daemon->reload_files = files;
         (void) sd_event_source_set_time_relative(daemon->reload, POLICY_AGAIN_AFTER);
         (void) sd_event_source_set_enabled(daemon->reload, SD_EVENT_ONESHOT);
 }
 
-static void on_policy(int error, const char *problem, const Settings *settings, Policy *policy, void *userdata) {
+/* Whom the policy in force lets do anything; NULL: nobody knows. */
+static void publish_members(Daemon *daemon, const char *names, size_t size) {
+        int r;
+
+        r = allowed_file_write(daemon->paths.run_dir, daemon->settings.allowed_gid, names, size);
+        if (r < 0)
+                log_failure(NULL, "The members of the group " ALLOWED_GROUP " cannot be written: %s",
+                            strerror(-r));
+}
+
+static void take_policy(Daemon *daemon, const Settings *settings, Policy *policy, size_t n_failed) {
+        policy_free(daemon->policy);
+        daemon->policy = policy;
+        apply_settings(daemon, settings);
+        daemon->policy_loaded = 0;
+        (void) sd_event_now(daemon->event, CLOCK_REALTIME, &daemon->policy_loaded);
+        if (n_failed == 0)
+                log_event(LOG_KIND_POLICY_LOADED, UID_NONE, NULL, "A policy of %zu sections is in force.",
+                          policy->n_sections);
+        else
+                log_event(LOG_KIND_POLICY_LOADED, UID_NONE, NULL,
+                          "A policy of %zu sections is in force; %zu of its users and groups could not be looked up (a "
+                          "directory service does not answer?), which is tried again.",
+                          policy->n_sections, n_failed);
+        daemon->names_failed = n_failed;
+        daemon->members_due = true;
+}
+
+static void on_policy(int error, const char *problem, const Settings *settings, Policy *policy,
+                      size_t n_failed, void *userdata) {
         Daemon *daemon = userdata;
         int r;
 
+        (void) sd_event_source_set_enabled(daemon->reload, SD_EVENT_OFF);
         replace_problem(daemon, problem);
-        if (error_passes(error))
-                load_again(daemon);
-        if (error < 0)
+        if (error < 0) {
                 /* whatever was in force stays in force; at the first start that is "everything is refused"
                  */
-                log_event(LOG_KIND_POLICY_INVALID, UID_NONE, NULL, "The policy in force stays in force: %s", problem);
-        else {
-                policy_free(daemon->policy);
-                daemon->policy = policy;
-                apply_settings(daemon, settings);
-                daemon->policy_loaded = 0;
-                (void) sd_event_now(daemon->event, CLOCK_REALTIME, &daemon->policy_loaded);
-                log_event(LOG_KIND_POLICY_LOADED, UID_NONE, NULL, "A policy of %zu sections is in force.",
-                          policy->n_sections);
+                log_event(LOG_KIND_POLICY_INVALID, UID_NONE, NULL, "The policy in force stays in force: %s",
+                          problem);
+                if (daemon->policy_loaded == 0)
+                        publish_members(daemon, "", 0);
+                if (error_passes(error) || daemon->names_failed > 0 || daemon->members_due)
+                        load_again(daemon, error_passes(error));
+        } else {
+                take_policy(daemon, settings, policy, n_failed);
+                if (n_failed > 0)
+                        load_again(daemon, false);
         }
 
         end_patience(daemon);
@@ -117,12 +152,35 @@ static void on_policy(int error, const char *problem, const Settings *settings, 
         }
 }
 
+static void on_names(size_t n_failed, void *userdata) {
+        Daemon *daemon = userdata;
+
+        if (n_failed > 0)
+                load_again(daemon, false);
+        else if (daemon->names_failed > 0)
+                log_event(LOG_KIND_POLICY_LOADED, UID_NONE, NULL,
+                          "All users and groups of the policy in force have been looked up.");
+        daemon->names_failed = n_failed;
+}
+
+static void on_members(NameMembersState state, const char *names, size_t size, void *userdata) {
+        Daemon *daemon = userdata;
+
+        daemon->members_due = false;
+        publish_members(daemon, names, size);
+        if (state == NAME_MEMBERS_CUT)
+                log_failure(NULL, "The policy allows more users than the group " ALLOWED_GROUP
+                                  " can have, or goes through; it has only some of them.");
+        if (state == NAME_MEMBERS_FAILED && sd_event_source_get_enabled(daemon->reload, NULL) == 0)
+                load_again(daemon, false);
+}
+
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         Daemon *daemon = userdata;
 
         (void) sd_event_source_set_time_relative(daemon->patience, POLICY_PATIENCE);
         (void) sd_event_source_set_enabled(daemon->patience, SD_EVENT_ONESHOT);
-        policy_loader_start(daemon->loader);
+        policy_loader_start(daemon->loader, daemon->policy);
         return 0;
 }
 
@@ -308,6 +366,17 @@ static int load_settings(Daemon *daemon) {
         return error_passes(r) ? r : 0;
 }
 
+static int set_up_loader(Daemon *daemon) {
+        PolicyHandler handler = {
+                .loaded = on_policy,
+                .looked_up = on_names,
+                .members = on_members,
+                .userdata = daemon,
+        };
+
+        return policy_loader_new(daemon->event, daemon->paths.conf_dir, &handler, &daemon->loader);
+}
+
 int daemon_new(const DaemonPaths *paths, int socket_fd, Daemon **ret) {
         _cleanup_(daemon_freep) Daemon *daemon = NULL;
         int r;
@@ -340,7 +409,7 @@ int daemon_new(const DaemonPaths *paths, int socket_fd, Daemon **ret) {
         if (r >= 0)
                 r = set_up_parts(daemon);
         if (r >= 0)
-                r = policy_loader_new(daemon->event, daemon->paths.conf_dir, on_policy, daemon, &daemon->loader);
+                r = set_up_loader(daemon);
         if (r < 0)
                 return r;
 
@@ -380,8 +449,9 @@ Daemon *daemon_free(Daemon *daemon) {
 int daemon_run(Daemon *daemon) {
         int r;
 
-        log_event(LOG_KIND_STARTED, UID_NONE, NULL, "cgmoved has found %u jobs.", job_set_count(daemon->jobs));
-        policy_loader_start(daemon->loader);
+        log_event(LOG_KIND_STARTED, UID_NONE, NULL, "cgmoved has found %u jobs.",
+                  job_set_count(daemon->jobs));
+        policy_loader_start(daemon->loader, daemon->policy);
         r = sd_event_loop(daemon->event);
         (void) sd_notify(false, "STOPPING=1");
         return r;

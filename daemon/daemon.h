@@ -48,6 +48,9 @@ struct Daemon {
         char *policy_problem;    /* why the last load failed; NULL if it did not */
         PolicyLoader *loader;
         sd_event_source *reload;   /* runs when the last load failed for want of something that may be there later */
+        bool reload_files;         /* all of it then; else only names are looked up again */
+        size_t names_failed;       /* of the policy in force, at the last look-up */
+        bool members_due;          /* whom it lets do anything has not been published yet */
         sd_event_source *patience; /* runs while a policy is loaded that moves wait for */
         LIST_HEAD(RequestList, Request) parked; /* those moves; see request.c */
         int state_fd;            /* results */

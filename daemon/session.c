@@ -113,7 +113,7 @@ int request_open_session(sd_bus_message *message, Connection *connection, sd_bus
                 return r;
 
         facts.uid = uid;
-        if (policy_may_allow(daemon->policy, &facts))
+        if (policy_lets_user(daemon->policy, uid, facts.gids, facts.n_gids))
                 r = open_session(daemon, uid, connection->caller.pid, service, &session);
         return r < 0 ? r : sd_bus_reply_method_return(message, "t", session);
 }

@@ -2,6 +2,7 @@
 #include "lib/pattern.h"
 
 #include <stddef.h>
+#include <string.h>
 
 static bool wildcard_takes(char c, bool crosses) {
         return c != '\0' && (crosses || (c != '@' && c != '/'));
@@ -39,4 +40,14 @@ bool pattern_match(const char *pattern, const char *string) {
 
 bool pattern_match_any(const char *pattern, const char *string) {
         return match(pattern, string, true);
+}
+
+bool pattern_covers(const char *pattern, const char *other) {
+        if (strcmp(pattern, other) == 0)
+                return true;
+        /* a "?" takes the "*" for one character, which it is not */
+        if (strchr(other, '*') && strchr(pattern, '?'))
+                return false;
+        /* all that a wildcard of OTHER may stand for, a "*" takes as well as the wildcard itself, and a "?" another "?" */
+        return pattern_match(pattern, other);
 }

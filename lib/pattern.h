@@ -12,3 +12,6 @@ bool pattern_match(const char *pattern, const char *string);
 
 /* As above for command lines and variable names, where "@" and "/" mean nothing: "*" crosses everything. */
 bool pattern_match_any(const char *pattern, const char *string);
+
+/* Whether PATTERN matches whatever OTHER, a pattern too, matches. False also where that takes more than a glance. Pure. */
+bool pattern_covers(const char *pattern, const char *other);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/allowed-snapshot.h"
 #include "lib/policy-values.h"
 #include "lib/text.h"
 #include "lib/values.h"
@@ -169,6 +170,16 @@ static int set_log_max(void *object, const char *text, const char **expected) {
         return set_size(text, LOG_MAX_LOWEST, LOG_MAX_LIMIT, &((Settings *) object)->log_max);
 }
 
+static int set_allowed_gid(void *object, const char *text, const char **expected) {
+        uint32_t gid;
+
+        if (set_number(text, ALLOWED_GID_MIN, UINT32_MAX, &gid) < 0 || !allowed_gid_is_valid(gid))
+                return -EINVAL;
+
+        ((Settings *) object)->allowed_gid = gid;
+        return 0;
+}
+
 static const SchemaOption settings_options[] = {
         { "tree", .expected = "\"systemd\" or \"direct\"", .set = set_tree },
         { "tree-root", .expected = "an absolute path without \"..\" of at most 255 bytes",
@@ -176,6 +187,8 @@ static const SchemaOption settings_options[] = {
         { "max-pools", .expected = "a number from 1 to 65536", .set = set_max_pools },
         { "max-jobs", .expected = "a number from 1 to 1048576", .set = set_max_jobs_of_host },
         { "log-max", .expected = "bytes from 64K to 1T, such as \"8M\"", .set = set_log_max },
+        { "allowed-gid", .expected = "a group id from 60000 to 4294967293 that is not nobody's (65534, 65535)",
+          .set = set_allowed_gid },
 };
 
 static int set_pool_tasks_max(void *object, const char *text, const char **expected) {
@@ -236,6 +249,10 @@ static int set_users(void *object, const char *text, const char **expected) {
         UserMatch match, *grown;
         int r;
 
+        if (strcmp(text, "@" ALLOWED_GROUP) == 0) {
+                *expected = "another group: \"" ALLOWED_GROUP "\" is made from the policy, and whoever has it would keep it";
+                return -EINVAL;
+        }
         r = user_match_parse(text, &match);
         if (r < 0)
                 return r;

@@ -52,6 +52,12 @@ int policy_refusal_text(const PolicyFacts *facts, const PolicyVerdict *verdict, 
         if (verdict->allowed)
                 r = asprintf(&text, "Section \"%s\" (%s:%u) allows user %" PRIu32 " to leave %s.",
                              section->name, section->file, section->line, facts->uid, source);
+        else if (verdict->undecided)
+                r = asprintf(&text,
+                             "Section \"%s\" (%s:%u) names users or groups that cannot be looked up now (a directory "
+                             "service does not answer?), so that nobody can tell whether it decides on user %" PRIu32
+                             " leaving %s; try again.",
+                             section->name, section->file, section->line, facts->uid, source);
         else
                 r = asprintf(&text,
                              "Section \"%s\" (%s:%u) refuses user %" PRIu32 " to leave %s (allow = false); "

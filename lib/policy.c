@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/policy.h"
 
-#include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 
 #include "lib/pattern.h"
-
-#define NSS_BUFFER_MAX (1024 * 1024) /* a group with 50,000 members still fits */
 
 static void strv_free(char **strv) {
         for (char **s = strv; s && *s; s++)
@@ -99,7 +94,7 @@ static bool source_matches(const char *pattern, const Source *source) {
                pattern_match(pattern + strlen(prefix), source->unit);
 }
 
-static bool section_is_about(const PolicySection *section, const PolicyFacts *facts) {
+static bool section_has_user(const PolicySection *section, const PolicyFacts *facts) {
         for (size_t i = 0; i < section->n_users; i++)
                 if (user_matches(&section->users[i], facts))
                         return true;
@@ -107,40 +102,19 @@ static bool section_is_about(const PolicySection *section, const PolicyFacts *fa
         return false;
 }
 
-static bool section_matches(const PolicySection *section, const PolicyFacts *facts) {
-        if (!section_is_about(section, facts))
-                return false;
-
+static bool section_has_source(const PolicySection *section, const Source *source) {
         for (char **pattern = section->from; *pattern; pattern++)
-                if (source_matches(*pattern, facts->source))
+                if (source_matches(*pattern, source))
                         return true;
 
         return false;
 }
 
-/* Whether a section before END refuses the user everything that PATTERN stands for: as a text it is one of the names that a pattern of
- * that section stands for, "*" being a character like others. */
-static bool is_refused_before(const Policy *policy, const PolicySection *end, const PolicyFacts *facts, const char *pattern) {
-        for (const PolicySection *section = policy->sections; section < end; section++) {
-                if (section->allow || !section_is_about(section, facts))
-                        continue;
-                for (char **from = section->from; *from; from++)
-                        if (pattern_match(*from, pattern))
-                                return true;
-        }
-        return false;
-}
+static bool section_is_incomplete(const PolicySection *section) {
+        for (size_t i = 0; i < section->n_users; i++)
+                if (section->users[i].unknown)
+                        return true;
 
-bool policy_may_allow(const Policy *policy, const PolicyFacts *facts) {
-        for (size_t i = 0; i < policy->n_sections; i++) {
-                const PolicySection *section = &policy->sections[i];
-
-                if (!section->allow || !section_is_about(section, facts))
-                        continue;
-                for (char **from = section->from; *from; from++)
-                        if (!is_refused_before(policy, section, facts, *from))
-                                return true;
-        }
         return false;
 }
 
@@ -156,8 +130,15 @@ void policy_decide(const Policy *policy, const PolicyFacts *facts, PolicyVerdict
         for (size_t i = 0; i < policy->n_sections; i++) {
                 const PolicySection *section = &policy->sections[i];
 
-                if (section_matches(section, facts)) {
+                if (!section_has_source(section, facts->source))
+                        continue;
+                if (section_has_user(section, facts)) {
                         *ret = (PolicyVerdict){ .allowed = section->allow, .section = section };
+                        return;
+                }
+                /* it may refuse this very user, or bound him more than what follows */
+                if (section_is_incomplete(section)) {
+                        *ret = (PolicyVerdict){ .undecided = true, .section = section };
                         return;
                 }
         }
@@ -165,46 +146,34 @@ void policy_decide(const Policy *policy, const PolicyFacts *facts, PolicyVerdict
         *ret = (PolicyVerdict){ .allowed = false };
 }
 
-void policy_resolve(Policy *policy, policy_resolve_t resolve, void *userdata) {
-        for (size_t i = 0; i < policy->n_sections; i++)
-                for (size_t j = 0; j < policy->sections[i].n_users; j++) {
-                        UserMatch *match = &policy->sections[i].users[j];
+/* Whether sections before the N-th leave nothing of what PATTERN of the N-th stands for: they refuse it, or nobody can tell
+ * now whether they do. */
+static bool closed_before(const Policy *policy, size_t n, const PolicyFacts *facts, const char *pattern) {
+        for (size_t i = 0; i < n; i++) {
+                const PolicySection *section = &policy->sections[i];
+                bool closes = section_has_user(section, facts) ? !section->allow
+                                                               : section_is_incomplete(section);
 
-                        if (match->kind != USER_MATCH_RANGE)
-                                match->first = match->last = resolve(match->kind, match->name, userdata);
-                }
-}
-
-static uint32_t resolve_user(const char *name, char *buffer, size_t size, int *ret_error) {
-        struct passwd entry, *found = NULL;
-
-        *ret_error = getpwnam_r(name, &entry, buffer, size, &found);
-        return found ? found->pw_uid : UID_NONE;
-}
-
-static uint32_t resolve_group(const char *name, char *buffer, size_t size, int *ret_error) {
-        struct group entry, *found = NULL;
-
-        *ret_error = getgrnam_r(name, &entry, buffer, size, &found);
-        return found ? found->gr_gid : GID_NONE;
-}
-
-uint32_t policy_resolve_nss(UserMatchKind kind, const char *name, void *userdata) {
-        int error = ERANGE;
-
-        for (size_t size = 4096; error == ERANGE && size <= NSS_BUFFER_MAX; size *= 4) {
-                _cleanup_free_ char *buffer = NULL;
-                uint32_t id;
-
-                buffer = malloc(size);
-                if (!buffer)
-                        break;
-
-                id = kind == USER_MATCH_GROUP ? resolve_group(name, buffer, size, &error)
-                                              : resolve_user(name, buffer, size, &error);
-                if (id != UID_NONE)
-                        return id;
+                for (char **other = section->from; closes && *other; other++)
+                        if (pattern_covers(*other, pattern))
+                                return true;
         }
 
-        return UID_NONE;
+        return false;
+}
+
+bool policy_lets_user(const Policy *policy, uid_t uid, const gid_t *gids, size_t n_gids) {
+        PolicyFacts facts = { .uid = uid, .gids = gids, .n_gids = n_gids };
+
+        for (size_t i = 0; i < policy->n_sections; i++) {
+                const PolicySection *section = &policy->sections[i];
+
+                if (!section->allow || !section_has_user(section, &facts))
+                        continue;
+                for (char **pattern = section->from; *pattern; pattern++)
+                        if (!closed_before(policy, i, &facts, *pattern))
+                                return true;
+        }
+
+        return false;
 }

@@ -23,6 +23,8 @@ typedef struct UserMatch {
         char *name;     /* name without "@", for USER_MATCH_NAME and _GROUP */
         uint32_t first; /* UID_NONE: name not known (yet); such an entry matches nobody */
         uint32_t last;
+        bool looked_up; /* what first says was an answer once */
+        bool unknown;   /* could not be looked up, and never was: whom it means cannot be told now */
 } UserMatch;
 
 typedef enum OnLogout { ON_LOGOUT_AUTO, ON_LOGOUT_KEEP, ON_LOGOUT_STOP } OnLogout;
@@ -77,6 +79,7 @@ typedef struct PolicyFacts {
 
 typedef struct PolicyVerdict {
         bool allowed;
+        bool undecided; /* SECTION may decide, but has names that could not be looked up: no permission, until they are */
         const PolicySection *section; /* the deciding one; NULL if none matched, which is a refusal */
 } PolicyVerdict;
 
@@ -84,10 +87,9 @@ typedef struct PolicyVerdict {
  * section. Pure. */
 void policy_decide(const Policy *policy, const PolicyFacts *facts, PolicyVerdict *ret);
 
-/* Whether there is any source from which the user of FACTS (whose source is not looked at) may be allowed to move something: a section
- * that allows, and of whose "from" an earlier section that refuses him does not have all. For what is only prepared, never for what is
- * granted: where patterns overlap in part it may be true for a user who is refused everywhere. Pure. */
-bool policy_may_allow(const Policy *policy, const PolicyFacts *facts);
+/* Whether the user may leave any place at all: a section that allows something matches him, and not all that it allows
+ * is refused to him by the sections before. Pure. */
+bool policy_lets_user(const Policy *policy, uid_t uid, const gid_t *gids, size_t n_gids);
 
 /* Whether one of the section's "restart" patterns stands for SERVICE (see service_from_string()). Pure. */
 bool policy_section_restarts(const PolicySection *section, const Source *service);
@@ -100,12 +102,26 @@ int policy_refusal_text(const PolicyFacts *facts, const PolicyVerdict *verdict, 
  * root would write. */
 int policy_restart_refusal_text(uid_t uid, const PolicySection *section, const Source *service, char **ret);
 
-/* Calls RESOLVE for each name and group of the policy and stores the id it gives (UID_NONE: unknown).
+/* Looks a name or a group up: the id goes to *ret, UID_NONE if there is none of that name. Returns 0, or a negative
+ * errno if that cannot be told now. */
+typedef int (*policy_resolve_t)(UserMatchKind kind, const char *name, void *userdata, uint32_t *ret);
+
+/* Calls RESOLVE for each name and group of the policy and stores the id it gives; one that cannot be looked up
+ * keeps the id that it had, and is unknown if it had none. Returns the number of those that could not.
  * RESOLVE may block on a directory service: never call this in the daemon's loop (see
- * daemon/policy-loader.h). The order of calls is fixed by the policy, so that ids can be computed in a child
+ * daemon/name-lookup.h). The order of calls is fixed by the policy, so that ids can be computed in a child
  * and applied by the parent. */
-typedef uint32_t (*policy_resolve_t)(UserMatchKind kind, const char *name, void *userdata);
-void policy_resolve(Policy *policy, policy_resolve_t resolve, void *userdata);
+size_t policy_resolve(Policy *policy, policy_resolve_t resolve, void *userdata);
+
+/* How many times policy_resolve() would call. */
+size_t policy_count_names(const Policy *policy);
+
+/* Names that both policies have get the ids that they have in FROM, to fall back on. */
+void policy_inherit(Policy *policy, const Policy *from);
 
 /* A resolver over getpwnam_r() and getgrnam_r(). */
-uint32_t policy_resolve_nss(UserMatchKind kind, const char *name, void *userdata);
+int policy_resolve_nss(UserMatchKind kind, const char *name, void *userdata, uint32_t *ret);
+
+/* Whether an error of these functions is no more than "there is none", which modules say in several ways (see
+ * getpwnam(3)). ERROR: 0 or a positive errno. */
+bool policy_error_is_absence(int error);

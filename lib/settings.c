@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/settings.h"
 
+#include "lib/allowed-snapshot.h"
 #include "lib/values.h"
 
 /* cgmove.conf(5) and etc/cgmove.conf repeat these. */
@@ -15,5 +16,6 @@ void settings_init(Settings *settings) {
                 .results_max = 1000,
                 .results_age = 7 * 24 * 3600 * USEC_PER_SEC,
                 .log_max = UINT64_C(8) << 20,
+                .allowed_gid = ALLOWED_GID_DEFAULT,
         };
 }

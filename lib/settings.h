@@ -29,6 +29,7 @@ typedef struct Settings {
         uint32_t results_max; /* results kept for a user */
         uint64_t results_age; /* microseconds for which a result is kept */
         uint64_t log_max;     /* bytes of a job's log */
+        uint32_t allowed_gid; /* of the group cgmove-allowed, see lib/allowed-snapshot.h */
 } Settings;
 
 void settings_init(Settings *settings);

@@ -68,7 +68,7 @@ static Policy *load_with(const char *path, const char *text, Failure *failure) {
                 return NULL;
         }
 
-        policy_resolve(policy, policy_resolve_nss, NULL);
+        (void) policy_resolve(policy, policy_resolve_nss, NULL);
         return TAKE_PTR(policy);
 }
 

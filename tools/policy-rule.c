@@ -30,9 +30,12 @@ static int set_user(Rule *rule, const char *user) {
                 return rule->user ? 0 : -ENOMEM;
         }
 
-        rule->match.first = rule->match.last = policy_resolve_nss(rule->match.kind, rule->match.name, NULL);
+        r = policy_resolve_nss(rule->match.kind, rule->match.name, NULL, &rule->match.first);
+        if (r < 0)
+                return r;
         if (rule->match.first == UID_NONE)
                 return -ESRCH;
+        rule->match.last = rule->match.first;
 
         rule->user = strdup(user);
         return rule->user ? 0 : -ENOMEM;

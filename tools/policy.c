@@ -63,9 +63,14 @@ static int add_unknown(Check *check, const PolicySection *section, const UserMat
         const char *kind = match->kind == USER_MATCH_GROUP ? "group" : "user";
         json_t *text;
 
-        text = json_sprintf(
-                        "%s:%u: section \"%s\": there is no %s \"%s\", so that this entry matches nobody",
-                        section->file, section->line, section->name, kind, match->name);
+        if (match->unknown)
+                text = json_sprintf("%s:%u: section \"%s\": %s \"%s\" cannot be looked up now (a directory service does "
+                                    "not answer?)",
+                                    section->file, section->line, section->name, kind, match->name);
+        else
+                text = json_sprintf(
+                                "%s:%u: section \"%s\": there is no %s \"%s\", so that this entry matches nobody",
+                                section->file, section->line, section->name, kind, match->name);
         return text ? json_array_append_new(check->unknown, text) : -1;
 }
 
@@ -75,7 +80,7 @@ static int check_names(Check *check) {
         if (!check->unknown)
                 return -ENOMEM;
 
-        policy_resolve(check->policy, policy_resolve_nss, NULL);
+        (void) policy_resolve(check->policy, policy_resolve_nss, NULL);
         for (size_t i = 0; i < check->policy->n_sections; i++) {
                 const PolicySection *section = &check->policy->sections[i];
 

@@ -22,6 +22,7 @@
 #include "daemon/cgroup.h"
 #include "daemon/daemon.h"
 #include "daemon/journal.h"
+#include "daemon/name-child.h"
 #include "daemon/pool-tree.h"
 #include "daemon/request.h"
 #include "daemon/sandbox.h"
@@ -69,8 +70,9 @@ static PolicyLoader *policy_late; /* one that is being loaded */
 
 int __wrap_policy_files_load(const char *conf_dir, PolicyTrust trust, Settings *ret_settings,
                              Policy **ret_policy, PolicyProblem *problem);
-void __real_policy_loader_start(PolicyLoader *loader);
-void __wrap_policy_loader_start(PolicyLoader *loader);
+void __real_policy_loader_start(PolicyLoader *loader, const Policy *in_force);
+void __wrap_policy_loader_start(PolicyLoader *loader, const Policy *in_force);
+int __wrap_name_child_start(Policy *policy, NameSources sources, bool with_names, int *ret_pidfd, int *ret_pipe);
 
 int __wrap_policy_files_load(const char *conf_dir, PolicyTrust trust, Settings *ret_settings,
                              Policy **ret_policy, PolicyProblem *problem) {
@@ -89,13 +91,26 @@ int __wrap_policy_files_load(const char *conf_dir, PolicyTrust trust, Settings *
         return 0;
 }
 
-void __wrap_policy_loader_start(PolicyLoader *loader) {
+void __wrap_policy_loader_start(PolicyLoader *loader, const Policy *in_force) {
         policy_late = loader;
+}
+
+/* These policies have no names; nobody is a member of the group that is made from them. */
+int __wrap_name_child_start(Policy *policy, NameSources sources, bool with_names, int *ret_pidfd, int *ret_pipe) {
+        const NameMembers nobody = { .state = NAME_MEMBERS_ALL };
+        int fds[2];
+
+        assert(!with_names && pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
+        assert(write(fds[1], &nobody, sizeof(nobody)) == sizeof(nobody));
+        (void) close(fds[1]);
+        *ret_pidfd = -1;
+        *ret_pipe = fds[0];
+        return 0;
 }
 
 static void policy_arrives(void) {
         if (policy_late)
-                __real_policy_loader_start(policy_late);
+                __real_policy_loader_start(policy_late, daemon_now->policy);
         policy_late = NULL;
 }
 
@@ -278,7 +293,7 @@ static void start_daemon(void) {
         (void) snprintf(run, sizeof(run), "%s/run", false_folder);
         n_arriving = 0;
         assert(daemon_new(&paths, listen_socket(), &daemon_now) == 0);
-        policy_loader_start(daemon_now->loader);
+        policy_loader_start(daemon_now->loader, daemon_now->policy);
         policy_late = daemon_now->loader;
         policy_arrives();
         settle();

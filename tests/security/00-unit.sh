@@ -151,7 +151,7 @@ calls_golden() {
         done
         words <<-LIST
 	accept4 access bind bpf clone clone3 close close_range connect dup epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait
-	eventfd2 faccessat faccessat2 fcntl fgetxattr fremovexattr fsetxattr fstat fstatfs fsync getdents64 getpeername getsockname
+	eventfd2 faccessat faccessat2 fchmod fcntl fgetxattr fremovexattr fsetxattr fstat fstatfs fsync getdents64 getpeername getsockname
 	getsockopt inotify_add_watch inotify_init1 inotify_rm_watch ioctl lseek lstat madvise mkdirat mremap newfstatat openat pidfd_open
 	pidfd_send_signal pipe2 poll ppoll prctl pread64 pselect6 pwrite64 read readlink readlinkat recvfrom recvmsg renameat renameat2
 	rt_sigaction rt_sigprocmask sendmsg sendto setsockopt signalfd4 socket stat statfs statx sysinfo tgkill timerfd_create

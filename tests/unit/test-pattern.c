@@ -98,6 +98,34 @@ static void test_against_definition(void **state) {
         }
 }
 
+static void test_covers(void **state) {
+        static const struct {
+                const char *pattern;
+                const char *other;
+                bool covers;
+        } cases[] = {
+                { "session", "session", true },
+                { "session", "job", false },
+                { "user:*", "user:a.service", true },
+                { "user:*", "user:*.service", true },
+                { "user:*", "user:a?b*.service", true },
+                { "user:*", "user:a@b.service", false },
+                { "user:*", "system:*", false },
+                { "user:*.service", "user:*", false },
+                { "user:a*", "user:*a", false },
+                { "user:a.service", "user:?.service", false },
+                { "user:?.service", "user:a.service", true },
+                { "user:?.service", "user:?.service", true },
+                { "user:?.service", "user:*.service", false },
+                { "user:??.service", "user:?.service", false },
+                { "user:*@*.service", "user:a@*.service", true },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+                if (pattern_covers(cases[i].pattern, cases[i].other) != cases[i].covers)
+                        fail_msg("\"%s\" and \"%s\"", cases[i].pattern, cases[i].other);
+}
+
 static void test_hostile_is_not_exponential(void **state) {
         char pattern[513], string[4097];
         clock_t start = clock();
@@ -118,6 +146,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_match),
                 cmocka_unit_test(test_against_definition),
+                cmocka_unit_test(test_covers),
                 cmocka_unit_test(test_hostile_is_not_exponential),
         };
 

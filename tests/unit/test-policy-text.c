@@ -112,7 +112,7 @@ static void test_all_options(void **state) {
 
 static void test_settings(void **state) {
         static const char text[] =
-                        "tree = direct tree-root = \"/run/t\" max-pools = 3 max-jobs = 4 log-max = 64K\n"
+                        "tree = direct tree-root = \"/run/t\" max-pools = 3 max-jobs = 4 log-max = 64K allowed-gid = 60000\n"
                         "pool { tasks-max = 5 memory-max = infinity cpu-weight = default idle = 30s }\n"
                         "results { max = 6 age = 1d }\n";
         _cleanup_(policy_problem_clear) PolicyProblem problem = { 0 };
@@ -125,6 +125,7 @@ static void test_settings(void **state) {
         assert_int_equal(s.tree, TREE_DIRECT);
         assert_string_equal(s.tree_root, "/run/t");
         assert_int_equal(s.max_pools, 3);
+        assert_int_equal(s.allowed_gid, 60000);
         assert_int_equal(s.max_jobs, 4);
         assert_int_equal(s.log_max, 65536);
         assert_int_equal(s.pool.tasks_max, 5);
@@ -138,6 +139,7 @@ static void test_settings(void **state) {
 
         settings_init(&defaults);
         assert_int_equal(defaults.max_pools, 256);
+        assert_int_equal(defaults.allowed_gid, 77000);
         assert_int_equal(defaults.max_jobs, 16384);
         assert_int_equal(defaults.log_max, 8 << 20);
         assert_int_equal(defaults.pool_idle, 300 * USEC_PER_SEC);
@@ -326,6 +328,13 @@ static const BadCase bad_settings[] = {
         { "max-jobs = 1048577", "option \"max-jobs\": expected" },
         { "log-max = infinity", "option \"log-max\": expected" },
         { "log-max = 63K", "option \"log-max\": expected" },
+        { "allowed-gid = 0", "option \"allowed-gid\": expected" },
+        { "allowed-gid = 59999", "option \"allowed-gid\": expected" },
+        { "allowed-gid = 65534", "option \"allowed-gid\": expected" },
+        { "allowed-gid = 65535", "option \"allowed-gid\": expected" },
+        { "allowed-gid = 4294967295", "option \"allowed-gid\": expected" },
+        { "allowed-gid = 4294967296", "option \"allowed-gid\": expected" },
+        { "policy p { users = '@cgmove-allowed' from = session }", "option \"users\": expected another group" },
         { "pool { tasks-max = 0 }", "pool, option \"tasks-max\": expected" },
         { "pool { memory-max = 1K }", "pool, option \"memory-max\": expected" },
         { "pool { cpu-weight = 0 }", "pool, option \"cpu-weight\": expected" },

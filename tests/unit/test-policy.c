@@ -19,16 +19,17 @@ static const char policy_text[] =
                 "policy \"unknown\" { users = {nobody-knows, '@nor-this'} from = {session} }\n";
 
 /* alice is 1000, agents 300 */
-static uint32_t resolve(UserMatchKind kind, const char *name, void *userdata) {
+static int resolve(UserMatchKind kind, const char *name, void *userdata, uint32_t *ret) {
         size_t *n_calls = userdata;
 
         if (n_calls)
                 (*n_calls)++;
+        *ret = UID_NONE;
         if (kind == USER_MATCH_NAME && strcmp(name, "alice") == 0)
-                return 1000;
+                *ret = 1000;
         if (kind == USER_MATCH_GROUP && strcmp(name, "agents") == 0)
-                return 300;
-        return UID_NONE;
+                *ret = 300;
+        return 0;
 }
 
 static Policy *policy_make(const char *text, bool resolved) {
@@ -40,7 +41,7 @@ static Policy *policy_make(const char *text, bool resolved) {
         if (policy_text_parse("/etc/cgmove/policy.d/t.conf", text, strlen(text), NULL, policy, &problem) < 0)
                 fail_msg("%s", problem.text);
         if (resolved)
-                policy_resolve(policy, resolve, NULL);
+                assert_int_equal(policy_resolve(policy, resolve, NULL), 0);
 
         policy_problem_clear(&problem);
         return policy;
@@ -121,68 +122,6 @@ static void test_decide(void **state) {
         }
 }
 
-/* Of whom logins prepare pools. */
-static const struct {
-        uid_t uid;
-        gid_t gid;
-        bool may;
-} users[] = {
-        { 1000, 1000, true },
-        { 1001, 300, true },
-        { 1001, 301, false },
-        { 2500, 1, true },
-        { 3000, 1, false },
-        { 0, 0, true },
-        { UID_NONE, GID_NONE, false },
-        /* refused in sessions and all that "user:*" stands for, but not in instances */
-        { 1005, 300, true },
-        { 1005, 1, false },
-};
-
-static void test_may_allow(void **state) {
-        _cleanup_(policy_freep) Policy *policy = policy_make(policy_text, true);
-
-        for (size_t i = 0; i < ELEMENTSOF(users); i++) {
-                const gid_t gids[] = { 7, users[i].gid };
-                PolicyFacts facts = { .uid = users[i].uid, .gids = gids, .n_gids = 2 };
-
-                if (policy_may_allow(policy, &facts) != users[i].may)
-                        fail_msg("case %zu: user %u", i, users[i].uid);
-        }
-}
-
-static void test_may_allow_after_a_refusal(void **state) {
-        static const struct {
-                const char *first;
-                const char *second;
-                bool may;
-        } cases[] = {
-                { "a { users = 7 from = session allow = false }", "b { users = 7 from = session }", false },
-                { "b { users = 7 from = session }", "a { users = 7 from = session allow = false }", true },
-                { "a { users = 8 from = session allow = false }", "b { users = 7 from = session }", true },
-                { "a { users = 7 from = session allow = false }", "b { users = 7 from = {session, job} }",
-                  true },
-                { "a { users = 7 from = 'user:*' allow = false }",
-                  "b { users = 7 from = 'user:gw*.service' }", false },
-                { "a { users = 7 from = 'user:gw*.service' allow = false }",
-                  "b { users = 7 from = 'user:*' }", true },
-                { "a { users = 7 from = session allow = false }", "b { users = 7 from = job allow = false }",
-                  false },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                _cleanup_(policy_freep) Policy *policy = NULL;
-                PolicyFacts facts = { .uid = 7 };
-                char text[256];
-
-                (void) snprintf(text, sizeof(text), "policy %s\npolicy %s\n", cases[i].first,
-                                cases[i].second);
-                policy = policy_make(text, true);
-                if (policy_may_allow(policy, &facts) != cases[i].may)
-                        fail_msg("%s", text);
-        }
-}
-
 /* Nothing matches a name before it is resolved, nobody's id included. */
 static void test_not_resolved(void **state) {
         _cleanup_(policy_freep) Policy *policy = policy_make(policy_text, false);
@@ -216,8 +155,9 @@ static void test_resolve_order(void **state) {
         _cleanup_(policy_freep) Policy *policy = policy_make(policy_text, false);
         size_t n_calls = 0;
 
-        policy_resolve(policy, resolve, &n_calls);
+        assert_int_equal(policy_resolve(policy, resolve, &n_calls), 0);
         assert_int_equal(n_calls, 6);
+        assert_int_equal(policy_count_names(policy), 6);
         assert_int_equal(policy->sections[0].users[0].first, 1005);
         assert_int_equal(policy->sections[2].users[0].first, 1000);
         assert_int_equal(policy->sections[2].users[1].first, 300);
@@ -225,10 +165,17 @@ static void test_resolve_order(void **state) {
 }
 
 static void test_resolve_nss(void **state) {
-        assert_int_equal(policy_resolve_nss(USER_MATCH_NAME, "root", NULL), 0);
-        assert_int_equal(policy_resolve_nss(USER_MATCH_GROUP, "root", NULL), 0);
-        assert_int_equal(policy_resolve_nss(USER_MATCH_NAME, "no-such-user-here", NULL), UID_NONE);
-        assert_int_equal(policy_resolve_nss(USER_MATCH_GROUP, "no-such-group-here", NULL), UID_NONE);
+        uint32_t id = 1;
+
+        assert_int_equal(policy_resolve_nss(USER_MATCH_NAME, "root", NULL, &id), 0);
+        assert_int_equal(id, 0);
+        id = 1;
+        assert_int_equal(policy_resolve_nss(USER_MATCH_GROUP, "root", NULL, &id), 0);
+        assert_int_equal(id, 0);
+        assert_int_equal(policy_resolve_nss(USER_MATCH_NAME, "no-such-user-here", NULL, &id), 0);
+        assert_int_equal(id, UID_NONE);
+        assert_int_equal(policy_resolve_nss(USER_MATCH_GROUP, "no-such-group-here", NULL, &id), 0);
+        assert_int_equal(id, UID_NONE);
 }
 
 static void test_texts(void **state) {
@@ -275,16 +222,114 @@ static void test_texts(void **state) {
         }
 }
 
+/* --- names that could not be looked up ------------------------------------------------------------------------------- */
+
+/* alice is known; a directory that hangs has the rest */
+static int resolve_local(UserMatchKind kind, const char *name, void *userdata, uint32_t *ret) {
+        (void) resolve(kind, name, NULL, ret);
+        return *ret == 1000 ? 0 : -ETIMEDOUT;
+}
+
+static const char far_text[] = "policy \"first\" { users = alice from = session }\n"
+                               "policy \"far\" { users = {far, '@farers', 1002} from = session max-jobs = 1 }\n"
+                               "policy \"all\" { users = 1000-1999 from = {session, job} }\n";
+
+/* What comes before is as ever, and so is what the section does not speak of; whoever may be meant by it waits. */
+static void test_unknown_names(void **state) {
+        static const struct {
+                uid_t uid;
+                Source source;
+                bool allowed;
+                bool undecided;
+                const char *section;
+        } cases[] = {
+                { 1000, SESSION, true, false, "first" }, { 1001, SESSION, false, true, "far" },
+                { 1002, SESSION, true, false, "far" },   { 1001, JOB, true, false, "all" },
+                { 5000, SESSION, false, true, "far" },   { 5000, JOB, false, false, "(none)" },
+        };
+        _cleanup_(policy_freep) Policy *policy = policy_make(far_text, false);
+        const Source session = SESSION;
+        PolicyVerdict verdict;
+        _cleanup_free_ char *text = NULL;
+
+        assert_int_equal(policy_resolve(policy, resolve_local, NULL), 2);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                PolicyFacts facts = { .uid = cases[i].uid, .source = &cases[i].source };
+                const char *section;
+
+                policy_decide(policy, &facts, &verdict);
+                section = verdict.section ? verdict.section->name : "(none)";
+                if (verdict.allowed != cases[i].allowed || verdict.undecided != cases[i].undecided ||
+                    strcmp(section, cases[i].section) != 0)
+                        fail_msg("case %zu: %d, %d by %s", i, verdict.allowed, verdict.undecided, section);
+        }
+
+        PolicyFacts facts = { .uid = 1001, .source = &session };
+
+        policy_decide(policy, &facts, &verdict);
+        assert_int_equal(policy_refusal_text(&facts, &verdict, &text), 0);
+        assert_non_null(strstr(text, "cannot be looked up now"));
+
+        /* an answer later, also that there is nobody */
+        assert_int_equal(policy_resolve(policy, resolve, NULL), 0);
+        policy_decide(policy, &facts, &verdict);
+        assert_true(verdict.allowed);
+        assert_false(verdict.undecided);
+        assert_string_equal(verdict.section->name, "all");
+        /* and it stays known */
+        assert_int_equal(policy_resolve(policy, resolve_local, NULL), 2);
+        policy_decide(policy, &facts, &verdict);
+        assert_true(verdict.allowed);
+}
+
+/* --- who may do anything --------------------------------------------------------------------------------------------- */
+
+static void test_lets_user(void **state) {
+        static const struct {
+                const char *text;
+                bool lets; /* alice, who is in the group agents */
+        } cases[] = {
+                { "", false },
+                { "policy a { users = alice from = session }", true },
+                { "policy a { users = '@agents' from = job }", true },
+                { "policy a { users = 500-1500 from = 'user:*' }", true },
+                { "policy a { users = 1001 from = session }", false },
+                { "policy a { users = alice from = session allow = false }", false },
+                { "policy a { users = alice from = session allow = false } policy b { users = 1000 from = session }", false },
+                { "policy a { users = '@agents' from = session allow = false } policy b { users = alice from = {session, job} }",
+                  true },
+                { "policy a { users = alice from = 'user:*' allow = false } policy b { users = alice from = 'user:gw*.service' }",
+                  false },
+                { "policy a { users = alice from = 'user:gw.service' allow = false } "
+                  "policy b { users = alice from = 'user:gw*.service' }",
+                  true },
+                { "policy a { users = 1001 from = session allow = false } policy b { users = alice from = session }", true },
+                { "policy a { users = alice from = session } policy b { users = alice from = session allow = false }", true },
+        };
+        const gid_t gids[] = { 1000, 300 };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(policy_freep) Policy *policy = policy_make(cases[i].text, true);
+
+                if (policy_lets_user(policy, 1000, gids, 2) != cases[i].lets)
+                        fail_msg("%s", cases[i].text);
+        }
+
+        /* as long as nobody can tell whether a section is about him, its sources are none */
+        _cleanup_(policy_freep) Policy *policy = policy_make(far_text, false);
+
+        (void) policy_resolve(policy, resolve_local, NULL);
+        assert_true(policy_lets_user(policy, 1000, gids, 2));
+        assert_true(policy_lets_user(policy, 1001, NULL, 0)); /* from a job */
+        assert_false(policy_lets_user(policy, 5000, NULL, 0));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_decide),
-                cmocka_unit_test(test_may_allow),
-                cmocka_unit_test(test_may_allow_after_a_refusal),
-                cmocka_unit_test(test_not_resolved),
-                cmocka_unit_test(test_empty_policy),
-                cmocka_unit_test(test_resolve_order),
-                cmocka_unit_test(test_resolve_nss),
-                cmocka_unit_test(test_texts),
+                cmocka_unit_test(test_decide),       cmocka_unit_test(test_not_resolved),
+                cmocka_unit_test(test_empty_policy), cmocka_unit_test(test_resolve_order),
+                cmocka_unit_test(test_resolve_nss),  cmocka_unit_test(test_texts),
+                cmocka_unit_test(test_unknown_names), cmocka_unit_test(test_lets_user),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
