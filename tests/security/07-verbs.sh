@@ -5,11 +5,14 @@
 VERBS=/opt/cgmove-tests/verbs.py
 
 # What there is to be asked. A method that is new stands here with what others may do by it, before this file passes.
+# (What others may do by those of sessions: 20.)
 MANAGER_METHODS='org.cgmove1.Manager.Check
+org.cgmove1.Manager.CloseSession
 org.cgmove1.Manager.Explain
 org.cgmove1.Manager.GetJob
 org.cgmove1.Manager.ListJobs
-org.cgmove1.Manager.Move'
+org.cgmove1.Manager.Move
+org.cgmove1.Manager.OpenSession'
 JOB_METHODS='org.cgmove1.Job.Finish
 org.cgmove1.Job.GetUnit
 org.cgmove1.Job.Kill

@@ -56,6 +56,8 @@ static const Call calls[] = {
         { NULL, "Move", "aha{sv}" },
         { CGMOVE_JOB_INTERFACE, "Move", "aha{sv}" },
         { "a..b", "", "" },
+        { CGMOVE_MANAGER_INTERFACE, "OpenSession", "usa{sv}" },
+        { CGMOVE_MANAGER_INTERFACE, "CloseSession", "tusa{sv}" },
 };
 
 /* Signatures for what is not of its type; the last are none. */
