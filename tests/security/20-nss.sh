@@ -28,7 +28,6 @@ snapshot() {
 
 test_the_module_gives_no_rights() {
         check_equal "$(stat -c '%U:%G %a' "$MODULE")" "root:root 644" "the module"
-        check_lacks "$(dpkg -L cgmove | xargs -d '\n' grep -l -s 'cgmove' /etc/nsswitch.conf | grep nsswitch || true)" nsswitch.conf "configuration of libc"
         check_equal "$(dpkg -S "$MODULE" 2>/dev/null | cut -d: -f1)" cgmove "its package"
         python3 - "$MODULE" <<-'PYTHON'
 		import ctypes, sys
@@ -37,6 +36,7 @@ test_the_module_gives_no_rights() {
 		    assert not hasattr(module, "_nss_cgmove_" + name), name
 		assert hasattr(module, "_nss_cgmove_getgrnam_r")
 		PYTHON
+        check_lacks "$(dpkg-deb -c /opt/cgmove.deb)" nsswitch "files of the package"
         tried 8 "facts of the module"
 }
 
@@ -46,7 +46,9 @@ test_it_opens_one_file() {
         snapshot alice
         said=$(LC_ALL=de_DE.UTF-8 LD_LIBRARY_PATH=/tmp CGMOVE_RUN_DIR=/tmp strace -f -e trace=%file,%network,%process getent group cgmove-allowed 2>&1)
         check_contains "$said" "cgmove-allowed:!*:77000:alice"
-        check_equal "$(sed -n '/libnss_cgmove/,$p' <<<"$said" | grep -E -v 'libnss_cgmove|exit|\+\+\+|^cgmove-allowed' | grep -c .)" 1 "what it opens: $said"
+        # once it is loaded
+        said=$(awk '/libnss_cgmove/ { text = ""; next } { text = text $0 "\n" } END { printf "%s", text }' <<<"$said")
+        check_equal "$(grep -E -v -c 'exit|\+\+\+|^cgmove-allowed' <<<"$said")" 1 "what it opens: $said"
         check_contains "$said" 'openat(AT_FDCWD, "/run/cgmove/allowed", O_RDONLY'
         tried 1 "strace of what the module does"
 }
@@ -98,7 +100,7 @@ test_hostile_snapshots() {
                 empty) : >"$ALLOWED" ;;
                 garbage) head -c 100000 /dev/urandom >"$ALLOWED" ;;
                 zeros) head -c 100000 /dev/zero >"$ALLOWED" ;;
-                huge) { snapshot alice && yes alice | head -c 5000000 >>"$ALLOWED"; } ;;
+                huge) { snapshot alice && head -c 5000000 /dev/zero >>"$ALLOWED"; } ;;
                 sparse) snapshot alice && truncate -s 100G "$ALLOWED" ;;
                 directory) mkdir "$ALLOWED" ;;
                 fifo) mkfifo "$ALLOWED" ;;
