@@ -43,6 +43,8 @@ static const LogKindInfo log_kinds[] = {
         [LOG_KIND_RESTART_JOINED] = { "restart-joined", LOG_INFO, true, LOG_ID_RESTART_JOINED },
         [LOG_KIND_UNIT_RESTART] = { "unit-restart", LOG_INFO, false, LOG_ID_UNIT_RESTART },
         [LOG_KIND_UNIT_START] = { "unit-start", LOG_NOTICE, false, LOG_ID_UNIT_START },
+        [LOG_KIND_LOGOUT] = { "logout", LOG_INFO, false, LOG_ID_LOGOUT },
+        [LOG_KIND_LOGIND] = { "logind", LOG_NOTICE, false, LOG_ID_LOGIND },
         [LOG_KIND_RESTART_REFUSED] = { "restart-refused", LOG_NOTICE, true, LOG_ID_RESTART_REFUSED },
 };
 

@@ -50,7 +50,9 @@ typedef enum LogKind {
         LOG_KIND_RESTART_REFUSED,    /* restart-refused: a restart was refused, with the reason */
         LOG_KIND_UNIT_RESTART,       /* unit-restart: PID 1 was asked to restart a unit for a job */
         LOG_KIND_UNIT_START,         /* unit-start: ... to start it, since it failed after that */
-        LOG_KIND_LAST = LOG_KIND_UNIT_START,
+        LOG_KIND_LOGOUT,             /* logout: a job is stopped, as its policy ends it at this logout */
+        LOG_KIND_LOGIND,             /* logind: it cannot be asked, or can again */
+        LOG_KIND_LAST = LOG_KIND_LOGIND,
 } LogKind;
 
 /* clang-format off */
@@ -75,6 +77,8 @@ typedef enum LogKind {
 #define LOG_ID_RESTART_REFUSED    SD_ID128_MAKE(b0,18,13,5f,7e,40,43,44,89,70,b0,64,a8,0c,42,51)
 #define LOG_ID_UNIT_RESTART       SD_ID128_MAKE(ed,db,78,f9,d4,7f,49,41,b8,b5,6b,f9,f7,ad,24,bc)
 #define LOG_ID_UNIT_START         SD_ID128_MAKE(30,09,c7,c4,c6,5d,45,96,89,e7,9f,cc,31,1f,c2,bf)
+#define LOG_ID_LOGOUT             SD_ID128_MAKE(02,26,a2,e5,35,bf,44,4b,a4,ee,e2,a3,6a,67,52,fb)
+#define LOG_ID_LOGIND             SD_ID128_MAKE(4d,a6,90,fe,77,fb,40,ce,bc,b6,ad,a6,b3,e7,25,a0)
 /* clang-format on */
 
 /* All optional: NULL, 0. */

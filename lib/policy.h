@@ -10,6 +10,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/limits.h"
+#include "lib/on-logout.h"
 #include "lib/source.h"
 
 typedef enum UserMatchKind {
@@ -25,7 +26,6 @@ typedef struct UserMatch {
         uint32_t last;
 } UserMatch;
 
-typedef enum OnLogout { ON_LOGOUT_AUTO, ON_LOGOUT_KEEP, ON_LOGOUT_STOP } OnLogout;
 typedef enum WatchScope { WATCH_PROCESS, WATCH_COMMAND } WatchScope;
 
 typedef struct Watch {
