@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* GetSessions() of org.cgmove1.Manager: which users and sessions have jobs, and what a logout does to each. It is
- * answered after a look at logind that begins with the call. */
+/* GetSessions() of org.cgmove1.Manager: which users and sessions have jobs, and what a logout does to each.
+ * It is answered after a look at logind that begins with the call. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/bus-job.h"
@@ -60,24 +61,21 @@ static bool is_shown(const Answer *answer, uid_t uid) {
 }
 
 typedef struct SessionJobs {
-        const char *id;
+        char origin[ORIGIN_MAX + 1];
         unsigned n;
 } SessionJobs;
 
 static int count_of_session(Job *job, void *userdata) {
         SessionJobs *jobs = userdata;
-        char id[ORIGIN_MAX + 1];
-        OriginKind kind;
 
-        if (origin_parse(job->record->origin, &kind, id) >= 0 && kind == ORIGIN_SESSION &&
-            strcmp(id, jobs->id) == 0)
-                jobs->n++;
+        jobs->n += strcmp(job->record->origin, jobs->origin) == 0;
         return 0;
 }
 
 static int append_session(const Answer *answer, const LoginSession *session) {
-        SessionJobs jobs = { .id = session->id };
+        SessionJobs jobs = { .n = 0 };
 
+        (void) snprintf(jobs.origin, sizeof(jobs.origin), "session-%s.scope", session->id);
         (void) job_set_each(answer->daemon->jobs, session->uid, count_of_session, &jobs);
         return sd_bus_message_append(answer->reply, "a{sv}", 6, "Id", "s", session->id, "Uid", "u",
                                      (uint32_t) session->uid, "Service", "s", session->service, "Class", "s",

@@ -199,6 +199,8 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
         }
         if (r >= 0)
                 r = ask_next(query);
+        if (r > 0)
+                logins_sort(query->logins);
         if (r != 0)
                 finish(query, r < 0 ? r : 0);
         return 0;
@@ -271,13 +273,9 @@ static int ask_next(LogindQuery *query) {
         case STAGE_SESSIONS:
                 return ask(query, LOGIND_PATH, LOGIND_MANAGER, "ListSessions", NULL, NULL);
         case STAGE_EACH_USER:
-                if (find_wanted(query))
-                        return ask_user(query);
-                /* fall through */
+                return find_wanted(query) ? ask_user(query) : ask_next(query);
         case STAGE_EACH_SESSION:
-                if (find_wanted(query))
-                        return ask_session(query);
-                /* fall through */
+                return find_wanted(query) ? ask_session(query) : ask_next(query);
         case STAGE_END:
                 break;
         }

@@ -17,8 +17,8 @@ typedef struct LogindQuery LogindQuery;
 /* Whether more is wanted of UID than that he is there: whether he lingers, and what his sessions are. */
 typedef bool (*logind_wanted_t)(uid_t uid, void *userdata);
 
-/* ERROR: 0, and LOGINS is the callee's; or a negative errno: -ENOTCONN if there is no logind. Called once, the
- * query is freed behind it. */
+/* ERROR: 0, and LOGINS is the callee's; or a negative errno: -ENOTCONN if there is no logind. Called once,
+ * the query is freed behind it. */
 typedef void (*logind_told_t)(int error, Logins *logins, void *userdata);
 
 int logind_query_new(sd_bus *bus, logind_wanted_t wanted, logind_told_t told, void *userdata,

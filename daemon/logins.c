@@ -85,12 +85,14 @@ int logins_add_session(Logins *logins, const char *id, uid_t uid, const char *us
                 return -ENOMEM;
         }
         logins->sessions[logins->n_sessions++] = session;
+        logins->is_sorted = false;
         return 0;
 }
 
 void logins_remove_session(Logins *logins, size_t index) {
         session_clear(&logins->sessions[index]);
         logins->sessions[index] = logins->sessions[--logins->n_sessions];
+        logins->is_sorted = false;
 }
 
 void logins_remove_user(Logins *logins, size_t index) {
@@ -105,7 +107,21 @@ LoginUser *logins_find_user(const Logins *logins, uid_t uid) {
         return NULL;
 }
 
+static int compare_sessions(const void *a, const void *b) {
+        return strcmp(((const LoginSession *) a)->id, ((const LoginSession *) b)->id);
+}
+
+void logins_sort(Logins *logins) {
+        if (logins->n_sessions > 1)
+                qsort(logins->sessions, logins->n_sessions, sizeof(LoginSession), compare_sessions);
+        logins->is_sorted = true;
+}
+
 LoginSession *logins_find_session(const Logins *logins, const char *id) {
+        const LoginSession key = { .id = (char *) id };
+
+        if (logins->is_sorted && logins->n_sessions > 0)
+                return bsearch(&key, logins->sessions, logins->n_sessions, sizeof(key), compare_sessions);
         for (size_t i = 0; i < logins->n_sessions; i++)
                 if (strcmp(logins->sessions[i].id, id) == 0)
                         return &logins->sessions[i];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What systemd-logind has told of users, sessions, and what it does at their end (org.freedesktop.login1(5)),
- * as of one moment. Nothing here asks it; see logind.h. */
+/* What systemd-logind has told of users, sessions, and what it does at their end
+ * (org.freedesktop.login1(5)), as of one moment. Nothing here asks it; see logind.h. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +38,7 @@ typedef struct Logins {
         size_t n_users;
         LoginSession *sessions;
         size_t n_sessions;
+        bool is_sorted; /* sessions, by id */
 } Logins;
 
 Logins *logins_free(Logins *logins);
@@ -51,12 +52,15 @@ int logins_add_session(Logins *logins, const char *id, uid_t uid, const char *us
 void logins_remove_session(Logins *logins, size_t index);
 void logins_remove_user(Logins *logins, size_t index);
 
+/* For many look-ups of sessions; to be done anew when one has been added or removed. */
+void logins_sort(Logins *logins);
+
 /* NULL if logind knows of none. */
 LoginUser *logins_find_user(const Logins *logins, uid_t uid);
 LoginSession *logins_find_session(const Logins *logins, const char *id);
 
-/* Whether it is one that a user is logged in by: neither his manager's own, which logind has from 256 on, nor a
- * greeter's. One that is closing, where only what was left behind still runs, is open no more. */
+/* Whether it is one that a user is logged in by: neither his manager's own, which logind has from 256 on,
+ * nor a greeter's. One that is closing, where only what was left behind still runs, is open no more. */
 bool login_session_is_login(const LoginSession *session);
 bool login_session_is_open(const LoginSession *session);
 
@@ -66,6 +70,6 @@ bool logins_is_logged_in(const Logins *logins, uid_t uid);
 /* Whether logind knows of UID at all: he is logged in, lingers, or his last session has just ended. */
 bool logins_knows_user(const Logins *logins, uid_t uid);
 
-/* Whether logind kills what is left in a session of user NAME ("": not known; UID is asked about then as far as
- * that goes) when it ends: its manager_shall_kill(). *ret_rule is the option that decides. Pure. */
+/* Whether logind kills what is left in a session of user NAME ("": not known; UID is asked about then as far
+ * as that goes) when it ends: its manager_shall_kill(). *ret_rule is the option that decides. Pure. */
 Knowledge logins_kills(const Logins *logins, const char *name, uid_t uid, const char **ret_rule);

@@ -17,8 +17,8 @@ static LogoutVerdict decide_session(const LogoutFacts *facts) {
         return (LogoutVerdict){ LOGOUT_STAYS, LOGOUT_UNKNOWN, false };
 }
 
-/* logind forgets a user also when somebody stops or restarts his manager by hand; as long as he lingers that is
- * no logout. */
+/* logind forgets a user also when somebody stops or restarts his manager by hand; as long as he lingers that
+ * is no logout. */
 static LogoutVerdict decide_manager(const LogoutFacts *facts) {
         switch (facts->lingers) {
         case YES:
@@ -89,7 +89,8 @@ LogoutFacts logout_facts(const JobRecord *record, const Logins *logins, logout_l
                 return facts;
 
         facts.was_logged_in = record->logged_in;
-        facts.is_logged_in = logins_is_logged_in(logins, record->uid);
+        if (record->on_logout == ON_LOGOUT_STOP)
+                facts.is_logged_in = logins_is_logged_in(logins, record->uid);
         if (facts.origin == ORIGIN_SESSION)
                 add_session(&facts, record, logins, session);
         else if (facts.origin == ORIGIN_MANAGER)

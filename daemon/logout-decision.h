@@ -5,12 +5,13 @@
  *
  *   keep  nothing.
  *   stop  the job ends at the last logout of its user, wherever it came from, and whether or not he lingers.
- *   auto  the job ends when what stayed behind in the place it came from is ended by logind: with the session,
- *         if it came from one and logind kills what is left in it (KillUserProcesses=, KillOnlyUsers=,
- *         KillExcludeUsers=); with the user's manager, if it came from one of its units and he does not linger.
+ *   auto  the job ends when what stayed behind in the place it came from is ended by logind: with the
+ * session, if it came from one and logind kills what is left in it (KillUserProcesses=, KillOnlyUsers=,
+ *         KillExcludeUsers=); with the user's manager, if it came from one of its units and he does not
+ * linger.
  *
- * A logout is one only for who was logged in: nothing ends a job whose user logind has not known while it ran.
- * Without logind, or without knowing, a job stays. */
+ * A logout is one only for who was logged in: nothing ends a job whose user logind has not known while it
+ * ran. Without logind, or without knowing, a job stays. */
 
 #include <stdbool.h>
 
@@ -27,7 +28,7 @@ typedef struct LogoutFacts {
         bool user_known;     /* ORIGIN_MANAGER: logind knows of the user now */
         bool user_was_known; /* ... and has while the job ran */
         Knowledge lingers;   /* ORIGIN_MANAGER */
-        bool is_logged_in;   /* the job's user is now */
+        bool is_logged_in;   /* ON_LOGOUT_STOP: the job's user is now */
         bool was_logged_in;  /* ... and has been while the job ran */
 } LogoutFacts;
 
@@ -57,8 +58,8 @@ typedef struct LogoutVerdict {
 
 LogoutVerdict logout_decide(const LogoutFacts *facts);
 
-/* The facts of the job of RECORD, as LOGINS (NULL: without logind) has them. LINGERS tells of a user that logind
- * does not know any more, by his name; see logind.h. */
+/* The facts of the job of RECORD, as LOGINS (NULL: without logind) has them. LINGERS tells of a user that
+ * logind does not know any more, by his name; see logind.h. */
 typedef Knowledge (*logout_lingers_t)(const char *name);
 LogoutFacts logout_facts(const JobRecord *record, const Logins *logins, logout_lingers_t lingers);
 

@@ -12,10 +12,10 @@
 #include "lib/protocol.h"
 #include "lib/values.h"
 
-#define LOOK_INTERVAL (USEC_PER_SEC / 4)     /* from the end of one look to the next, however much happens */
+#define LOOK_INTERVAL (USEC_PER_SEC / 2)     /* from the end of one look to the next, however much happens */
 #define LOOK_AGAIN_AFTER (10 * USEC_PER_SEC) /* after a failure */
-/* A session in which something was left behind is closing until that has ended, and no signal tells when that
- * begins. Only while a job waits for the last logout. */
+/* A session in which something was left behind is closing until that has ended, and no signal tells when
+ * that begins. Only while a job waits for the last logout. */
 #define CLOSING_INTERVAL (15 * USEC_PER_SEC)
 #define PATIENCE (15 * USEC_PER_SEC) /* a restart of logind, or of the bus, is nothing to speak of */
 
@@ -81,8 +81,8 @@ static void on_changed(void *userdata) {
 
 /* --- judging ------------------------------------------------------------------------------------- */
 
-/* What the record says of the login so far, with what is known now. It may be the last word: who has not been
- * seen logged in cannot be seen to log out. */
+/* What the record says of the login so far, with what is known now. It may be the last word: who has not
+ * been seen logged in cannot be seen to log out. */
 static void note_login(Job *job, const Logins *logins) {
         const JobRecord *record = job->record;
         const LoginUser *user = logins_find_user(logins, record->uid);
@@ -94,7 +94,9 @@ static void note_login(Job *job, const Logins *logins) {
                 return;
         if (name[0] == '\0' && user && record->origin[0] != '\0')
                 name = user->name;
-        logged_in = record->logged_in || logins_is_logged_in(logins, record->uid);
+        /* what matters for "stop" alone is not looked for otherwise */
+        logged_in = record->logged_in ||
+                    (record->on_logout == ON_LOGOUT_STOP && logins_is_logged_in(logins, record->uid));
         if (logged_in == record->logged_in && name == record->login)
                 return;
 

@@ -17,8 +17,8 @@ typedef enum OriginKind {
 
 #define ORIGIN_MAX UNIT_NAME_MAX /* bytes */
 
-/* What the unit name ORIGIN is; a session's id goes to RET_SESSION, if it is not NULL. -EINVAL for a name that
- * is none of the three. Pure. */
+/* What the unit name ORIGIN is; a session's id goes to RET_SESSION, if it is not NULL. -EINVAL for a name
+ * that is none of the three. Pure. */
 int origin_parse(const char *origin, OriginKind *ret_kind, char ret_session[ORIGIN_MAX + 1]);
 
 /* The origin of what is in the place SOURCE; of a job it is that of the job's record. Pure. */

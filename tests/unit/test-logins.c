@@ -120,8 +120,12 @@ static void test_find_and_remove(void **state) {
         }
         assert_string_equal(logins_find_session(logins, "c99")->user, "c99");
         assert_int_equal(logins_find_user(logins, 50)->uid, 50);
-        logins_remove_session(logins, 99);
-        logins_remove_session(logins, 0);
+        logins_sort(logins);
+        assert_string_equal(logins_find_session(logins, "c0")->user, "c0");
+        assert_string_equal(logins_find_session(logins, "c42")->user, "c42");
+        assert_null(logins_find_session(logins, "c100"));
+        logins_remove_session(logins, (size_t) (logins_find_session(logins, "c99") - logins->sessions));
+        logins_remove_session(logins, (size_t) (logins_find_session(logins, "c0") - logins->sessions));
         logins_remove_user(logins, 50);
         assert_null(logins_find_session(logins, "c99"));
         assert_null(logins_find_session(logins, "c0"));

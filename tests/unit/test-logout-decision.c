@@ -145,17 +145,17 @@ static void test_session_facts(void **state) {
         LogoutFacts facts;
 
         facts = logout_facts(&record, logins, lingers);
-        assert_true(facts.logind && facts.session_open && facts.is_logged_in && facts.was_logged_in);
+        assert_true(facts.logind && facts.session_open && facts.was_logged_in);
         assert_int_equal(facts.kills, YES);
         set(&logins->sessions[0].state, "closing");
         facts = logout_facts(&record, logins, lingers);
-        assert_false(facts.session_open || facts.is_logged_in);
+        assert_false(facts.session_open);
         /* logind counts anew when it is restarted: that is another session 3 */
         set(&logins->sessions[0].state, "active");
         set(&logins->sessions[0].user, "bob");
         logins->sessions[0].uid = 1001;
         facts = logout_facts(&record, logins, lingers);
-        assert_false(facts.session_open || facts.is_logged_in);
+        assert_false(facts.session_open);
         /* gone: by the name that the record has kept */
         logins_remove_session(logins, 0);
         facts = logout_facts(&record, logins, lingers);
@@ -168,6 +168,21 @@ static void test_session_facts(void **state) {
         record.login = "";
         facts = logout_facts(&record, logins, lingers);
         assert_int_equal(facts.kills, UNKNOWN);
+        logins_free(logins);
+}
+
+static void test_stop_facts(void **state) {
+        Logins *logins = logins_of_alice();
+        JobRecord record = from_session;
+        LogoutFacts facts;
+
+        record.on_logout = ON_LOGOUT_STOP;
+        facts = logout_facts(&record, logins, lingers);
+        assert_true(facts.is_logged_in && facts.was_logged_in);
+        set(&logins->sessions[0].state, "closing");
+        facts = logout_facts(&record, logins, lingers);
+        assert_false(facts.is_logged_in);
+        assert_true(logout_decide(&facts).now);
         logins_free(logins);
 }
 
@@ -234,7 +249,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_decide),        cmocka_unit_test(test_session_facts),
                 cmocka_unit_test(test_manager_facts), cmocka_unit_test(test_no_logind_facts),
-                cmocka_unit_test(test_explain),
+                cmocka_unit_test(test_explain),       cmocka_unit_test(test_stop_facts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

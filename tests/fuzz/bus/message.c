@@ -56,6 +56,7 @@ static const Call calls[] = {
         { NULL, "Move", "aha{sv}" },
         { CGMOVE_JOB_INTERFACE, "Move", "aha{sv}" },
         { "a..b", "", "" },
+        { CGMOVE_MANAGER_INTERFACE, "GetSessions", "a{sv}" },
 };
 
 /* Signatures for what is not of its type; the last are none. */
