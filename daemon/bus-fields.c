@@ -106,6 +106,14 @@ static int append_unit(sd_bus_message *m, const JobView *v) {
         return append_string(m, v->record->unit);
 }
 
+static int append_on_logout(sd_bus_message *m, const JobView *v) {
+        return append_string(m, on_logout_to_string(v->record->on_logout));
+}
+
+static int append_origin(sd_bus_message *m, const JobView *v) {
+        return append_string(m, v->record->origin);
+}
+
 static int append_outcome(sd_bus_message *m, const JobView *v) {
         return append_string(m, v->record->outcome);
 }
@@ -164,6 +172,8 @@ static const Field record_fields[] = {
 /* of one job: too much for a list */
 static const Field detail_fields[] = {
         { "Outcome", "s", append_outcome },
+        { "OnLogout", "s", append_on_logout },
+        { "Origin", "s", append_origin },
 };
 
 static int append_usage(sd_bus_message *m, const JobView *v, const char *file, const char *key) {

@@ -375,6 +375,8 @@ const sd_bus_vtable bus_job_vtable[] = {
         JOB_PROPERTY("Command", "s", SD_BUS_VTABLE_PROPERTY_CONST),
         JOB_PROPERTY("Log", "s", SD_BUS_VTABLE_PROPERTY_CONST),
         JOB_PROPERTY("Outcome", "s", 0),
+        JOB_PROPERTY("OnLogout", "s", SD_BUS_VTABLE_PROPERTY_CONST),
+        JOB_PROPERTY("Origin", "s", SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_VTABLE_END,
 };
 

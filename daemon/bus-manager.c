@@ -142,6 +142,8 @@ static int append_property(const Daemon *daemon, const char *property, sd_bus_me
                 return sd_bus_message_append(reply, "t", daemon->policy_loaded);
         if (strcmp(property, "PolicyProblem") == 0)
                 return sd_bus_message_append(reply, "s", daemon->policy_problem ? daemon->policy_problem : "");
+        if (strcmp(property, "Logind") == 0)
+                return sd_bus_message_append(reply, "b", (int) logout_has_logind(daemon->logout));
         return -ENOENT;
 }
 
@@ -162,7 +164,7 @@ static int get_public_property(sd_bus *bus, const char *path, const char *interf
                 SD_BUS_PROPERTY("Jobs", "t", get, 0, 0), SD_BUS_PROPERTY("Pools", "u", get, 0, 0),                   \
                 SD_BUS_PROPERTY("Tree", "s", get, 0, 0),                    \
                 SD_BUS_PROPERTY("PolicyLoaded", "t", get, 0, 0),                                                     \
-                SD_BUS_PROPERTY("PolicyProblem", "s", get, 0, 0)
+                SD_BUS_PROPERTY("PolicyProblem", "s", get, 0, 0), SD_BUS_PROPERTY("Logind", "b", get, 0, 0)
 
 const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
@@ -180,6 +182,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
                                 SD_BUS_RESULT("t", session), method_open_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CloseSession", SD_BUS_ARGS("t", session, "u", uid, "s", service, "a{sv}", options),
                                 SD_BUS_NO_RESULT, method_close_session, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetSessions", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a{sv}", sessions),
+                                bus_get_sessions, SD_BUS_VTABLE_UNPRIVILEGED),
         MANAGER_PROPERTIES(get_private_property),
         SD_BUS_VTABLE_END,
 };

@@ -35,6 +35,9 @@ void bus_job_path(uint64_t id, char ret[static JOB_PATH_MAX]);
 int bus_find_job(Daemon *daemon, const Caller *caller, uint64_t id, JobView *ret, JobRecord **ret_finished,
                  sd_bus_error *ret_error);
 
+/* GetSessions() of the manager; see bus-sessions.c. */
+int bus_get_sessions(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
+
 /* Vtables of bus-manager.c and bus-job.c. */
 extern const sd_bus_vtable bus_manager_vtable[];
 extern const sd_bus_vtable bus_manager_public_vtable[];

@@ -190,6 +190,8 @@ static void on_job_added(const Job *job, void *userdata) {
         const Daemon *daemon = userdata;
 
         system_bus_job_new(daemon->bus, job->record);
+        if (job->record->on_logout != ON_LOGOUT_KEEP)
+                logout_look(daemon->logout);
 }
 
 static void on_job_ended(const JobRecord *record, void *userdata) {
@@ -347,6 +349,8 @@ static int set_up_parts(Daemon *daemon) {
                 r = set_up_restarts(daemon);
         if (r >= 0 && daemon->paths.system_bus)
                 r = system_bus_new(daemon, &daemon->bus);
+        if (r >= 0 && daemon->paths.system_bus)
+                r = logout_new(daemon->event, daemon->jobs, &daemon->logout);
         return r;
 }
 
@@ -425,6 +429,7 @@ Daemon *daemon_free(Daemon *daemon) {
         (void) sd_event_source_disable_unref(daemon->patience);
         (void) sd_event_source_disable_unref(daemon->reload);
         system_bus_free(daemon->bus);
+        logout_free(daemon->logout);
         policy_loader_free(daemon->loader);
         system_restarts_free(daemon->restarts);
         job_set_free(daemon->jobs);

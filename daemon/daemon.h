@@ -15,6 +15,7 @@
 #include "daemon/job.h"
 #include "daemon/kernel.h"
 #include "daemon/listener.h"
+#include "daemon/logout.h"
 #include "daemon/pam-sessions.h"
 #include "daemon/policy-loader.h"
 #include "daemon/pool.h"
@@ -66,6 +67,7 @@ struct Daemon {
         SystemRestarts *restarts; /* NULL with TREE_DIRECT */
         Listener *listener;
         SystemBus *bus;
+        Logout *logout;          /* NULL without a system bus to ask on: jobs stay then */
         JobView public_view;     /* of the message of the system bus in hand */
 };
 

@@ -128,12 +128,13 @@ static int append_section(sd_bus_message *reply, const PolicySection *section) {
         if (section->rate_per > 0)
                 (void) snprintf(rate, sizeof(rate), "%u/%" PRIu64 "s", section->rate_count,
                                 section->rate_per / USEC_PER_SEC);
-        r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "Section", "s", section->name,
+        r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "Section", "s", section->name,
                                   "File", "s", section->file, "Line", "u", section->line, "TasksMax", "t",
                                   section->limits.tasks_max, "MemoryMax", "t", section->limits.memory_max,
                                   "CPUWeight", "t", section->limits.cpu_weight, "RuntimeMax", "t",
                                   section->limits.runtime_max, "MaxJobs", "u", section->max_jobs, "Rate", "s", rate,
-                                  "AllowUnsandbox", "b", (int) section->allow_unsandbox);
+                                  "AllowUnsandbox", "b", (int) section->allow_unsandbox, "OnLogout", "s",
+                                  section->name[0] ? on_logout_to_string(section->on_logout) : "");
         return r < 0 ? r : append_patterns(reply, "Restart", section->restart);
 }
 

@@ -331,16 +331,13 @@ int job_set_status(Job *job, int exit_code, int exit_signal) {
         return r < 0 ? r : job_save(job, fd);
 }
 
-int job_set_outcome(Job *job, const char *outcome) {
-        JobRecord copy = *job->record, *record;
+/* Takes its record's place, for a text in it cannot be changed. */
+static int replace_record(Job *job, const JobRecord *template) {
         _cleanup_close_ int fd = -1;
+        JobRecord *record;
         int r;
 
-        if (!job_outcome_is_valid(outcome))
-                return -EINVAL;
-
-        copy.outcome = outcome;
-        r = job_record_new(&copy, &record);
+        r = job_record_new(template, &record);
         if (r < 0)
                 return r;
         job_record_free(job->record);
@@ -348,4 +345,22 @@ int job_set_outcome(Job *job, const char *outcome) {
 
         r = job_open(job, &fd);
         return r < 0 ? r : job_save(job, fd);
+}
+
+int job_set_login(Job *job, const char *login, bool logged_in) {
+        JobRecord copy = *job->record;
+
+        copy.login = login;
+        copy.logged_in = logged_in;
+        return replace_record(job, &copy);
+}
+
+int job_set_outcome(Job *job, const char *outcome) {
+        JobRecord copy = *job->record;
+
+        if (!job_outcome_is_valid(outcome))
+                return -EINVAL;
+
+        copy.outcome = outcome;
+        return replace_record(job, &copy);
 }

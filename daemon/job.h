@@ -109,6 +109,9 @@ int job_open(const Job *job, int *ret_fd);
 /* The status of its command, as its supervisor reports it; kept on the cgroup. -EALREADY if one is known. */
 int job_set_status(Job *job, int exit_code, int exit_signal);
 
+/* What is known of its user's login now, as in its record; kept on the cgroup. */
+int job_set_login(Job *job, const char *login, bool logged_in);
+
 /* What the job tells of its restart (see job_outcome_is_valid()), in place of what it told before; kept on
  * the cgroup. -EINVAL if it is not valid, or the job is no restart. */
 int job_set_outcome(Job *job, const char *outcome);

@@ -53,7 +53,9 @@ typedef enum LogKind {
         LOG_KIND_UNIT_START,         /* unit-start: ... to start it, since it failed after that */
         LOG_KIND_SESSION_OPENED,     /* session-opened: PAM says that a session of a user whom the policy names begins */
         LOG_KIND_SESSION_CLOSED,     /* session-closed: ... that it ends */
-        LOG_KIND_LAST = LOG_KIND_SESSION_CLOSED,
+        LOG_KIND_LOGOUT,             /* logout: a job is stopped, as its policy ends it at this logout */
+        LOG_KIND_LOGIND,             /* logind: it cannot be asked, or can again */
+        LOG_KIND_LAST = LOG_KIND_LOGIND,
 } LogKind;
 
 /* clang-format off */
@@ -80,6 +82,8 @@ typedef enum LogKind {
 #define LOG_ID_UNIT_START         SD_ID128_MAKE(30,09,c7,c4,c6,5d,45,96,89,e7,9f,cc,31,1f,c2,bf)
 #define LOG_ID_SESSION_OPENED     SD_ID128_MAKE(4e,b7,5c,d9,d3,28,48,0d,b7,4b,16,1c,3e,90,80,03)
 #define LOG_ID_SESSION_CLOSED     SD_ID128_MAKE(32,93,14,41,aa,48,4b,2f,84,f6,8f,5a,97,5c,8a,8d)
+#define LOG_ID_LOGOUT             SD_ID128_MAKE(02,26,a2,e5,35,bf,44,4b,a4,ee,e2,a3,6a,67,52,fb)
+#define LOG_ID_LOGIND             SD_ID128_MAKE(4d,a6,90,fe,77,fb,40,ce,bc,b6,ad,a6,b3,e7,25,a0)
 /* clang-format on */
 
 /* All optional: NULL, 0. */

@@ -33,6 +33,7 @@ typedef struct Terms {
         const PolicySection *sections[SECTIONS_MAX]; /* each once, in the order of the targets */
         size_t n_sections;
         Limits limits;
+        OnLogout on_logout; /* "keep" for root */
         uint32_t max_jobs;
 } Terms;
 

@@ -63,6 +63,7 @@ static int terms_add(Terms *terms, const PolicySection *section, sd_bus_error *r
         terms->limits.memory_max = limit_min(terms->limits.memory_max, section->limits.memory_max, LIMIT_NONE);
         terms->limits.cpu_weight = limit_min(terms->limits.cpu_weight, section->limits.cpu_weight, 0);
         terms->limits.runtime_max = limit_min(terms->limits.runtime_max, section->limits.runtime_max, LIMIT_NONE);
+        terms->on_logout = section->on_logout > terms->on_logout ? section->on_logout : terms->on_logout;
         terms->max_jobs = section->max_jobs < terms->max_jobs ? section->max_jobs : terms->max_jobs;
         return 0;
 }
@@ -82,7 +83,11 @@ static int decide_on_restart(const Request *request, const PolicySection *sectio
 }
 
 int request_decide(Request *request, Terms *ret, sd_bus_error *ret_error) {
-        Terms terms = { .limits = { LIMIT_NONE, LIMIT_NONE, 0, LIMIT_NONE }, .max_jobs = UINT32_MAX };
+        Terms terms = {
+                .limits = { LIMIT_NONE, LIMIT_NONE, 0, LIMIT_NONE },
+                .on_logout = ON_LOGOUT_KEEP,
+                .max_jobs = UINT32_MAX,
+        };
         const PolicySection *section = NULL;
         int r;
 

@@ -78,10 +78,12 @@ static const char *command_of_exec(const char *command) {
 static int make_record(Request *request, const Terms *terms, JobRecord **ret) {
         _cleanup_free_ char *source = NULL, *command = NULL, *log = NULL;
         const Target *first = &request->targets.items[0];
+        char origin[ORIGIN_MAX + 1];
         JobRecord record = {
                 .uid = request->owner,
                 .kind = request->options.kind,
                 .limits = terms->limits,
+                .on_logout = terms->on_logout,
                 .name = request->options.name,
                 .section = terms->section ? terms->section->name : "",
         };
@@ -110,6 +112,8 @@ static int make_record(Request *request, const Terms *terms, JobRecord **ret) {
                 record.command = command_of_exec(command);
         record.log = log ? log : request->options.log;
         record.unit = request->options.restart;
+        logout_describe(request->daemon->logout, request->daemon->jobs, request->targets.items, request->targets.n,
+                        &record, origin);
         return job_record_new(&record, ret);
 }
 

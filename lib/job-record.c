@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "lib/origin.h"
 #include "lib/protocol.h"
 #include "lib/source.h"
 #include "lib/text.h"
@@ -24,6 +25,7 @@ static const char *const job_kinds[] = {
 static const char *const job_results[] = {
         CGMOVE_RESULT_DONE,    CGMOVE_RESULT_FAILED, CGMOVE_RESULT_STOPPED,      CGMOVE_RESULT_KILLED,
         CGMOVE_RESULT_TIMEOUT, CGMOVE_RESULT_OOM,    CGMOVE_RESULT_POOL_STOPPED, CGMOVE_RESULT_ENDED,
+        CGMOVE_RESULT_LOGOUT,
 };
 
 static const char *const job_reaches[] = {
@@ -119,13 +121,21 @@ static bool job_record_stop_valid(const JobRecord *record) {
         return record->stop_reach == JOB_REACH_NOBODY ? record->stop_kill_at == 0 : record->stop_result != NULL;
 }
 
+static bool job_record_login_valid(const JobRecord *record) {
+        OriginKind kind;
+
+        return on_logout_to_string(record->on_logout) && origin_parse(record->origin, &kind, NULL) >= 0 &&
+               text_fits(record->login, JOB_RECORD_LOGIN_MAX);
+}
+
 /* All that new, encode and decode have to agree on. */
 static bool job_record_is_valid(const JobRecord *record) {
         return record->id > 0 && record->id <= INT64_MAX && record->uid != UID_NONE &&
                job_kind_to_string(record->kind) && record->created <= INT64_MAX &&
                record->ended <= INT64_MAX && record->limits.cpu_weight <= CPU_WEIGHT_MAX &&
                job_record_status_valid(record) && job_record_stop_valid(record) &&
-               job_record_strings_valid(record) && job_record_restart_valid(record);
+               job_record_strings_valid(record) && job_record_restart_valid(record) &&
+               job_record_login_valid(record);
 }
 
 /* --- memory ------------------------------------------------------------------------------------ */
@@ -143,6 +153,8 @@ static const RecordString record_strings[] = {
         { offsetof(JobRecord, command), CGMOVE_COMMAND_MAX },
         { offsetof(JobRecord, log), CGMOVE_LOG_PATH_MAX + 1 },
         { offsetof(JobRecord, unit), JOB_RECORD_SOURCE_MAX + 1 },
+        { offsetof(JobRecord, origin), ORIGIN_MAX + 1 },
+        { offsetof(JobRecord, login), JOB_RECORD_LOGIN_MAX + 1 },
         { offsetof(JobRecord, outcome), CGMOVE_OUTCOME_MAX + 1 },
 };
 
@@ -244,6 +256,7 @@ static int encode_numbers(json_t *object, const JobRecord *record) {
                 { "exit-code", record->status_known ? (uint64_t) record->exit_code : UINT64_MAX },
                 { "exit-signal", record->status_known ? (uint64_t) record->exit_signal : UINT64_MAX },
                 { "stop-kill-at", record->stop_kill_at > 0 ? record->stop_kill_at : UINT64_MAX },
+                { "logged-in", record->logged_in ? 1 : UINT64_MAX },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
@@ -271,6 +284,9 @@ static int encode_strings(json_t *object, const JobRecord *record) {
                 { "command", record->command },
                 { "log", record->log },
                 { "unit", record->unit },
+                { "on-logout", on_logout_to_string(record->on_logout) },
+                { "origin", record->origin },
+                { "login", record->login },
                 { "outcome", record->outcome },
         };
 
@@ -338,7 +354,7 @@ static int object_get_string(const json_t *object, const char *key, const char *
 }
 
 static int decode_numbers(const json_t *object, JobRecord *record) {
-        uint64_t uid = UID_NONE, code = UINT64_MAX, number = UINT64_MAX;
+        uint64_t uid = UID_NONE, code = UINT64_MAX, number = UINT64_MAX, logged_in = 0;
         const struct {
                 const char *key;
                 uint64_t *ret;
@@ -354,6 +370,7 @@ static int decode_numbers(const json_t *object, JobRecord *record) {
                 { "stop-kill-at", &record->stop_kill_at },
                 { "exit-code", &code },
                 { "exit-signal", &number },
+                { "logged-in", &logged_in },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
@@ -367,6 +384,7 @@ static int decode_numbers(const json_t *object, JobRecord *record) {
         if (uid >= UID_NONE || (code == UINT64_MAX) != (number == UINT64_MAX))
                 return -EBADMSG;
         record->uid = (uid_t) uid;
+        record->logged_in = logged_in != 0;
         if (code == UINT64_MAX)
                 return 0;
         if (code > EXIT_CODE_MAX || number > EXIT_SIGNAL_MAX)
@@ -378,7 +396,7 @@ static int decode_numbers(const json_t *object, JobRecord *record) {
 }
 
 static int decode_strings(const json_t *object, JobRecord *record) {
-        const char *invocation = "", *kind = "", *reach = NULL;
+        const char *invocation = "", *kind = "", *reach = NULL, *on_logout = NULL;
         const struct {
                 const char *key;
                 const char **ret;
@@ -389,6 +407,8 @@ static int decode_strings(const json_t *object, JobRecord *record) {
                 { "command", &record->command }, { "log", &record->log },
                 { "unit", &record->unit },       { "outcome", &record->outcome },
                 { "stop-reach", &reach },        { "stop-result", &record->stop_result },
+                { "on-logout", &on_logout },     { "origin", &record->origin },
+                { "login", &record->login },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++) {
@@ -403,6 +423,8 @@ static int decode_strings(const json_t *object, JobRecord *record) {
             sd_id128_from_string(invocation, &record->invocation_id) < 0)
                 return -EBADMSG;
         if (reach && job_reach_from_string(reach, &record->stop_reach) < 0)
+                return -EBADMSG;
+        if (on_logout && on_logout_from_string(on_logout, &record->on_logout) < 0)
                 return -EBADMSG;
         return job_kind_from_string(kind, &record->kind) < 0 ? -EBADMSG : 0;
 }
@@ -432,6 +454,9 @@ int job_record_decode(const char *text, size_t size, JobRecord **ret) {
                 .command = "",
                 .log = "",
                 .unit = "",
+                .on_logout = ON_LOGOUT_KEEP, /* of a daemon that did not act on it: nothing was said of an end */
+                .origin = "",
+                .login = "",
                 .outcome = "",
         };
         json_error_t error;

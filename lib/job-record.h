@@ -11,11 +11,13 @@
 
 #include "lib/cleanup.h"
 #include "lib/limits.h"
+#include "lib/on-logout.h"
 
 #define JOB_RECORD_VERSION 1
 #define JOB_RECORD_SIZE_MAX 24576   /* bytes of JSON: 8192, and an outcome of which every byte is escaped */
 #define JOB_RECORD_SOURCE_MAX 300   /* bytes: "system:" and a unit name */
 #define JOB_RECORD_SECTION_MAX 255  /* bytes */
+#define JOB_RECORD_LOGIN_MAX 255    /* bytes */
 
 typedef enum JobKind { JOB_RUN, JOB_EXEC, JOB_MOVE, JOB_RESTART } JobKind;
 
@@ -35,11 +37,13 @@ typedef struct JobRecord {
         uint64_t created; /* CLOCK_REALTIME, microseconds */
         uint64_t ended;   /* the same; 0 while it lives */
         Limits limits;
+        bool logged_in;     /* its user has had a session while it ran */
         bool status_known;  /* exit_code and exit_signal are meaningful */
         int exit_code;      /* 0 to 255 */
         int exit_signal;    /* 0: it exited; up to 64 */
         const char *result; /* a CGMOVE_RESULT_* constant, never freed; NULL until its end is decided */
         JobReach stop_reach;     /* a stop is under way: whoever takes the job over goes on with it */
+        OnLogout on_logout;      /* as the policy had it when it began; "keep" in records that do not say */
         uint64_t stop_kill_at;   /* CLOCK_REALTIME, microseconds: when it comes to SIGKILL; 0 without a stop */
         const char *stop_result; /* what it is to end as, whatever its status: a constant; NULL: by its status */
         const char *name;
@@ -48,6 +52,8 @@ typedef struct JobRecord {
         const char *command; /* for display, cut to CGMOVE_COMMAND_MAX */
         const char *log;     /* absolute path without control characters, or "" */
         const char *unit;    /* JOB_RESTART: what it restarts, see service_from_string(); else "" */
+        const char *origin;  /* see origin.h */
+        const char *login;   /* the name that logind has for its user, once it has known him while it ran; or "" */
         const char *outcome; /* JOB_RESTART: how that went, a JSON object as the job itself tells it; "" before */
 } JobRecord;
 

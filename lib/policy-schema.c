@@ -332,18 +332,7 @@ static int set_runtime_max(void *object, const char *text, const char **expected
 }
 
 static int set_on_logout(void *object, const char *text, const char **expected) {
-        PolicySection *section = object;
-
-        if (strcmp(text, "auto") == 0)
-                section->on_logout = ON_LOGOUT_AUTO;
-        else if (strcmp(text, "keep") == 0)
-                section->on_logout = ON_LOGOUT_KEEP;
-        else if (strcmp(text, "stop") == 0)
-                section->on_logout = ON_LOGOUT_STOP;
-        else
-                return -EINVAL;
-
-        return 0;
+        return on_logout_from_string(text, &((PolicySection *) object)->on_logout);
 }
 
 #define BOOL_EXPECTED "\"true\" or \"false\""
@@ -369,7 +358,7 @@ static const SchemaOption policy_options[] = {
         { "cpu-weight", .expected = CPU_WEIGHT_EXPECTED, .set = set_section_cpu_weight },
         { "runtime-max", .expected = "a duration of at least 1s, such as \"6h\", or \"infinity\"",
           .set = set_runtime_max },
-        { "on-logout", .pending = true, .expected = "\"auto\", \"keep\" or \"stop\"", .set = set_on_logout },
+        { "on-logout", .expected = "\"auto\", \"keep\" or \"stop\"", .set = set_on_logout },
 };
 
 /* --- watch

@@ -10,6 +10,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/limits.h"
+#include "lib/on-logout.h"
 #include "lib/source.h"
 
 typedef enum UserMatchKind {
@@ -27,7 +28,6 @@ typedef struct UserMatch {
         bool unknown;   /* could not be looked up, and never was: whom it means cannot be told now */
 } UserMatch;
 
-typedef enum OnLogout { ON_LOGOUT_AUTO, ON_LOGOUT_KEEP, ON_LOGOUT_STOP } OnLogout;
 typedef enum WatchScope { WATCH_PROCESS, WATCH_COMMAND } WatchScope;
 
 typedef struct Watch {

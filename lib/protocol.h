@@ -52,4 +52,5 @@
 #define CGMOVE_RESULT_TIMEOUT "timeout"         /* runtime-max was reached */
 #define CGMOVE_RESULT_OOM "oom"                 /* memory-max was reached */
 #define CGMOVE_RESULT_POOL_STOPPED "pool-stopped" /* the administrator stopped cgmove@UID.service */
+#define CGMOVE_RESULT_LOGOUT "logout"           /* its user has logged out, and on-logout ends it then */
 #define CGMOVE_RESULT_ENDED "ended"             /* no status is known */

@@ -41,6 +41,7 @@ static const char help[] =
                 "Information:\n"
                 "  wait-port PORT...  wait until a port can be bound, or say who holds it\n"
                 "  where [PID]        show where a process belongs, and what would kill it\n"
+                "  sessions           show what a logout does to each job, and why\n"
                 "  doctor [UNIT]      check host, policy and unit, and say what to change\n"
                 "  policy VERB        check, explain and change the policy\n\n"
                 "  -h, --help         show this help, or that of a verb\n"
@@ -56,7 +57,7 @@ static const struct {
         { "logs", verb_logs },   { "stop", verb_stop },     { "kill", verb_kill },
         { "where", verb_where }, { "policy", verb_policy }, { "finish", verb_finish },
         { "restart", verb_restart }, { "restart-job", verb_restart_job }, { "restart-guard", verb_restart_guard },
-        { "doctor", verb_doctor },
+        { "doctor", verb_doctor }, { "sessions", verb_sessions },
         { "adopt", verb_adopt }, { "release", verb_release }, { "systemctl", verb_systemctl },
         { "stop-job", verb_stop_job },
         { "wait-port", verb_wait_port },

@@ -36,6 +36,8 @@ static bool add_record(json_t *object, const Job *job) {
                 { "log", job->log },
                 { "control_group", job->control_group },
                 { "unit", job->unit },
+                { "on_logout", job->on_logout },
+                { "origin", job->origin },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(texts); i++)

@@ -41,6 +41,8 @@ static const Field fields[] = {
         FIELD("Kind", 's', kind),
         FIELD("State", 's', state),
         FIELD("Result", 's', result),
+        FIELD("OnLogout", 's', on_logout),
+        FIELD("Origin", 's', origin),
         FIELD("Source", 's', source),
         FIELD("Section", 's', section),
         FIELD("Command", 's', command),
@@ -158,6 +160,8 @@ int job_read(sd_bus_message *m, Job *ret) {
                 .log = "",
                 .control_group = "",
                 .unit = "",
+                .on_logout = "",
+                .origin = "",
                 .outcome = "",
         };
         int r;

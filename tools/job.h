@@ -28,6 +28,7 @@ typedef struct Job {
         const char *invocation_id, *name, *kind, *state, *result, *source, *section, *command, *log,
                         *control_group,
                         *unit,    /* "user:NAME.service" or "system:NAME.service" that a restart is about, or "" */
+                        *on_logout, *origin, /* see cgmove.conf(5); "" in a list */
                         *outcome; /* what a restart tells of itself: a JSON object, or "" (always in a list) */
         const uint32_t *processes;
         size_t n_processes;

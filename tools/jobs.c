@@ -218,6 +218,9 @@ static void print_status(const Job *job) {
         output_key_text("User", user);
         output_key_text("Kind", job->kind);
         output_key("From", "%s (allowed by policy section \"%s\")", job->source, job->section);
+        if (job->on_logout[0])
+                output_key("On logout", "%s%s", job->on_logout,
+                           job_is_running(job) ? "; 'cgmove sessions' shows what that means for it" : "");
         print_time("Started", job->created);
         if (job->ended > 0)
                 print_time("Ended", job->ended);

@@ -124,8 +124,8 @@ static void warn_about_linger(void) {
             access(file, F_OK) == 0 || errno != ENOENT)
                 return;
         (void) fprintf(stderr,
-                       "cgmove: Note: at the last logout of %s, %s and the user bus go, though the job "
-                       "stays; "
+                       "cgmove: Note: at the last logout of %s, %s and the user bus go; 'cgmove sessions' shows "
+                       "whether the job stays; "
                        "'loginctl enable-linger' keeps them.\n",
                        user->pw_name, paths.runtime_dir);
 }

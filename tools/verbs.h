@@ -16,6 +16,7 @@ int verb_restart_guard(int argc, char **argv); /* not for users: see tools/resta
 int verb_restart_job(int argc, char **argv);   /* not for users: the command of a restart job */
 int verb_release(int argc, char **argv);
 int verb_run(int argc, char **argv);
+int verb_sessions(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_stop(int argc, char **argv);
 int verb_stop_job(int argc, char **argv); /* not for users: see tools/adopt/deferred-stop.h */

@@ -104,6 +104,7 @@ static void describe(Place *place) {
                 if (source->job > 0)
                         add_killer(place, "'cgmove stop %" PRIu64 "', or its runtime limit", source->job);
                 add_killer(place, "a stop of %s by the administrator", source->unit);
+                add_killer(place, "a logout, if on-logout of the policy says so: 'cgmove sessions' shows it");
                 break;
         case SOURCE_MANAGER:
                 add_killer(place, "the end of its manager");

@@ -59,7 +59,7 @@ _cgmove() {
         COMPREPLY=()
 
         if ((COMP_CWORD == 1)); then
-                mapfile -t COMPREPLY < <(compgen -W 'run exec move restart adopt release list status logs wait stop kill wait-port where doctor policy
+                mapfile -t COMPREPLY < <(compgen -W 'run exec move restart adopt release list status logs wait stop kill wait-port where sessions doctor policy
                         --help --version' -- "$cur")
                 return
         fi

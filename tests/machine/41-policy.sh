@@ -180,5 +180,5 @@ test_options_of_later_versions_are_named() {
 	}
 	POLICY
         check_status 0 cgmove policy check "$TEST_DIR/later.conf"
-        check_contains "$OUTPUT" "on-logout and watch are understood"
+        check_contains "$OUTPUT" "watch is understood"
 }

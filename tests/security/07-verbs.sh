@@ -10,6 +10,7 @@ MANAGER_METHODS='org.cgmove1.Manager.Check
 org.cgmove1.Manager.CloseSession
 org.cgmove1.Manager.Explain
 org.cgmove1.Manager.GetJob
+org.cgmove1.Manager.GetSessions
 org.cgmove1.Manager.ListJobs
 org.cgmove1.Manager.Move
 org.cgmove1.Manager.OpenSession'
@@ -183,6 +184,7 @@ test_command_line() {
                 done
                 not grep -E "of-($(sed "s/$user//" <<<"alice|bob|root"))\b" <<<"$(as $user cgmove list --all --json | jq -r '.jobs[].name' |
                         grep -v "^of-$user$")" || fail "$user sees jobs of others"
+                check_lacks "$(as $user cgmove sessions --json | jq -c '[.jobs[].name] - ["of-'$user'"]')" of- "what $user sees of logouts"
         done
         check_status 77 as alice cgmove policy explain --user bob --from session
         jobs_are_there

@@ -224,6 +224,11 @@ static void test_login(void **state) {
         CHECK(WARNING, "linger", "cannot be told", "", f->caller.lingers = ANSWER_UNKNOWN, );
         CHECK(NOTE, "logout", "shared memory", "loginctl enable-linger alice", f->caller.lingers = ANSWER_NO,
               (f->caller.lingers = ANSWER_NO, f->host.remove_ipc = ANSWER_NO));
+        CHECK(NOTE, "logout", "jobs stay (on-logout", "loginctl enable-linger alice",
+              (f->caller.lingers = ANSWER_NO, strcpy(f->caller.rule.on_logout, "keep")),
+              f->caller.lingers = ANSWER_NO);
+        CHECK(NOTE, "logind", "whatever on-logout says", "as root: systemctl start dbus.service systemd-logind.service",
+              f->daemon.logind = ANSWER_NO, f->daemon.logind = ANSWER_YES);
         CHECK(NOTE, "logout", "/run/user/1000", "", f->caller.lingers = ANSWER_NO, );
         CHECK(PROBLEM, "user-manager", "cannot be reached", "systemctl restart user@1000.service",
               f->caller.manager = ANSWER_NO, (f->caller.manager = ANSWER_NO, make_system(f)));

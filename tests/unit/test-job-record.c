@@ -35,6 +35,10 @@ static const JobRecord typical = {
         .section = "gateway",
         .command = "systemctl --user restart \"x\\y\" \xc3\xa4",
         .log = "/home/alice/.local/state/cgmove/job-17.log",
+        .on_logout = ON_LOGOUT_AUTO,
+        .logged_in = true,
+        .origin = "user@1000.service",
+        .login = "alice",
         .unit = "",
         .outcome = "",
 };
@@ -51,6 +55,8 @@ static const JobRecord restart = {
         .command = "cgmove restart gateway",
         .log = "",
         .unit = "user:gateway.service",
+        .origin = "",
+        .login = "",
         .outcome = "",
 };
 
@@ -76,6 +82,10 @@ static void assert_same(const JobRecord *a, const JobRecord *b) {
         assert_string_equal(a->log, b->log);
         assert_string_equal(a->unit, b->unit);
         assert_string_equal(a->outcome, b->outcome);
+        assert_int_equal(a->on_logout, b->on_logout);
+        assert_int_equal(a->logged_in, b->logged_in);
+        assert_string_equal(a->origin, b->origin);
+        assert_string_equal(a->login, b->login);
 }
 
 static void round_trip(const JobRecord *template) {
@@ -100,6 +110,11 @@ static void test_round_trip(void **state) {
         round_trip(&record);
         record.exit_code = 0;
         record.exit_signal = 64;
+        round_trip(&record);
+
+        record.on_logout = ON_LOGOUT_STOP;
+        record.origin = "session-c12.scope";
+        record.result = job_result_from_string("logout");
         round_trip(&record);
 
         round_trip(&(JobRecord){ .id = 1, .uid = 0, .kind = JOB_MOVE });
@@ -177,7 +192,7 @@ static void test_memory(void **state) {
         _cleanup_(job_record_freep) JobRecord *record = NULL;
 
         assert_int_equal(job_record_new(&typical, &record), 0);
-        assert_true(malloc_usable_size(record) <= 320);
+        assert_true(malloc_usable_size(record) <= 344);
 }
 
 static void test_display(void **state) {
@@ -226,7 +241,8 @@ static void test_longest(void **state) {
 static void refused(JobRecord record) {
         JobRecord *never = NULL;
         const char **strings[] = { &record.name, &record.source, &record.section, &record.command,
-                                   &record.log,  &record.unit,   &record.outcome };
+                                   &record.log,  &record.unit,   &record.outcome,
+                                   &record.origin, &record.login };
         char *text = NULL;
 
         assert_int_equal(job_record_new(&record, &never), -EINVAL);
@@ -268,6 +284,23 @@ static void test_refused(void **state) {
         refused((JobRecord){ .id = 1, .kind = JOB_RESTART, .unit = "user:*.service" });
         refused((JobRecord){ .id = 1, .kind = JOB_RESTART, .unit = "user:../a.service" });
         refused((JobRecord){ .id = 1, .kind = JOB_RESTART, .unit = "user:a.service", .outcome = "x" });
+        refused((JobRecord){ .id = 1, .on_logout = (OnLogout) 3 });
+        refused((JobRecord){ .id = 1, .origin = "session-1" });
+        refused((JobRecord){ .id = 1, .origin = "../session-1.scope" });
+        refused((JobRecord){ .id = 1, .login = "a\nb" });
+}
+
+/* Whoever wrote it had not acted on on-logout: what began under it does not end by it. */
+static void test_before_on_logout(void **state) {
+        const char *text = HEAD "}";
+        JobRecord *record = NULL;
+
+        assert_int_equal(job_record_decode(text, strlen(text), &record), 0);
+        assert_int_equal(record->on_logout, ON_LOGOUT_KEEP);
+        assert_false(record->logged_in);
+        assert_string_equal(record->origin, "");
+        assert_string_equal(record->login, "");
+        job_record_free(record);
 }
 
 static void test_decode(void **state) {
@@ -278,6 +311,11 @@ static void test_decode(void **state) {
                 { HEAD "}", 0 },
                 { HEAD ",\"unknown\":[{}]}", 0 },
                 { HEAD ",\"result\":\"oom\"}", 0 },
+                { HEAD ",\"on-logout\":\"stop\",\"origin\":\"session-3.scope\",\"login\":\"a\",\"logged-in\":1}", 0 },
+                { HEAD ",\"on-logout\":\"never\"}", -EBADMSG },
+                { HEAD ",\"on-logout\":1}", -EBADMSG },
+                { HEAD ",\"origin\":\"session-.scope\"}", -EBADMSG },
+                { HEAD ",\"logged-in\":\"yes\"}", -EBADMSG },
                 { HEAD ",\"ended\":9,\"result\":\"done\",\"exit-code\":0,\"exit-signal\":0}", 0 },
                 { "", -EBADMSG },
                 { "[]", -EBADMSG },
@@ -415,7 +453,7 @@ int main(void) {
                 cmocka_unit_test(test_longest),     cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_decode),      cmocka_unit_test(test_decode_required),
                 cmocka_unit_test(test_decode_size), cmocka_unit_test(test_words),
-                cmocka_unit_test(test_names),
+                cmocka_unit_test(test_names),       cmocka_unit_test(test_before_on_logout),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

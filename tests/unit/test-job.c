@@ -178,6 +178,31 @@ static void test_outcome(void **state) {
         assert_string_equal(kept->outcome, "{\"state\":\"watching\"}");
 }
 
+static void test_login(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        JobRecord template = { .id = 7, .uid = TREE_OWNER, .limits = { LIMIT_NONE, LIMIT_NONE, 0, LIMIT_NONE },
+                               .source = "session", .on_logout = ON_LOGOUT_STOP, .origin = "session-3.scope" };
+        Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
+        JobRecord *record;
+        Job *job;
+
+        assert_int_equal(job_record_new(&template, &record), 0);
+        job = job_fixture_begin(jobs, record, &process, 1);
+        assert_int_equal(job_set_login(job, "alice", true), 0);
+
+        /* the next daemon has it from the group */
+        job_fixture_restart(jobs);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        job = job_set_find(jobs->set, 7);
+        assert_non_null(job);
+        assert_string_equal(job->record->login, "alice");
+        assert_string_equal(job->record->origin, "session-3.scope");
+        assert_true(job->record->logged_in);
+        assert_int_equal(job->record->on_logout, ON_LOGOUT_STOP);
+        process_end(&process);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_ENDED);
+}
+
 static void test_leader(void **state) {
         JobFixture *jobs = job_fixture_need(state);
         Process leader = process_start(jobs->tree->source_fd, TREE_OWNER);
@@ -527,6 +552,7 @@ static int run_all(void) {
                 TEST(test_group_removed_behind_our_back),
                 TEST(test_add_without_a_group),
                 TEST(test_outcome),
+                TEST(test_login),
                 TEST(test_leader),
                 TEST(test_waiters),
                 TEST(test_found_again),

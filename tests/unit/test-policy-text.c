@@ -55,8 +55,7 @@ static void test_all_options(void **state) {
         assert_int_equal(parse(text, strlen(text), NULL, &policy, &problem), 0);
         assert_null(problem.text);
         assert_string_equal(problem.pending,
-                            "t: on-logout and watch are understood, but this version does not "
-                            "act on them yet.");
+                            "t: watch is understood, but this version does not act on it yet.");
         assert_int_equal(policy->n_sections, 2);
 
         s = &policy->sections[0];

@@ -27,13 +27,25 @@ typedef struct ManagerAnswer {
         char version[64];
         uint64_t policy_loaded;
         char policy_problem[SENTENCE_MAX];
+        Answer logind;
 } ManagerAnswer;
+
+static int read_answer(sd_bus_message *message, void *to, size_t size) {
+        bool value;
+        int r;
+
+        r = ask_read_bool(message, &value, sizeof(value));
+        if (r >= 0)
+                *(Answer *) to = value ? ANSWER_YES : ANSWER_NO;
+        return r;
+}
 
 static const AskField manager_fields[] = {
         FIELD(ManagerAnswer, version, "Version", "s", ask_read_string),
         FIELD(ManagerAnswer, tree, "Tree", "s", ask_read_string),
         FIELD(ManagerAnswer, policy_loaded, "PolicyLoaded", "t", ask_read_u64),
         FIELD(ManagerAnswer, policy_problem, "PolicyProblem", "s", ask_read_string),
+        FIELD(ManagerAnswer, logind, "Logind", "b", read_answer),
 };
 
 /* By our own connection, as a client's waits for a daemon that hangs for as long as the library likes. */
@@ -51,6 +63,7 @@ static int ask_daemon(DaemonFacts *daemon) {
         daemon->reachable = ANSWER_YES;
         daemon->direct = strcmp(manager.tree, "direct") == 0;
         daemon->policy_loaded = manager.policy_loaded;
+        daemon->logind = manager.logind;
         strcpy(daemon->version, manager.version);
         strcpy(daemon->policy_problem, manager.policy_problem);
         return 0;
@@ -99,16 +112,6 @@ static int read_restart(sd_bus_message *message, void *to, size_t size) {
         return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
-static int read_unsandbox(sd_bus_message *message, void *to, size_t size) {
-        bool value;
-        int r;
-
-        r = ask_read_bool(message, &value, sizeof(value));
-        if (r >= 0)
-                *(Answer *) to = value ? ANSWER_YES : ANSWER_NO;
-        return r;
-}
-
 static const AskField rule_fields[] = {
         FIELD(RuleAnswer, allowed, "Allowed", "b", ask_read_bool),
         FIELD(RuleAnswer, rule.source, "Source", "s", ask_read_string),
@@ -118,7 +121,8 @@ static const AskField rule_fields[] = {
         FIELD(RuleAnswer, rule.text, "Message", "s", ask_read_string),
         FIELD(RuleAnswer, rule.max_jobs, "MaxJobs", "u", ask_read_u32),
         FIELD(RuleAnswer, rule.rate, "Rate", "s", ask_read_string),
-        FIELD(RuleAnswer, rule.unsandbox, "AllowUnsandbox", "b", read_unsandbox),
+        FIELD(RuleAnswer, rule.unsandbox, "AllowUnsandbox", "b", read_answer),
+        FIELD(RuleAnswer, rule.on_logout, "OnLogout", "s", ask_read_string),
         FIELD(RuleAnswer, restart, "Restart", "as", read_restart),
 };
 

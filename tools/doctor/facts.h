@@ -40,6 +40,7 @@ typedef struct DaemonFacts {
         char version[64];
         char tool_version[64];
         bool direct;            /* tree = "direct" */
+        Answer logind;          /* it can ask logind what becomes of jobs at a logout */
         uint64_t policy_loaded; /* CLOCK_REALTIME; 0: never */
         char policy_problem[SENTENCE_MAX];
         char file_problem[SENTENCE_MAX]; /* what is wrong with the files as they are; "": nothing is known */
@@ -57,6 +58,7 @@ typedef struct RuleFacts {
         uint32_t max_jobs;
         char rate[64];
         Answer unsandbox; /* allow-unsandbox */
+        char on_logout[16];
         Answer restart;   /* its restart list has the unit */
 } RuleFacts;
 

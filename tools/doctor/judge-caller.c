@@ -39,9 +39,11 @@ static void check_logout(const Facts *facts, Findings *findings) {
         if (!is_of_interest(facts) || caller->lingers != ANSWER_NO || !caller->runtime_directory)
                 return;
         finding_cure(finding_add(findings, FINDING_NOTE, "logout",
-                                 "At the last logout /run/user/%u goes%s, though jobs stay.",
-                                 (unsigned) caller->uid,
-                                 ipc ? ", and shared memory and semaphores (RemoveIPC=yes)" : ""),
+                                 "At the last logout /run/user/%u goes%s; %s.", (unsigned) caller->uid,
+                                 ipc ? ", and shared memory and semaphores (RemoveIPC=yes)" : "",
+                                 strcmp(caller->rule.on_logout, "keep") == 0
+                                                 ? "jobs stay (on-logout = \"keep\")"
+                                                 : "'cgmove sessions' shows whether jobs stay"),
                      "loginctl enable-linger %s", caller->name);
 }
 

@@ -72,6 +72,14 @@ static void check_policy_file(const Facts *facts, Findings *findings) {
                              "%ssystemctl reload cgmoved.service", judge_as_root(facts));
 }
 
+static void check_logind(const Facts *facts, Findings *findings) {
+        if (facts->host.systemd && facts->daemon.reachable == ANSWER_YES && facts->daemon.logind == ANSWER_NO)
+                finding_cure(finding_add(findings, FINDING_NOTE, "logind",
+                                         "systemd-logind cannot be asked by the daemon over the system bus: jobs "
+                                         "stay at a logout, whatever on-logout says."),
+                             "%ssystemctl start dbus.service systemd-logind.service", judge_as_root(facts));
+}
+
 const JudgeCheck judge_daemon[] = {
-        check_reachable, check_version, check_policy_loaded, check_policy_file, NULL,
+        check_reachable, check_version, check_policy_loaded, check_policy_file, check_logind, NULL,
 };

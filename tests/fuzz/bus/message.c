@@ -58,6 +58,7 @@ static const Call calls[] = {
         { "a..b", "", "" },
         { CGMOVE_MANAGER_INTERFACE, "OpenSession", "usa{sv}" },
         { CGMOVE_MANAGER_INTERFACE, "CloseSession", "tusa{sv}" },
+        { CGMOVE_MANAGER_INTERFACE, "GetSessions", "a{sv}" },
 };
 
 /* Signatures for what is not of its type; the last are none. */
