@@ -27,7 +27,7 @@ typedef struct Job {
         uint64_t log_max;                            /* bytes; UINT64_MAX: not known or none */
         const char *invocation_id, *name, *kind, *state, *result, *source, *section, *command, *log,
                         *control_group,
-                        *unit,    /* "user:NAME.service" or "system:NAME.service" that a restart is about, or "" */
+                        *unit, /* "user:NAME.service" or "system:NAME.service" that a restart is about, or "" */
                         *outcome; /* what a restart tells of itself: a JSON object, or "" (always in a list) */
         const uint32_t *processes;
         size_t n_processes;
@@ -65,6 +65,9 @@ typedef struct JobList {
 } JobList;
 
 void job_list_done(JobList *list);
+
+/* The answer to ListJobs(), in the order of the numbers. Returns 0 or a negative errno. */
+int job_list_read(sd_bus_message *answer, JobList *ret);
 
 /* These return 0, or an exit status with FAILURE filled. GIVE_UP as in client_call_again(). */
 int job_get(Client **client, uint64_t id, uint64_t give_up, Job *ret, Failure *failure);

@@ -122,8 +122,11 @@ static int print_checks(sd_bus_message *answer, bool json, Failure *failure) {
         int r;
 
         r = array ? table_new(headings, &table) : -ENOMEM;
-        if (r >= 0)
+        if (r >= 0) {
+                table_set_kind(table, 0, TABLE_NUMBER);
+                table_set_kind(table, 1, TABLE_STATE);
                 r = read_checks(answer, table, array);
+        }
         if (r < 0) {
                 json_decref(array);
                 return client_bad_message(r, failure);
