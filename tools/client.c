@@ -42,7 +42,9 @@ int client_fail_connection(int error, Failure *failure) {
         if (error == -EPERM)
                 return failure_set(failure, STATUS_UNAVAILABLE, "NoDaemon",
                                    "The socket " CGMOVE_PRIVATE_SOCKET
-                                   " is not root's, so it is not trusted.");
+                                   " is not root's, so it is not trusted; 'systemctl restart "
+                                   "cgmoved.socket' as root "
+                                   "makes it anew.");
         if (error == -ETIMEDOUT)
                 return fail_timeout(failure);
         if (!connect_error_is_away(error))
@@ -58,7 +60,9 @@ int client_fail_connection(int error, Failure *failure) {
 int client_bad_message(int error, Failure *failure) {
         if (error == -EINVAL)
                 return failure_set(failure, STATUS_USAGE, "InvalidArgument",
-                                   "An argument is not valid UTF-8.");
+                                   "An argument is not valid UTF-8, and nothing else can be told to the "
+                                   "daemon; "
+                                   "give the file or job another name.");
         return failure_errno(failure, error, "Cannot make or read a message of cgmoved");
 }
 
@@ -172,6 +176,11 @@ int client_fail_answer(sd_bus *bus, sd_bus_message *answer, Failure *failure) {
                         return client_fail_connection(-ECONNRESET, failure);
                 return fail_timeout(failure);
         }
+        if (strcmp(error->name, SD_BUS_ERROR_UNKNOWN_METHOD) == 0)
+                return failure_set(failure, STATUS_FAILED, "Unsupported",
+                                   "The daemon is of another version than this command and does not know "
+                                   "what it asks for; "
+                                   "'systemctl restart cgmoved' as root starts the one that is installed.");
         dot = strrchr(error->name, '.');
         return failure_set(failure, status_from_error(error->name),
                            strncmp(error->name, prefix, strlen(prefix)) == 0 && dot ? dot + 1 : error->name,

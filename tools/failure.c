@@ -16,7 +16,7 @@ static void set_code(Failure *failure, const char *code) {
 int failure_set(Failure *failure, int status, const char *code, const char *format, ...) {
         va_list ap;
 
-        *failure = (Failure) { .status = status };
+        *failure = (Failure){ .status = status };
         set_code(failure, code);
         va_start(ap, format);
         (void) vsnprintf(failure->message, sizeof(failure->message), format, ap);
@@ -24,18 +24,37 @@ int failure_set(Failure *failure, int status, const char *code, const char *form
         return status;
 }
 
+/* What to do about ERROR, for those that mean the same everywhere. */
+static const char *cure(int error) {
+        switch (error) {
+        case ENOSPC:
+        case EDQUOT:
+                return "; make room on that file system";
+        case EROFS:
+                return "; its file system is mounted read-only";
+        case EMFILE:
+                return "; raise the limit of open files (ulimit -n)";
+        case ENFILE:
+        case ENOMEM:
+        case EAGAIN:
+                return "; try again when the host has more to spare";
+        default:
+                return "";
+        }
+}
+
 int failure_errno(Failure *failure, int error, const char *what, ...) {
         size_t n;
         va_list ap;
 
-        *failure = (Failure) { .status = STATUS_FAILED };
+        *failure = (Failure){ .status = STATUS_FAILED };
         set_code(failure, "Failed");
         va_start(ap, what);
         (void) vsnprintf(failure->message, sizeof(failure->message), what, ap);
         va_end(ap);
         n = strlen(failure->message);
-        (void) snprintf(failure->message + n, sizeof(failure->message) - n, ": %s.",
-                        strerror(error < 0 ? -error : error));
+        (void) snprintf(failure->message + n, sizeof(failure->message) - n, ": %s%s.",
+                        strerror(error < 0 ? -error : error), cure(error < 0 ? -error : error));
         return failure->status;
 }
 

@@ -18,7 +18,7 @@ typedef struct Failure {
 int failure_set(Failure *failure, int status, const char *code, const char *format, ...)
                 __attribute__((format(printf, 4, 5)));
 
-/* "WHAT: strerror(error)." with status 1. */
+/* "WHAT: strerror(error)." with status 1, and what to do about it where that is the same for all. */
 int failure_errno(Failure *failure, int error, const char *what, ...) __attribute__((format(printf, 3, 4)));
 
 /* Prints "cgmove: SENTENCE" on the standard error, with JSON also as an object on the standard output.

@@ -29,15 +29,27 @@ static int build_get(Client *client, void *userdata, sd_bus_message **ret, Failu
         return r < 0 ? client_bad_message(r, failure) : 0;
 }
 
-int job_get(Client **client, uint64_t id, uint64_t give_up, Job *ret, Failure *failure) {
+static int get(Client **client, uint64_t id, uint64_t give_up, Progress *progress, Job *ret,
+               Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
         int r;
 
-        r = client_call_again(client, build_get, &id, CLIENT_TIMEOUT, give_up, NULL, &answer, failure);
+        r = client_call_again(client, build_get, &id, CLIENT_TIMEOUT, give_up, progress, &answer, failure);
         if (r != 0)
                 return r;
         r = job_read(answer, ret);
         return r < 0 ? client_bad_message(r, failure) : 0;
+}
+
+int job_get(Client **client, uint64_t id, uint64_t give_up, Job *ret, Failure *failure) {
+        Progress progress;
+
+        progress_begin(&progress, false, PROGRESS_DAEMON);
+        return get(client, id, give_up, &progress, ret, failure);
+}
+
+int job_get_quietly(Client **client, uint64_t id, uint64_t give_up, Job *ret, Failure *failure) {
+        return get(client, id, give_up, NULL, ret, failure);
 }
 
 static int build_list(Client *client, void *userdata, sd_bus_message **ret, Failure *failure) {
@@ -91,9 +103,12 @@ int job_list_read(sd_bus_message *answer, JobList *ret) {
 
 int job_list_get(Client **client, bool all, JobList *ret, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        Progress progress;
         int r;
 
-        r = client_call_again(client, build_list, &all, CLIENT_TIMEOUT, GIVE_UP, NULL, &answer, failure);
+        progress_begin(&progress, false, PROGRESS_DAEMON);
+        r = client_call_again(client, build_list, &all, CLIENT_TIMEOUT, GIVE_UP, &progress, &answer,
+                              failure);
         if (r != 0)
                 return r;
         r = job_list_read(answer, ret);

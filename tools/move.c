@@ -60,7 +60,8 @@ static int add_target(Targets *targets, pid_t pid, Failure *failure) {
         fd = pidfd_open_process(pid);
         if (fd == -ESRCH || fd == -EINVAL)
                 return failure_set(failure, STATUS_FAILED, "NoSuchProcess",
-                                   "There is no process %d; nothing was moved.", (int) pid);
+                                   "There is no process %d; nothing was moved. 'ps x' shows your processes.",
+                                   (int) pid);
         if (fd < 0)
                 return failure_errno(failure, fd, "Cannot open process %d", (int) pid);
         targets->pidfds[targets->n] = fd;
@@ -239,7 +240,7 @@ int verb_move(int argc, char **argv) {
                 return r;
         for (int i = optind; i < argc; i++) {
                 if (argument_pid(argv[i], &pid) < 0)
-                        return usage_error("move", "\"%s\" is no PID", argv[i]);
+                        return usage_error("move", "\"%s\" is no PID (the number of a process)", argv[i]);
                 if (add_target(&targets, pid, &failure) != 0)
                         return failure_print(&failure, arguments.json);
         }

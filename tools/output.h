@@ -55,6 +55,7 @@ void progress_begin(Progress *progress, bool json, const char *format, ...)
                 __attribute__((format(printf, 3, 4)));
 void progress_tick(Progress *progress); /* NULL is allowed, here and below */
 void progress_end(Progress *progress);
+#define PROGRESS_DAEMON "waiting for the daemon"
 #define PROGRESS_INTERVAL UINT64_C(1000000)
 
 uint64_t now_monotonic(void);

@@ -9,22 +9,35 @@
 
 #define ROOM_LEAST 24 /* columns; what is narrower is not worth wrapping */
 
-/* How many bytes of TEXT go into a line of ROOM columns: up to a blank, or to the end. */
-static size_t line_length(const char *text, size_t room) {
-        size_t columns = 0, end = 0, i = 0;
+static size_t word_width(const char *text) {
+        size_t width = 0;
 
-        while (text[i]) {
+        while (*text && *text != ' ') {
                 uint32_t c;
-                size_t n = display_utf8_next(text + i, strlen(text + i), &c);
+                size_t n = display_utf8_next(text, strlen(text), &c);
 
-                if (text[i] == ' ')
-                        end = i;
-                columns += n > 0 ? display_character_width(c) : 1;
-                if (columns > room && end > 0)
-                        return end;
-                i += n > 0 ? n : 1;
+                width += n > 0 ? display_character_width(c) : 1;
+                text += n > 0 ? n : 1;
         }
-        return i;
+        return width;
+}
+
+/* How many bytes of TEXT go into a line of ROOM columns: up to a blank, or to the end. A word that would not fit into the
+ * next line either stays in this one. */
+static size_t line_length(const char *text, size_t room) {
+        size_t at = 0, columns = 0;
+
+        for (;;) {
+                size_t word = strcspn(text + at, " "), blanks = strspn(text + at + word, " "),
+                       width = word_width(text + at);
+
+                if (at > 0 && columns + width > room && width <= room)
+                        return at;
+                columns += width + blanks;
+                at += word + blanks;
+                if (!text[at])
+                        return at;
+        }
 }
 
 void wrap_print(FILE *f, const char *text, size_t indent, size_t width) {
@@ -33,12 +46,13 @@ void wrap_print(FILE *f, const char *text, size_t indent, size_t width) {
         const char *at = escaped ?: "(out of memory)";
 
         for (;;) {
-                size_t n = line_length(at, room);
+                size_t n = line_length(at, room), length = n;
 
-                (void) fprintf(f, "%.*s\n", (int) n, at);
+                if (at[n]) /* without the blanks it ends with */
+                        while (length > 0 && at[length - 1] == ' ')
+                                length--;
+                (void) fprintf(f, "%.*s\n", (int) length, at);
                 at += n;
-                while (*at == ' ')
-                        at++;
                 if (!*at)
                         return;
                 (void) fprintf(f, "%*s", (int) indent, "");

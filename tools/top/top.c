@@ -66,7 +66,7 @@ static int look(Feed *feed, bool json, Snapshot *ret, Failure *failure) {
         Progress progress;
         int r;
 
-        progress_begin(&progress, json, "waiting for the daemon");
+        progress_begin(&progress, json, PROGRESS_DAEMON);
         r = feed_begin(feed, failure);
         if (r != 0)
                 return r;
@@ -161,7 +161,7 @@ static int take_delay(Arguments *arguments, const char *text) {
         uint64_t delay;
 
         if (parse_duration(text, &delay) < 0 || delay == LIMIT_NONE)
-                return usage_error("top", "\"%s\" is no time", text);
+                return usage_error("top", "\"%s\" is no time (such as 90, 500ms, 5min)", text);
         arguments->live.delay = delay > DELAY_LEAST ? delay : DELAY_LEAST;
         return 0;
 }
@@ -183,7 +183,8 @@ static int take_option(Arguments *arguments, int c) {
         case 's':
                 if (sort_key_from_string(optarg, &arguments->live.key) >= 0)
                         return 0;
-                return usage_error("top", "\"%s\" is nothing to sort by", optarg);
+                return usage_error("top", "\"%s\" is nothing to sort by (cpu, memory, tasks, age, name)",
+                                   optarg);
         case 'n':
                 return take_iterations(arguments, optarg);
         case 'b':

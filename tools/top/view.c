@@ -155,6 +155,8 @@ int view_write(FILE *f, const View *view, Snapshot *snapshot) {
                 write_summary(f, view, snapshot);
         } else
                 write_line(f, view, "cgmove top", "\x1b[1m");
+        if (view->rows == 1)
+                return 0;
         if (view->problem)
                 write_line(f, view, view->problem, "\x1b[31m");
         else if (view->keys)
