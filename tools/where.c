@@ -150,6 +150,12 @@ static int place_find(pid_t pid, Place *place, Failure *failure) {
                 return failure_errno(failure, errno, "Cannot open /proc");
         pidfd = pidfd_open_process(pid);
         r = pidfd < 0 ? pidfd : place_read(proc, pid, place);
+        if (r == -EINVAL && pidfd_is_alive(pidfd))
+                return failure_set(failure, STATUS_FAILED, "Unsupported",
+                                   "The control group of process %d is outside of what can be seen here; "
+                                   "ask on the host of this "
+                                   "container.",
+                                   (int) pid);
         if (r == -ESRCH || r == -EINVAL || (r >= 0 && !pidfd_is_alive(pidfd)))
                 return failure_set(failure, STATUS_FAILED, "NoSuchProcess",
                                    "There is no process %d; 'ps ax' shows those that there are.", (int) pid);

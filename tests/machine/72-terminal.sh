@@ -69,9 +69,11 @@ test_colours() {
 
 # Lines "KEY: value" go on below the value; the terminal itself breaks no line but for what cannot be broken.
 test_long_values_go_on_below() {
-        check_status 0 at_terminal 60x24 end screen state -- sh -c 'cgmove where $$'
+        in_session alice cgmove run --name here -- sleep 1000
+        check_status 0 at_terminal 100x24 end screen state -- cgmove where "$(job_pids here | tail -n 1)"
         check_contains "$OUTPUT" "Killed by:"
         check_lacks "$OUTPUT" wrapped
+        as alice cgmove kill -s KILL here
         check_status 0 at_terminal 80x40 end state -- cgmove policy explain --from user:some-service-of-a-name.service
         check_lacks "$OUTPUT" wrapped
         check_status 0 at_terminal 80x60 end state -- cgmove doctor
@@ -82,11 +84,13 @@ test_progress() {
         in_session alice cgmove run --name slow -- sleep 1000
         check_status 0 at_terminal "until=waiting for job" "until=(2.0 s)" "type=^C" end -- cgmove wait slow
         check_contains "$OUTPUT" "signal 2"
-        # one that ignores the end is waited for, and then the line goes
+        in_session alice cgmove run --name ending -- sleep 4
+        check_status 0 at_terminal "until=waiting for job" end screen -- cgmove wait ending
+        check_lacks "$OUTPUT" waiting "the line goes when it is over"
         in_session alice cgmove run --name stubborn -- sh -c 'trap "" TERM; while :; do sleep 1; done'
-        check_status 0 at_terminal "until=stopping job" "gone=stopping job" end screen -- cgmove stop stubborn
-        check_contains "$OUTPUT" "has ended"
-        # so is a daemon that takes its time
+        check_status 0 at_terminal "until=stopping job" "type=^C" end -- cgmove stop stubborn
+        as alice cgmove kill -s KILL stubborn
+        # a daemon that takes its time is waited for
         kill -STOP "$(daemon_pid)"
         (sleep 3 && kill -CONT "$(daemon_pid)") &
         check_status 0 at_terminal "until=waiting for the daemon" end screen -- cgmove list
@@ -104,11 +108,10 @@ test_top_shows_jobs_and_leaves_with_q() {
         check_contains "$OUTPUT" "3 jobs"
         check_contains "$OUTPUT" "status 0"
         check_equal "$(tail -n 1 <<<"$OUTPUT")" "$RESTORED"
-        # the busy one has a number that is not 0, and is first
-        check_status 0 at_top 100x20 "until=by cpu" "until=% CPU" "gone= - " type=q end screen
+        # the busy one is first, with what it uses
         check_status 0 at_top 160x20 "until=% CPU" screen type=q end
         check_match "$OUTPUT" "COMMAND
- *[0-9]+  busy  "
+ *[0-9]+  busy  +[0-9.]*[1-9]"
         jobs_end
 }
 
@@ -145,7 +148,7 @@ $RESTORED"
 
 test_top_follows_the_size_of_the_window() {
         jobs_start
-        check_status 0 at_top 80x24 "until=a-name" size=160x24 "until=do :; done" "until=$LONG" size=30x5 "gone=COMMAND" "until=more" \
+        check_status 0 at_top 80x24 "until=a-name" size=200x24 "until=do :; done" "until=$LONG" size=30x5 "gone=COMMAND" "until=more" \
                 screen state size=80x24 until=COMMAND type=q end
         check_lacks "$OUTPUT" wrapped
         check_match "$OUTPUT" "and [0-9] more"

@@ -33,7 +33,7 @@ import termios
 import time
 import unicodedata
 
-PATIENCE = 60
+PATIENCE = int(os.environ.get("PATIENCE", "60"))
 
 SEQUENCE = re.compile(r"\x1b\[(\??)([0-9;]*)([A-Za-z])")
 

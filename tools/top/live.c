@@ -123,15 +123,25 @@ static void take_key(Live *live, char key) {
                 live->reverse = false;
 }
 
+/* How many bytes an arrow has, or another key with a sequence (ECMA-48, 5.4; SS3 of the VT220); none means anything here. */
+static size_t sequence_length(const char *text, size_t n) {
+        size_t i = 1;
+
+        if (i < n && (text[i] == '[' || text[i] == 'O'))
+                for (i++; i < n && (text[i] < 0x40 || text[i] > 0x7e); i++)
+                        ;
+        return i < n ? i + 1 : n;
+}
+
 static void take_keys(Live *live) {
         char buffer[64];
         size_t n = screen_read(buffer, sizeof(buffer));
 
-        if (n > 0 &&
-            buffer[0] == '\x1b') /* an arrow, or another key with a sequence; none means anything here */
-                return;
-        for (size_t i = 0; i < n; i++)
-                take_key(live, buffer[i]);
+        for (size_t i = 0; i < n;)
+                if (buffer[i] == '\x1b')
+                        i += sequence_length(buffer + i, n - i);
+                else
+                        take_key(live, buffer[i++]);
 }
 
 /* --- the loop -------------------------------------------------------------------------------------------------------- */
