@@ -95,6 +95,16 @@ static json_t *check_to_json(const Check *check) {
                          output_json_text(check->message));
 }
 
+static void print_refusal(const Check *check) {
+        char text[1024];
+
+        if (strncmp(check->message, "Process ", strlen("Process ")) == 0) /* it says of which */
+                (void) snprintf(text, sizeof(text), "%s", check->message);
+        else
+                (void) snprintf(text, sizeof(text), "Process %" PRIu32 ": %s", check->pid, check->message);
+        failure_print_text(text);
+}
+
 /* Reads the answer into TABLE and ARRAY, and prints the sentences of what is refused. Returns 0, or
  * the status of the first refusal, or a negative errno. */
 static int read_checks(sd_bus_message *m, Table *table, json_t *array) {
@@ -108,9 +118,7 @@ static int read_checks(sd_bus_message *m, Table *table, json_t *array) {
                 if (add_row(table, &check) < 0 || json_array_append_new(array, check_to_json(&check)) < 0)
                         return -ENOMEM;
                 if (!check.allowed) {
-                        (void) fprintf(stderr, "cgmove: Process %" PRIu32 ": ", check.pid);
-                        output_text(stderr, check.message);
-                        (void) fputc('\n', stderr);
+                        print_refusal(&check);
                 }
         }
         return r < 0 ? r : status;

@@ -115,6 +115,17 @@ void progress_begin(Progress *progress, bool json, const char *format, ...) {
         va_end(ap);
 }
 
+/* In one line, whatever is told: what goes on in the next one could not be taken back. */
+static void print_progress(const char *what, const char *span) {
+        _cleanup_free_ char *escaped = display_escape(what, strlen(what), false), *shortened = NULL;
+        size_t columns = terminal_columns(STDERR_FILENO), end = strlen(span) + sizeof(" ()");
+
+        if (escaped)
+                shortened = display_shorten(escaped, columns > end ? columns - end : 0);
+        (void) fprintf(stderr, "\r\x1b[K%s (%s)", shortened ?: "", span);
+        (void) fflush(stderr);
+}
+
 void progress_tick(Progress *progress) {
         uint64_t elapsed;
         char span[32];
@@ -125,10 +136,7 @@ void progress_tick(Progress *progress) {
         if (elapsed < PROGRESS_INTERVAL)
                 return;
         display_span(elapsed - elapsed % PROGRESS_INTERVAL, span, sizeof(span));
-        (void) fputs("\r\x1b[K", stderr);
-        output_text(stderr, progress->what);
-        (void) fprintf(stderr, " (%s)", span);
-        (void) fflush(stderr);
+        print_progress(progress->what, span);
         progress->shown = true;
 }
 

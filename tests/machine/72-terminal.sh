@@ -76,6 +76,11 @@ test_long_values_go_on_below() {
         as alice cgmove kill -s KILL here
         check_status 0 at_terminal 80x40 end state -- cgmove policy explain --from user:some-service-of-a-name.service
         check_lacks "$OUTPUT" wrapped
+        check_status 0 at_terminal 40x24 end state -- cgmove status no-such-job
+        check_contains "$OUTPUT" "status 1"
+        check_lacks "$OUTPUT" wrapped "an error"
+        check_status 0 at_terminal 40x24 end state -- cgmove list --no-such-option
+        check_lacks "$OUTPUT" wrapped "a usage error"
         check_status 0 at_terminal 80x60 end state -- cgmove doctor
         check_lacks "$OUTPUT" wrapped
 }
@@ -84,6 +89,9 @@ test_progress() {
         in_session alice cgmove run --name slow -- sleep 1000
         check_status 0 at_terminal "until=waiting for job" "until=(2.0 s)" "type=^C" end -- cgmove wait slow
         check_contains "$OUTPUT" "signal 2"
+        # in one line, however narrow it is
+        check_status 0 at_terminal 24x5 "until=(2.0 s)" signal=INT end state -- cgmove wait slow
+        check_lacks "$OUTPUT" wrapped
         in_session alice cgmove run --name ending -- sleep 4
         check_status 0 at_terminal "until=waiting for job" end screen -- cgmove wait ending
         check_lacks "$OUTPUT" waiting "the line goes when it is over"
