@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # bash completion of cgmove(1). Verbs and options are those that --help tells, so that there is no second list of them.
 
+# Asks for the help of a verb ("": of all), once for each key that is pressed: for those below, which may be subshells.
+__cgmove_learn() {
+        [[ ${help["help $*"]+x} ]] || help["help $*"]=$(cgmove "$@" --help 2>/dev/null)
+}
+
 # The verbs of `cgmove ... --help`.
 __cgmove_verbs() {
-        cgmove "$@" --help 2>/dev/null | sed -n -E 's/^  ([a-z][a-z-]*) .*/\1/p'
+        __cgmove_learn "$@"
+        printf '%s\n' "${help["help $*"]}" | sed -n -E 's/^  ([a-z][a-z-]*) .*/\1/p'
 }
 
 # The options of `cgmove ... --help`; after --valued, those that take a value.
 __cgmove_options() {
         local value=
-        [[ $1 != --valued ]] || { value='=' && shift; }
-        cgmove "$@" --help 2>/dev/null | sed -n -E "s/^ {2,6}((-[A-Za-z]), )?(--[a-z][a-z-]*)$value.*/\\2 \\3/p"
+        [[ ${1:-} != --valued ]] || { value='=' && shift; }
+        __cgmove_learn "$@"
+        printf '%s\n' "${help["help $*"]}" | sed -n -E "s/^ {2,6}((-[A-Za-z]), )?(--[a-z][a-z-]*)$value.*/\\2 \\3/p"
 }
 
 # The numbers and names of jobs. What comes from the daemon is plain: names have no character that a shell knows. A daemon that does
@@ -98,7 +105,9 @@ __cgmove_next_word() {
 _cgmove() {
         local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} at offset colon=
         local -a verb=()
+        local -A help=()
         COMPREPLY=()
+        __cgmove_learn
 
         # Bash has cut "--option=value" at the "="
         case $cur/$prev in
@@ -109,9 +118,11 @@ _cgmove() {
         at=$(__cgmove_next_word 1)
         if ((at < COMP_CWORD)); then
                 verb=("${COMP_WORDS[at]}")
+                __cgmove_learn "${verb[@]}"
                 offset=$(__cgmove_next_word $((at + 1)) "${verb[@]}")
                 if [[ ${verb[0]} == policy ]] && ((offset < COMP_CWORD)); then
                         verb+=("${COMP_WORDS[offset]}")
+                        __cgmove_learn "${verb[@]}"
                 elif [[ ${verb[0]} == run || ${verb[0]} == exec ]] &&
                         { ((offset < COMP_CWORD)) || [[ $prev == -- || $cur != -* ]]; } &&
                         ((offset <= COMP_CWORD)) && declare -F _command_offset >/dev/null; then
