@@ -31,6 +31,7 @@ static const char help[] =
                 "Jobs (JOB is a number or a name):\n"
                 "  list               list jobs\n"
                 "  status JOB         show one job\n"
+                "  top                show what jobs use, live\n"
                 "  logs JOB           show its output\n"
                 "  wait JOB           wait until it has ended\n"
                 "  stop JOB           end it\n"
@@ -60,6 +61,7 @@ static const struct {
         { "doctor", verb_doctor }, { "sessions", verb_sessions },
         { "adopt", verb_adopt }, { "release", verb_release }, { "systemctl", verb_systemctl },
         { "stop-job", verb_stop_job },
+        { "top", verb_top },
         { "wait-port", verb_wait_port },
 };
 

@@ -23,15 +23,17 @@ static int append(sd_bus_message *message, const int *pidfds, size_t n_pidfds, b
 int check_call(Client *client, const int *pidfds, size_t n_pidfds, bool tree, const char *restart,
                sd_bus_message **ret_answer, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+        Progress progress;
         int r;
 
+        progress_begin(&progress, false, PROGRESS_DAEMON);
         r = client_message(client, 0, "Check", &message, failure);
         if (r != 0)
                 return r;
         r = append(message, pidfds, n_pidfds, tree, restart);
         if (r < 0)
                 return client_bad_message(r, failure);
-        return client_call(client, message, CLIENT_TIMEOUT, NULL, ret_answer, failure);
+        return client_call(client, message, CLIENT_TIMEOUT, &progress, ret_answer, failure);
 }
 
 int check_enter(sd_bus_message *answer) {

@@ -36,13 +36,15 @@ static bool is_timeout(const Failure *failure) {
         return strcmp(failure->code, "Timeout") == 0;
 }
 
-static int fail_connection(int error, Failure *failure) {
+int client_fail_connection(int error, Failure *failure) {
         int r;
 
         if (error == -EPERM)
                 return failure_set(failure, STATUS_UNAVAILABLE, "NoDaemon",
                                    "The socket " CGMOVE_PRIVATE_SOCKET
-                                   " is not root's, so it is not trusted.");
+                                   " is not root's, so it is not trusted; 'systemctl restart "
+                                   "cgmoved.socket' as root "
+                                   "makes it anew.");
         if (error == -ETIMEDOUT)
                 return fail_timeout(failure);
         if (!connect_error_is_away(error))
@@ -58,7 +60,9 @@ static int fail_connection(int error, Failure *failure) {
 int client_bad_message(int error, Failure *failure) {
         if (error == -EINVAL)
                 return failure_set(failure, STATUS_USAGE, "InvalidArgument",
-                                   "An argument is not valid UTF-8.");
+                                   "An argument is not valid UTF-8, and nothing else can be told to the "
+                                   "daemon; "
+                                   "give the file or job another name.");
         return failure_errno(failure, error, "Cannot make or read a message of cgmoved");
 }
 
@@ -71,18 +75,18 @@ int client_connect(Client **ret, Failure *failure) {
                 return failure_errno(failure, ENOMEM, "Cannot connect");
         r = sd_bus_new(&client->bus);
         if (r < 0)
-                return fail_connection(r, failure);
+                return client_fail_connection(r, failure);
         fd = connect_private(CGMOVE_PRIVATE_SOCKET);
         if (fd < 0)
-                return fail_connection(fd, failure);
+                return client_fail_connection(fd, failure);
         r = sd_bus_set_fd(client->bus, fd, fd);
         if (r < 0) {
                 (void) close(fd);
-                return fail_connection(r, failure);
+                return client_fail_connection(r, failure);
         }
         r = sd_bus_start(client->bus);
         if (r < 0)
-                return fail_connection(r, failure);
+                return client_fail_connection(r, failure);
         *ret = TAKE_PTR(client);
         return 0;
 }
@@ -162,16 +166,21 @@ static bool is_no_answer(const char *name) {
                strcmp(name, SD_BUS_ERROR_DISCONNECTED) == 0;
 }
 
-static int fail_answer(Client *client, sd_bus_message *answer, Failure *failure) {
+int client_fail_answer(sd_bus *bus, sd_bus_message *answer, Failure *failure) {
         static const char prefix[] = "org.cgmove1.Error.";
         const sd_bus_error *error = sd_bus_message_get_error(answer);
         const char *dot;
 
         if (is_no_answer(error->name)) {
-                if (!sd_bus_is_open(client->bus))
-                        return fail_connection(-ECONNRESET, failure);
+                if (!sd_bus_is_open(bus))
+                        return client_fail_connection(-ECONNRESET, failure);
                 return fail_timeout(failure);
         }
+        if (strcmp(error->name, SD_BUS_ERROR_UNKNOWN_METHOD) == 0)
+                return failure_set(failure, STATUS_FAILED, "Unsupported",
+                                   "The daemon is of another version than this command and does not know "
+                                   "what it asks for; "
+                                   "'systemctl restart cgmoved' as root starts the one that is installed.");
         dot = strrchr(error->name, '.');
         return failure_set(failure, status_from_error(error->name),
                            strncmp(error->name, prefix, strlen(prefix)) == 0 && dot ? dot + 1 : error->name,
@@ -194,9 +203,9 @@ int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progr
         progress_end(progress);
         received = answer.message;
         if (r < 0)
-                return fail_connection(r, failure);
+                return client_fail_connection(r, failure);
         if (sd_bus_message_is_method_error(received, NULL))
-                return fail_answer(client, received, failure);
+                return client_fail_answer(client->bus, received, failure);
         *ret = TAKE_PTR(received);
         return 0;
 }

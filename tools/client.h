@@ -43,5 +43,9 @@ int client_call_again(Client **client, client_build_t build, void *userdata, uin
 int client_call_job(Client **client, uint64_t id, const char *member, uint64_t timeout, uint64_t give_up,
                     Progress *progress, sd_bus_message **ret, Failure *failure);
 
+/* For what connecting and sd_bus_process() return, and for an answer that is an error, on BUS. */
+int client_fail_connection(int error, Failure *failure);
+int client_fail_answer(sd_bus *bus, sd_bus_message *answer, Failure *failure);
+
 /* For what sd_bus_message_append() and _read() return. */
 int client_bad_message(int error, Failure *failure);

@@ -19,8 +19,8 @@ static int check_peer(int fd) {
         return peer.uid == 0 ? 0 : -EPERM;
 }
 
-static int socket_above_stdio(void) {
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+static int socket_above_stdio(int flags) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
         int moved;
 
         if (fd < 0)
@@ -34,7 +34,7 @@ static int socket_above_stdio(void) {
         return moved;
 }
 
-int connect_private(const char *path) {
+static int connect_to(const char *path, int flags) {
         const struct timeval timeout = { .tv_sec = CONNECT_TIMEOUT };
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = -1;
@@ -44,7 +44,7 @@ int connect_private(const char *path) {
                 return -ENAMETOOLONG;
         memcpy(address.sun_path, path, strlen(path) + 1);
 
-        fd = socket_above_stdio();
+        fd = socket_above_stdio(flags);
         if (fd < 0)
                 return fd;
         /* bounds connect(2) as well: unix(7) waits there while the queue of the listener is full */
@@ -56,6 +56,14 @@ int connect_private(const char *path) {
         if (r < 0)
                 return r;
         return TAKE_FD(fd);
+}
+
+int connect_private(const char *path) {
+        return connect_to(path, 0);
+}
+
+int connect_private_now(const char *path) {
+        return connect_to(path, SOCK_NONBLOCK);
 }
 
 int connect_error_is_away(int error) {

@@ -15,5 +15,8 @@
  * connections stays full) and other errors of connect(2). */
 int connect_private(const char *path);
 
+/* The same, without waiting while the queue is full: -EAGAIN then. The descriptor does not block either. */
+int connect_private_now(const char *path);
+
 /* True for the errors that mean "no daemon there", as opposed to a refusal. */
 int connect_error_is_away(int error);

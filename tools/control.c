@@ -45,7 +45,7 @@ static int read_outcome(sd_bus_message *m, Outcome *ret) {
         const char *key;
         int r;
 
-        *ret = (Outcome) { .message = m, .text = "" };
+        *ret = (Outcome){ .message = m, .text = "" };
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
         while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
                 r = sd_bus_message_read_basic(m, 's', &key);
@@ -87,7 +87,7 @@ static int stop(Client **client, uint64_t id, bool json, Outcome *ret, Failure *
         r = client_call_job(client, id, "Stop", CLIENT_NO_TIMEOUT, GIVE_UP, &progress, &answer, failure);
         progress_end(&progress);
         if (r != 0 && strcmp(failure->code, "NoSuchJob") == 0 && has_ended(client, id)) {
-                *ret = (Outcome) { .ended = true, .text = "" };
+                *ret = (Outcome){ .ended = true, .text = "" };
                 return 0;
         }
         if (r != 0)
@@ -145,8 +145,10 @@ static const char kill_help[] = "Usage: cgmove kill [OPTION...] JOB\n\n"
 static int send_signal(Client **client, uint64_t id, int sig, Outcome *ret, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         sd_bus_message *answer = NULL;
+        Progress progress;
         int r;
 
+        progress_begin(&progress, false, PROGRESS_DAEMON);
         r = *client ? 0 : client_connect(client, failure);
         if (r == 0)
                 r = client_message(*client, id, "Kill", &message, failure);
@@ -155,7 +157,7 @@ static int send_signal(Client **client, uint64_t id, int sig, Outcome *ret, Fail
         r = sd_bus_message_append(message, "ia{sv}", sig, 0);
         if (r < 0)
                 return client_bad_message(r, failure);
-        r = client_call(*client, message, CLIENT_TIMEOUT, NULL, &answer, failure);
+        r = client_call(*client, message, CLIENT_TIMEOUT, &progress, &answer, failure);
         if (r != 0)
                 return r;
         r = read_outcome(answer, ret);
@@ -196,7 +198,8 @@ int verb_kill(int argc, char **argv) {
                 switch (c) {
                 case 's':
                         if (argument_signal(optarg, &sig) < 0)
-                                return usage_error("kill", "\"%s\" is no signal", optarg);
+                                return usage_error("kill", "\"%s\" is no signal (such as TERM, HUP, 9)",
+                                                   optarg);
                         break;
                 case OPTION_JSON:
                         json = true;

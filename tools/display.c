@@ -2,9 +2,11 @@
 #include "tools/display.h"
 
 #include <inttypes.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "lib/text.h"
 
@@ -86,13 +88,60 @@ char *display_escape(const char *text, size_t length, bool keep_lines) {
         return escaped;
 }
 
-size_t display_width(const char *text) {
-        size_t width = 0;
+size_t display_character_width(uint32_t code_point) {
+        static locale_t utf8;
+        locale_t before;
+        int width;
 
-        for (; *text; text++)
-                if (((uint8_t) *text & 0xc0) != 0x80)
-                        width++;
-        return width;
+        if (code_point < 0x300) /* nothing there is wide or combines */
+                return 1;
+        if (!utf8)
+                utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
+        if (!utf8)
+                return 1;
+        before = uselocale(utf8);
+        width = wcwidth((wchar_t) code_point);
+        (void) uselocale(before);
+        return width < 0 ? 1 : (size_t) width;
+}
+
+/* The bytes of the character at TEXT and its width; what is no UTF-8 is a column of its own. */
+static size_t next_width(const char *text, size_t *ret_width) {
+        uint32_t c;
+        size_t n = display_utf8_next(text, strlen(text), &c);
+
+        *ret_width = n > 0 ? display_character_width(c) : 1;
+        return n > 0 ? n : 1;
+}
+
+size_t display_width(const char *text) {
+        size_t total = 0, width;
+
+        while (*text) {
+                text += next_width(text, &width);
+                total += width;
+        }
+        return total;
+}
+
+char *display_shorten(const char *text, size_t width) {
+        static const char ellipsis[] = "\xe2\x80\xa6";
+        size_t columns = 0, n = 0, character, bytes;
+        char *shortened;
+
+        if (display_width(text) <= width)
+                return strdup(text);
+        for (; text[n]; n += bytes, columns += character) {
+                bytes = next_width(text + n, &character);
+                if (columns + character + 1 > width)
+                        break;
+        }
+        shortened = malloc(n + sizeof(ellipsis));
+        if (!shortened)
+                return NULL;
+        memcpy(shortened, text, n);
+        (void) strcpy(shortened + n, width > 0 ? ellipsis : "");
+        return shortened;
 }
 
 void display_span(uint64_t usec, char *buffer, size_t size) {

@@ -22,8 +22,16 @@ bool display_is_unsafe(uint32_t code_point);
  * tab stay. NULL: out of memory. The caller frees it. */
 char *display_escape(const char *text, size_t length, bool keep_lines);
 
-/* Code points of valid UTF-8. */
+/* How many columns of a terminal a character takes: 0 for those that combine with the one before, 2 for wide ones, as
+ * wcwidth(3) has it for UTF-8, whatever the locale of the process is. */
+size_t display_character_width(uint32_t code_point);
+
+/* Columns of a whole text in valid UTF-8. */
 size_t display_width(const char *text);
+
+/* A copy of TEXT (valid UTF-8) that is no wider than WIDTH columns: the end is cut off, and there is an ellipsis in its
+ * place. NULL: out of memory. The caller frees it. */
+char *display_shorten(const char *text, size_t width);
 
 /* "850 ms", "12.3 s", "5 min 3 s", "6 h 20 min", "3 d 4 h"; BUFFER of 32 bytes or more. */
 void display_span(uint64_t usec, char *buffer, size_t size);

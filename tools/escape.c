@@ -50,8 +50,10 @@ static int let_go_of_descriptors(int report_fd, int leash_fd) {
 
         /* out of the way of the numbers that they are to have */
         report = fcntl(report_fd, F_DUPFD_CLOEXEC, REPORT_FD + 1);
-        input = leash_fd >= 0 ? fcntl(leash_fd, F_DUPFD_CLOEXEC, REPORT_FD + 1) : open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (report < 0 || input < 0 || dup3(report, REPORT_FD, O_CLOEXEC) < 0 || dup2(input, STDIN_FILENO) < 0)
+        input = leash_fd >= 0 ? fcntl(leash_fd, F_DUPFD_CLOEXEC, REPORT_FD + 1)
+                              : open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (report < 0 || input < 0 || dup3(report, REPORT_FD, O_CLOEXEC) < 0 ||
+            dup2(input, STDIN_FILENO) < 0)
                 return -errno;
 
         (void) close(STDOUT_FILENO);
@@ -269,7 +271,8 @@ int escape_run(const Escape *escape, Progress *progress, EscapeReport *ret) {
                 return failure_errno(&ret->failure, r, "Cannot fork");
         if (report.job == 0 && report.failure.status == 0)
                 return failure_set(&ret->failure, STATUS_FAILED, "Failed",
-                                   "The escaping process was ended by someone.");
+                                   "The escaping process was ended by someone before it was in its job; try "
+                                   "again.");
         *ret = report;
         return report.job == 0 ? report.failure.status : 0;
 }

@@ -18,10 +18,13 @@ typedef struct Failure {
 int failure_set(Failure *failure, int status, const char *code, const char *format, ...)
                 __attribute__((format(printf, 4, 5)));
 
-/* "WHAT: strerror(error)." with status 1. */
+/* "WHAT: strerror(error)." with status 1, and what to do about it where that is the same for all. */
 int failure_errno(Failure *failure, int error, const char *what, ...) __attribute__((format(printf, 3, 4)));
 
-/* Prints "cgmove: SENTENCE" on the standard error, with JSON also as an object on the standard output.
+/* Prints "cgmove: TEXT" on the standard error, in lines that fit a terminal. */
+void failure_print_text(const char *text);
+
+/* The same for a failure: prints "cgmove: SENTENCE" on the standard error, with JSON also as an object on the standard output.
  * Returns the status. */
 int failure_print(const Failure *failure, bool json);
 

@@ -15,7 +15,7 @@ void job_list_done(JobList *list) {
         for (size_t i = 0; i < list->n; i++)
                 job_done(&list->jobs[i]);
         free(list->jobs);
-        *list = (JobList) { .n = 0 };
+        *list = (JobList){ .n = 0 };
 }
 
 static int build_get(Client *client, void *userdata, sd_bus_message **ret, Failure *failure) {
@@ -29,15 +29,27 @@ static int build_get(Client *client, void *userdata, sd_bus_message **ret, Failu
         return r < 0 ? client_bad_message(r, failure) : 0;
 }
 
-int job_get(Client **client, uint64_t id, uint64_t give_up, Job *ret, Failure *failure) {
+static int get(Client **client, uint64_t id, uint64_t give_up, Progress *progress, Job *ret,
+               Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
         int r;
 
-        r = client_call_again(client, build_get, &id, CLIENT_TIMEOUT, give_up, NULL, &answer, failure);
+        r = client_call_again(client, build_get, &id, CLIENT_TIMEOUT, give_up, progress, &answer, failure);
         if (r != 0)
                 return r;
         r = job_read(answer, ret);
         return r < 0 ? client_bad_message(r, failure) : 0;
+}
+
+int job_get(Client **client, uint64_t id, uint64_t give_up, Job *ret, Failure *failure) {
+        Progress progress;
+
+        progress_begin(&progress, false, PROGRESS_DAEMON);
+        return get(client, id, give_up, &progress, ret, failure);
+}
+
+int job_get_quietly(Client **client, uint64_t id, uint64_t give_up, Job *ret, Failure *failure) {
+        return get(client, id, give_up, NULL, ret, failure);
 }
 
 static int build_list(Client *client, void *userdata, sd_bus_message **ret, Failure *failure) {
@@ -74,23 +86,33 @@ static int compare_jobs(const void *a, const void *b) {
         return x < y ? -1 : x > y;
 }
 
-int job_list_get(Client **client, bool all, JobList *ret, Failure *failure) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+int job_list_read(sd_bus_message *answer, JobList *ret) {
         JobList list = { .n = 0 };
         int r;
 
-        r = client_call_again(client, build_list, &all, CLIENT_TIMEOUT, GIVE_UP, NULL, &answer, failure);
-        if (r != 0)
-                return r;
         r = read_list(answer, &list);
         if (r < 0) {
                 job_list_done(&list);
-                return client_bad_message(r, failure);
+                return r;
         }
         if (list.n > 1)
                 qsort(list.jobs, list.n, sizeof(Job), compare_jobs);
         *ret = list;
         return 0;
+}
+
+int job_list_get(Client **client, bool all, JobList *ret, Failure *failure) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        Progress progress;
+        int r;
+
+        progress_begin(&progress, false, PROGRESS_DAEMON);
+        r = client_call_again(client, build_list, &all, CLIENT_TIMEOUT, GIVE_UP, &progress, &answer,
+                              failure);
+        if (r != 0)
+                return r;
+        r = job_list_read(answer, ret);
+        return r < 0 ? client_bad_message(r, failure) : 0;
 }
 
 typedef struct Matches {
@@ -102,7 +124,7 @@ typedef struct Matches {
 static void find_matches(const JobList *list, const char *name, bool running, Matches *ret) {
         size_t at = 0;
 
-        *ret = (Matches) { .n = 0 };
+        *ret = (Matches){ .n = 0 };
         for (size_t i = 0; i < list->n; i++) {
                 const Job *job = &list->jobs[i];
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -14,6 +13,7 @@
 #include "tools/output.h"
 #include "tools/restart/outcome.h"
 #include "tools/status.h"
+#include "tools/user-name.h"
 #include "tools/verbs.h"
 #include "tools/wait.h"
 
@@ -36,17 +36,8 @@ static int print_list_json(const JobList *list) {
         return output_json(json_pack("{s:o}", "jobs", array));
 }
 
-static void user_name(uint64_t uid, char *buffer, size_t size) {
-        const struct passwd *user = getpwuid((uid_t) uid);
-
-        if (user)
-                (void) snprintf(buffer, size, "%s", user->pw_name);
-        else
-                (void) snprintf(buffer, size, "%" PRIu64, uid);
-}
-
 static int add_job(Table *table, const Job *job, bool root) {
-        char id[24], user[64], age[32];
+        char id[24], user[USER_NAME_SIZE], age[32];
         const char *cells[TABLE_COLUMNS_MAX] = { NULL };
         uint64_t now = now_realtime(), end = job->ended > 0 ? job->ended : now;
         size_t n = 0;
@@ -54,16 +45,22 @@ static int add_job(Table *table, const Job *job, bool root) {
         (void) snprintf(id, sizeof(id), "%" PRIu64, job->id);
         display_span(end > job->created ? end - job->created : 0, age, sizeof(age));
         cells[n++] = id;
-        if (root) {
-                user_name(job->uid, user, sizeof(user));
-                cells[n++] = user;
-        }
+        if (root)
+                cells[n++] = user_name((uid_t) job->uid, user);
         cells[n++] = job->name[0] ? job->name : "-";
         cells[n++] = job_state_word(job);
         cells[n++] = age;
         cells[n++] = job->source;
         cells[n] = job->command;
         return table_add(table, cells);
+}
+
+static void set_kinds(Table *table, bool root) {
+        size_t state = root ? 3 : 2;
+
+        table_set_kind(table, 0, TABLE_NUMBER);
+        table_set_kind(table, state, TABLE_STATE);
+        table_set_kind(table, state + 1, TABLE_WHOLE);
 }
 
 static int print_list(const JobList *list, bool all) {
@@ -80,6 +77,8 @@ static int print_list(const JobList *list, bool all) {
                 return output_finish(0);
         }
         r = table_new(root ? headings_root : headings, &table);
+        if (r >= 0)
+                set_kinds(table, root);
         for (size_t i = 0; r >= 0 && i < list->n; i++)
                 r = add_job(table, &list->jobs[i], root);
         if (r < 0) {
@@ -191,12 +190,15 @@ static void print_usage(const Job *job) {
 }
 
 static void print_processes(const Job *job) {
+        char line[768]; /* 64 numbers, see org.cgmove1(5) */
+        size_t at = 0;
+
         if (job->n_processes == 0)
                 return;
-        (void) printf("%14s:", "Processes");
-        for (size_t i = 0; i < job->n_processes; i++)
-                (void) printf(" %" PRIu32, job->processes[i]);
-        (void) putchar('\n');
+        for (size_t i = 0; i < job->n_processes && at < sizeof(line); i++)
+                at += (size_t) snprintf(line + at, sizeof(line) - at, "%s%" PRIu32, i > 0 ? " " : "",
+                                        job->processes[i]);
+        output_key_text("Processes", line);
 }
 
 static void print_outcome(const Job *job) {
@@ -208,14 +210,13 @@ static void print_outcome(const Job *job) {
 }
 
 static void print_status(const Job *job) {
-        char user[64];
+        char user[USER_NAME_SIZE];
 
-        user_name(job->uid, user, sizeof(user));
         output_key("Job", "%" PRIu64 "%s%s%s", job->id, job->name[0] ? " (" : "", job->name,
                    job->name[0] ? ")" : "");
         print_end(job);
         output_key_text("Command", job->command);
-        output_key_text("User", user);
+        output_key_text("User", user_name((uid_t) job->uid, user));
         output_key_text("Kind", job->kind);
         output_key("From", "%s (allowed by policy section \"%s\")", job->source, job->section);
         if (job->on_logout[0])

@@ -125,7 +125,8 @@ int logfile_absolute(const char *word, char ret[static PATH_MAX], Failure *failu
 
         if (!name[0] || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strlen(word) >= sizeof(folder))
                 return failure_set(failure, STATUS_USAGE, "InvalidArgument",
-                                   "\"%s\" is no name of a log file.", word);
+                                   "\"%s\" is no name of a log file; name a file, or \"null\" for none.",
+                                   word);
         (void) snprintf(folder, sizeof(folder), "%.*s", slash ? (int) (slash - word) + 1 : 1,
                         slash ? word : ".");
         if (!realpath(folder, ret))
@@ -144,7 +145,10 @@ static int check_regular(int fd, const char *path, uid_t uid, Failure *failure) 
                 return failure_errno(failure, errno, "Cannot open the log %s", path);
         if (!S_ISREG(st.st_mode) || st.st_uid != uid)
                 return failure_set(failure, STATUS_FAILED, "Failed",
-                                   "%s is not a regular file that belongs to the owner of the job.", path);
+                                   "%s is not a regular file that belongs to the owner of the job; move it "
+                                   "away, or name "
+                                   "another with --log.",
+                                   path);
         return 0;
 }
 
@@ -155,8 +159,8 @@ static int open_regular(const char *path, int flags, uid_t uid, int *ret_fd, Fai
 
         fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
         if (fd < 0 && errno == ELOOP)
-                return failure_set(failure, STATUS_FAILED, "Failed", "%s is a link, which is not followed.",
-                                   path);
+                return failure_set(failure, STATUS_FAILED, "Failed",
+                                   "%s is a link, which is not followed; name the file itself.", path);
         if (fd < 0)
                 return failure_errno(failure, errno, "Cannot open the log %s", path);
         r = check_regular(fd, path, uid, failure);

@@ -110,7 +110,7 @@ static int follow_ask(Follow *follow, bool *ret_running, Failure *failure) {
         Job job;
         int r;
 
-        r = job_get(&follow->client, follow->id, GIVE_UP, &job, failure);
+        r = job_get_quietly(&follow->client, follow->id, GIVE_UP, &job, failure);
         if (r != 0)
                 return r;
         *ret_running = job_is_running(&job);
@@ -141,8 +141,12 @@ static int show(Client **client, const Job *job, bool follow, bool json, Failure
         int r;
 
         if (!job->log[0])
-                return failure_set(failure, STATUS_FAILED, "NoLog", "Job %" PRIu64 " has no log%s.", job->id,
-                                   strcmp(job->kind, "run") == 0 ? "" : "; only 'cgmove run' makes one");
+                return failure_set(failure, STATUS_FAILED, "NoLog",
+                                   "Job %" PRIu64 " has no log%s; 'cgmove status %" PRIu64
+                                   "' tells about it.",
+                                   job->id,
+                                   strcmp(job->kind, "run") == 0 ? "" : ", which only 'cgmove run' makes",
+                                   job->id);
         r = logfile_open_read(job->log, (uid_t) job->uid, &fd, failure);
         if (r != 0)
                 return r;

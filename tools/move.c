@@ -60,7 +60,8 @@ static int add_target(Targets *targets, pid_t pid, Failure *failure) {
         fd = pidfd_open_process(pid);
         if (fd == -ESRCH || fd == -EINVAL)
                 return failure_set(failure, STATUS_FAILED, "NoSuchProcess",
-                                   "There is no process %d; nothing was moved.", (int) pid);
+                                   "There is no process %d; nothing was moved. 'ps x' shows your processes.",
+                                   (int) pid);
         if (fd < 0)
                 return failure_errno(failure, fd, "Cannot open process %d", (int) pid);
         targets->pidfds[targets->n] = fd;
@@ -94,6 +95,16 @@ static json_t *check_to_json(const Check *check) {
                          output_json_text(check->message));
 }
 
+static void print_refusal(const Check *check) {
+        char text[1024];
+
+        if (strncmp(check->message, "Process ", strlen("Process ")) == 0) /* it says of which */
+                (void) snprintf(text, sizeof(text), "%s", check->message);
+        else
+                (void) snprintf(text, sizeof(text), "Process %" PRIu32 ": %s", check->pid, check->message);
+        failure_print_text(text);
+}
+
 /* Reads the answer into TABLE and ARRAY, and prints the sentences of what is refused. Returns 0, or
  * the status of the first refusal, or a negative errno. */
 static int read_checks(sd_bus_message *m, Table *table, json_t *array) {
@@ -107,9 +118,7 @@ static int read_checks(sd_bus_message *m, Table *table, json_t *array) {
                 if (add_row(table, &check) < 0 || json_array_append_new(array, check_to_json(&check)) < 0)
                         return -ENOMEM;
                 if (!check.allowed) {
-                        (void) fprintf(stderr, "cgmove: Process %" PRIu32 ": ", check.pid);
-                        output_text(stderr, check.message);
-                        (void) fputc('\n', stderr);
+                        print_refusal(&check);
                 }
         }
         return r < 0 ? r : status;
@@ -122,8 +131,11 @@ static int print_checks(sd_bus_message *answer, bool json, Failure *failure) {
         int r;
 
         r = array ? table_new(headings, &table) : -ENOMEM;
-        if (r >= 0)
+        if (r >= 0) {
+                table_set_kind(table, 0, TABLE_NUMBER);
+                table_set_kind(table, 1, TABLE_STATE);
                 r = read_checks(answer, table, array);
+        }
         if (r < 0) {
                 json_decref(array);
                 return client_bad_message(r, failure);
@@ -236,7 +248,7 @@ int verb_move(int argc, char **argv) {
                 return r;
         for (int i = optind; i < argc; i++) {
                 if (argument_pid(argv[i], &pid) < 0)
-                        return usage_error("move", "\"%s\" is no PID", argv[i]);
+                        return usage_error("move", "\"%s\" is no PID (the number of a process)", argv[i]);
                 if (add_target(&targets, pid, &failure) != 0)
                         return failure_print(&failure, arguments.json);
         }

@@ -11,6 +11,8 @@
 
 #include "tools/display.h"
 #include "tools/status.h"
+#include "tools/terminal.h"
+#include "tools/wrap.h"
 
 static uint64_t now(clockid_t clock) {
         struct timespec t;
@@ -72,52 +74,56 @@ json_t *output_json_number(uint64_t value, bool zero_is_null) {
         return json_integer((json_int_t) value);
 }
 
-bool output_has_colour(FILE *f) {
-        const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-
-        return isatty(fileno(f)) && !(no && no[0]) && !(term && strcmp(term, "dumb") == 0);
+const char *output_state_colour(const char *word) {
+        if (strcmp(word, "running") == 0 || strcmp(word, "done") == 0 || strcmp(word, "yes") == 0)
+                return "\x1b[32m";
+        return strcmp(word, "ended") != 0 && strcmp(word, "stopped") != 0 ? "\x1b[31m" : "";
 }
 
 void output_state(const char *word) {
-        const char *colour = "";
+        const char *colour = terminal_has_colour(stdout) ? output_state_colour(word) : "";
 
-        if (strcmp(word, "running") == 0 || strcmp(word, "done") == 0 || strcmp(word, "yes") == 0)
-                colour = "\x1b[32m";
-        else if (strcmp(word, "ended") != 0 && strcmp(word, "stopped") != 0)
-                colour = "\x1b[31m";
-        if (colour[0] && output_has_colour(stdout)) {
-                (void) fputs(colour, stdout);
-                output_text(stdout, word);
-                (void) fputs("\x1b[0m", stdout);
-        } else
-                output_text(stdout, word);
+        (void) fputs(colour, stdout);
+        output_text(stdout, word);
+        (void) fputs(colour[0] ? "\x1b[0m" : "", stdout);
 }
 
 #define KEY_WIDTH 14
 
-void output_key(const char *key, const char *format, ...) {
-        va_list ap;
-
-        (void) printf("%*s%c ", KEY_WIDTH, key, key[0] ? ':' : ' ');
-        va_start(ap, format);
-        (void) vprintf(format, ap);
-        va_end(ap);
-        (void) putchar('\n');
-}
-
 void output_key_text(const char *key, const char *text) {
         (void) printf("%*s%c ", KEY_WIDTH, key, key[0] ? ':' : ' ');
-        output_text(stdout, text);
-        (void) putchar('\n');
+        wrap_print(stdout, text, KEY_WIDTH + 2, terminal_columns(STDOUT_FILENO));
+}
+
+void output_key(const char *key, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(&text, format, ap) < 0)
+                text = NULL;
+        va_end(ap);
+        output_key_text(key, text ?: "(out of memory)");
 }
 
 void progress_begin(Progress *progress, bool json, const char *format, ...) {
         va_list ap;
 
-        *progress = (Progress) { .start = now_monotonic(), .enabled = !json && isatty(STDERR_FILENO) };
+        *progress = (Progress){ .start = now_monotonic(), .enabled = !json && isatty(STDERR_FILENO) };
         va_start(ap, format);
         (void) vsnprintf(progress->what, sizeof(progress->what), format, ap);
         va_end(ap);
+}
+
+/* In one line, whatever is told: what goes on in the next one could not be taken back. */
+static void print_progress(const char *what, const char *span) {
+        _cleanup_free_ char *escaped = display_escape(what, strlen(what), false), *shortened = NULL;
+        size_t columns = terminal_columns(STDERR_FILENO), end = strlen(span) + sizeof(" ()");
+
+        if (escaped)
+                shortened = display_shorten(escaped, columns > end ? columns - end : 0);
+        (void) fprintf(stderr, "\r\x1b[K%s (%s)", shortened ?: "", span);
+        (void) fflush(stderr);
 }
 
 void progress_tick(Progress *progress) {
@@ -130,10 +136,7 @@ void progress_tick(Progress *progress) {
         if (elapsed < PROGRESS_INTERVAL)
                 return;
         display_span(elapsed - elapsed % PROGRESS_INTERVAL, span, sizeof(span));
-        (void) fputs("\r\x1b[K", stderr);
-        output_text(stderr, progress->what);
-        (void) fprintf(stderr, " (%s)", span);
-        (void) fflush(stderr);
+        print_progress(progress->what, span);
         progress->shown = true;
 }
 

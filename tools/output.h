@@ -10,9 +10,9 @@
 #include <stdio.h>
 
 #include "lib/cleanup.h"
+#include "tools/table.h"
 
 #define OUTPUT_SCHEMA 1
-#define TABLE_COLUMNS_MAX 8
 
 /* Prints TEXT with control characters escaped. */
 void output_text(FILE *f, const char *text);
@@ -31,22 +31,14 @@ json_t *output_json_number(uint64_t value, bool zero_is_null);
  * not be written. */
 int output_finish(int status);
 
-/* True if F is a terminal and NO_COLOR is not set. */
-bool output_has_colour(FILE *f);
-
-/* Prints WORD, coloured by what it means for a job ("running", "done", "failed", ...). */
+/* Prints WORD, coloured by what it means for a job ("running", "done", "failed", ...) where there are colours. */
 void output_state(const char *word);
 
-/* Columns are as wide as their content; the last one is cut to the width of the terminal. */
-typedef struct Table Table;
-int table_new(const char *const *headings, Table **ret); /* NULL-terminated; 0 or -ENOMEM */
-Table *table_free(Table *table);
-DEFINE_CLEANUP(Table, table_free)
-/* Copies one text for each column; escapes it. 0 or -ENOMEM. */
-int table_add(Table *table, const char *const *cells);
-void table_print(const Table *table);
+/* The control sequence that begins that colour; "" for none. */
+const char *output_state_colour(const char *word);
 
-/* "KEY: value" lines of `status` and `where`, the keys aligned. */
+/* "KEY: value" lines of `status` and `where`, the keys aligned; on a terminal, a value that is too long for its line goes on
+ * below itself. */
 void output_key(const char *key, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void output_key_text(const char *key, const char *text);
 
@@ -63,6 +55,7 @@ void progress_begin(Progress *progress, bool json, const char *format, ...)
                 __attribute__((format(printf, 3, 4)));
 void progress_tick(Progress *progress); /* NULL is allowed, here and below */
 void progress_end(Progress *progress);
+#define PROGRESS_DAEMON "waiting for the daemon"
 #define PROGRESS_INTERVAL UINT64_C(1000000)
 
 uint64_t now_monotonic(void);

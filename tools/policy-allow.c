@@ -279,7 +279,9 @@ static int write_rule(Rule *rule, const Policy *policy, char **ret_path, Failure
                         return r;
                 if (rule->named)
                         return failure_set(failure, STATUS_FAILED, "Exists",
-                                           "There is a section or a file of the name \"%s\" already.",
+                                           "There is a section or a file of the name \"%s\" already; give "
+                                           "another --name, or "
+                                           "edit the file.",
                                            rule->name);
                 if (rule_set_next_name(rule, n) < 0)
                         return failure_set(failure, STATUS_FAILED, "Exists",
@@ -463,7 +465,8 @@ int policy_allow(int argc, char **argv) {
         if (r >= 0)
                 return r;
         if (geteuid() != 0) {
-                (void) failure_set(&failure, STATUS_FAILED, "NotRoot", "Only root can change the policy.");
+                (void) failure_set(&failure, STATUS_FAILED, "NotRoot",
+                                   "Only root can change the policy; run it with sudo.");
                 return failure_print(&failure, arguments.json);
         }
 

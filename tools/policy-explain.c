@@ -139,8 +139,10 @@ static int read_explanation(sd_bus_message *m, Explanation *e) {
 static int ask(const Arguments *arguments, const struct passwd *user, Explanation *e, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         _cleanup_(client_freep) Client *client = NULL;
+        Progress progress;
         int r;
 
+        progress_begin(&progress, arguments->json, PROGRESS_DAEMON);
         r = client_connect(&client, failure);
         if (r == 0)
                 r = client_message(client, 0, "Explain", &message, failure);
@@ -149,7 +151,7 @@ static int ask(const Arguments *arguments, const struct passwd *user, Explanatio
         r = append_options(message, arguments, user);
         if (r < 0)
                 return client_bad_message(r, failure);
-        r = client_call(client, message, CLIENT_TIMEOUT, NULL, &e->message, failure);
+        r = client_call(client, message, CLIENT_TIMEOUT, &progress, &e->message, failure);
         if (r != 0)
                 return r;
         r = read_explanation(e->message, e);
@@ -172,6 +174,21 @@ static void format_count(uint64_t value, char *buffer, size_t size) {
         (void) snprintf(buffer, size, "%" PRIu64, value);
 }
 
+/* "30/60s", as the daemon has it, is for a file and not for a reader. */
+static void print_jobs(const Explanation *e) {
+        uint64_t n, usec;
+        const char *slash = strchr(e->rate, '/');
+        char span[32];
+
+        n = strtoul(e->rate, NULL, 10);
+        if (!slash || parse_duration(slash + 1, &usec) < 0) {
+                output_key("Jobs", "%" PRIu32 " at once", e->max_jobs);
+                return;
+        }
+        display_span(usec, span, sizeof(span));
+        output_key("Jobs", "%" PRIu32 " at once, %" PRIu64 " new ones in %s", e->max_jobs, n, span);
+}
+
 static void print_explanation(const Explanation *e) {
         const struct passwd *user = getpwuid(e->uid);
 
@@ -180,7 +197,9 @@ static void print_explanation(const Explanation *e) {
         else
                 output_key("User", "%" PRIu32, e->uid);
         output_key_text("From", e->source);
-        output_key("Allowed", "%s", e->allowed ? "yes" : "no");
+        (void) printf("%14s: ", "Allowed");
+        output_state(e->allowed ? "yes" : "no");
+        (void) putchar('\n');
         if (e->section[0]) {
                 output_key_text("Section", e->section);
                 output_key("File", "%s:%" PRIu32, e->file, e->line);
@@ -189,7 +208,7 @@ static void print_explanation(const Explanation *e) {
                 output_key_text("Why", e->text);
         if (!e->allowed)
                 return;
-        output_key("Jobs", "%" PRIu32 " at once, %s", e->max_jobs, e->rate);
+        print_jobs(e);
         print_limit("Tasks", e->tasks_max, format_count);
         print_limit("Memory", e->memory_max, display_bytes);
         if (e->cpu_weight > 0)

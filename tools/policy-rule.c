@@ -73,8 +73,10 @@ int rule_init(Rule *rule, const char *user, const char *from, const char *name, 
 
         r = set_user(rule, user);
         if (r == -EINVAL || r == -ESRCH)
-                return failure_set(failure, STATUS_FAILED, "NoSuchUser", "There is no %s \"%s\".",
-                                   user[0] == '@' ? "group" : "user", user[0] == '@' ? user + 1 : user);
+                return failure_set(failure, STATUS_FAILED, "NoSuchUser",
+                                   "There is no %s \"%s\"; 'getent %s' shows those that there are.",
+                                   user[0] == '@' ? "group" : "user", user[0] == '@' ? user + 1 : user,
+                                   user[0] == '@' ? "group" : "passwd");
         if (r < 0)
                 return failure_errno(failure, r, "Cannot look the user up");
 

@@ -55,7 +55,7 @@ static int usage_status(const Arguments *arguments) {
 static bool set_delay(Arguments *arguments, const char *text) {
         if (parse_duration(text, &arguments->delay) == 0 && arguments->delay < LIMIT_NONE)
                 return true;
-        (void) usage_error("run", "\"%s\" is no time", text);
+        (void) usage_error("run", "\"%s\" is no time (such as 90, 500ms, 5min)", text);
         return false;
 }
 

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/table.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "tools/display.h"
 #include "tools/output.h"
+#include "tools/terminal.h"
 
-#define GAP 2 /* blanks between columns */
+#define GAP 2          /* blanks between columns */
+#define COLUMN_LEAST 8 /* what a column is shortened to at first; only then all are cut at the edge */
 
 typedef struct Row {
-        char *cells[TABLE_COLUMNS_MAX];
+        char *cells[TABLE_COLUMNS_MAX]; /* NULL: empty */
 } Row;
 
 struct Table {
         size_t n_columns;
+        TableKind kinds[TABLE_COLUMNS_MAX];
         Row *rows; /* the first one holds the headings */
         size_t n_rows;
         size_t widths[TABLE_COLUMNS_MAX];
@@ -27,7 +31,7 @@ int table_add(Table *table, const char *const *cells) {
         if (!rows)
                 return -ENOMEM;
         table->rows = rows;
-        rows[table->n_rows] = (Row) { .cells = { NULL } };
+        rows[table->n_rows] = (Row){ .cells = { NULL } };
         table->n_rows++;
         for (size_t i = 0; i < table->n_columns && cells[i]; i++) {
                 char *cell = display_escape(cells[i], strlen(cells[i]), false);
@@ -69,58 +73,76 @@ Table *table_free(Table *table) {
         return NULL;
 }
 
-/* 0 where there is no limit: a pipe gets everything. */
-static size_t terminal_width(void) {
-        struct winsize size;
-
-        if (!isatty(STDOUT_FILENO))
-                return 0;
-        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
-                return 80;
-        return size.ws_col;
+void table_set_kind(Table *table, size_t column, TableKind kind) {
+        table->kinds[column] = kind;
 }
 
-/* Prints up to WIDTH characters, the last one as an ellipsis if there are more. */
-static void print_cut(const char *text, size_t width) {
-        size_t left = width;
+/* The widest column that can be shortened still, the last one of several; n_columns if there is none. */
+static size_t find_widest(const Table *table, const size_t *widths) {
+        size_t widest = table->n_columns;
 
-        if (display_width(text) <= width) {
-                (void) fputs(text, stdout);
+        for (size_t i = 0; i < table->n_columns; i++)
+                if (table->kinds[i] == TABLE_TEXT && widths[i] > COLUMN_LEAST &&
+                    (widest == table->n_columns || widths[i] >= widths[widest]))
+                        widest = i;
+        return widest;
+}
+
+/* What each column gets of WIDTH. */
+static void fit_columns(const Table *table, size_t width, size_t *ret_widths) {
+        size_t total = GAP * (table->n_columns - 1), at = 0, widest;
+
+        for (size_t i = 0; i < table->n_columns; i++) {
+                ret_widths[i] = table->widths[i];
+                total += table->widths[i];
+        }
+        if (width == 0)
                 return;
+        for (; total > width && (widest = find_widest(table, ret_widths)) < table->n_columns; total--)
+                ret_widths[widest]--;
+        for (size_t i = 0; i < table->n_columns && total > width; i++) { /* the edge */
+                size_t left = width > at ? width - at : 0;
+
+                if (ret_widths[i] > left)
+                        ret_widths[i] = left;
+                at += ret_widths[i] + GAP;
         }
-        for (; *text && (left > 1 || ((unsigned char) *text & 0xc0) == 0x80); text++) {
-                if (((unsigned char) *text & 0xc0) != 0x80)
-                        left--;
-                (void) putchar(*text);
-        }
-        (void) fputs("\xe2\x80\xa6", stdout);
 }
 
-static void print_row(const Table *table, const Row *row, size_t width) {
-        size_t last = table->n_columns - 1, at = 0;
+static void write_cell(FILE *f, const char *text, size_t width, TableKind kind, bool colour, bool last) {
+        _cleanup_free_ char *shortened = display_shorten(text, width);
+        size_t pad = shortened && display_width(shortened) < width ? width - display_width(shortened) : 0;
+        const char *sequence = colour && kind == TABLE_STATE ? output_state_colour(text) : "";
 
-        for (size_t i = 0; i < last; i++) {
-                size_t pad = table->widths[i] - display_width(row->cells[i]) + GAP;
+        if (kind == TABLE_NUMBER)
+                (void) fprintf(f, "%*s", (int) pad, "");
+        (void) fprintf(f, "%s%s%s", sequence, shortened ?: "?", sequence[0] ? "\x1b[0m" : "");
+        if (kind != TABLE_NUMBER && !last)
+                (void) fprintf(f, "%*s", (int) pad, "");
+}
 
-                (void) printf("%s%*s", row->cells[i], (int) pad, "");
-                at += table->widths[i] + GAP;
+static void write_row(FILE *f, const Table *table, const Row *row, const size_t *widths, bool colour) {
+        for (size_t i = 0; i < table->n_columns && widths[i] > 0; i++) {
+                bool last = i + 1 == table->n_columns || widths[i + 1] == 0;
+
+                write_cell(f, row->cells[i] ?: "", widths[i], table->kinds[i], colour, last);
+                if (!last)
+                        (void) fprintf(f, "%*s", GAP, "");
         }
-        if (width == 0 || width < at + 8) /* a terminal too narrow to cut for */
-                (void) fputs(row->cells[last], stdout);
-        else
-                print_cut(row->cells[last], width - at);
-        (void) putchar('\n');
+        (void) fputc('\n', f);
+}
+
+void table_write(FILE *f, const Table *table, size_t width, bool colour, size_t rows_max) {
+        size_t widths[TABLE_COLUMNS_MAX];
+
+        fit_columns(table, width, widths);
+        (void) fputs(colour ? "\x1b[1m" : "", f);
+        write_row(f, table, &table->rows[0], widths, false);
+        (void) fputs(colour ? "\x1b[0m" : "", f);
+        for (size_t i = 1; i < table->n_rows && i <= rows_max; i++)
+                write_row(f, table, &table->rows[i], widths, colour);
 }
 
 void table_print(const Table *table) {
-        bool colour = output_has_colour(stdout);
-        size_t width = terminal_width();
-
-        for (size_t i = 0; i < table->n_rows; i++) {
-                if (i == 0 && colour)
-                        (void) fputs("\x1b[1m", stdout);
-                print_row(table, &table->rows[i], width);
-                if (i == 0 && colour)
-                        (void) fputs("\x1b[0m", stdout);
-        }
+        table_write(stdout, table, terminal_columns(STDOUT_FILENO), terminal_has_colour(stdout), SIZE_MAX);
 }

@@ -19,8 +19,9 @@ int verb_run(int argc, char **argv);
 int verb_sessions(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_stop(int argc, char **argv);
-int verb_stop_job(int argc, char **argv); /* not for users: see tools/adopt/deferred-stop.h */
+int verb_stop_job(int argc, char **argv);  /* not for users: see tools/adopt/deferred-stop.h */
 int verb_systemctl(int argc, char **argv); /* not for users: what the shim hands on */
+int verb_top(int argc, char **argv);
 int verb_wait(int argc, char **argv);
 int verb_wait_port(int argc, char **argv);
 int verb_where(int argc, char **argv);

@@ -151,12 +151,19 @@ static int place_find(pid_t pid, Place *place, Failure *failure) {
                 return failure_errno(failure, errno, "Cannot open /proc");
         pidfd = pidfd_open_process(pid);
         r = pidfd < 0 ? pidfd : place_read(proc, pid, place);
-        if (r == -ESRCH || r == -EINVAL || (r >= 0 && !pidfd_is_alive(pidfd)))
-                return failure_set(failure, STATUS_FAILED, "NoSuchProcess", "There is no process %d.",
+        if (r == -EINVAL && pidfd_is_alive(pidfd))
+                return failure_set(failure, STATUS_FAILED, "Unsupported",
+                                   "The control group of process %d is outside of what can be seen here; "
+                                   "ask on the host of this "
+                                   "container.",
                                    (int) pid);
+        if (r == -ESRCH || r == -EINVAL || (r >= 0 && !pidfd_is_alive(pidfd)))
+                return failure_set(failure, STATUS_FAILED, "NoSuchProcess",
+                                   "There is no process %d; 'ps ax' shows those that there are.", (int) pid);
         if (r == -ENODATA)
                 return failure_set(failure, STATUS_FAILED, "Unsupported",
-                                   "This host has no cgroup v2 hierarchy.");
+                                   "This host has no cgroup v2 hierarchy; 'cgmove doctor' tells what to "
+                                   "change.");
         return r < 0 ? failure_errno(failure, r, "Cannot read about process %d", (int) pid) : 0;
 }
 
@@ -205,7 +212,7 @@ int verb_where(int argc, char **argv) {
         if (r >= 0)
                 return r;
         if (optind < argc && argument_pid(argv[optind], &pid) < 0)
-                return usage_error("where", "\"%s\" is no PID", argv[optind]);
+                return usage_error("where", "\"%s\" is no PID (the number of a process)", argv[optind]);
         r = place_find(pid, &place, &failure);
         if (r != 0)
                 return failure_print(&failure, json);

@@ -89,12 +89,38 @@ static void test_width(void **state) {
         assert_int_equal(display_width("abc"), 3);
         assert_int_equal(display_width("\xc3\xa9t\xc3\xa9"), 3);
         assert_int_equal(display_width(""), 0);
+        assert_int_equal(display_width("\xe6\xbc\xa2\xe5\xad\x97"), 4); /* two ideographs */
+        assert_int_equal(display_width("\xf0\x9f\x98\x80"), 2);         /* an emoji */
+        assert_int_equal(display_width("e\xcc\x81"), 1);                /* a combining accent */
+        assert_int_equal(display_width("\xee\x80\x80"), 1);             /* private use: nobody knows */
+}
+
+static void check_shorten(const char *text, size_t width, const char *expected) {
+        _cleanup_free_ char *shortened = display_shorten(text, width);
+
+        assert_non_null(shortened);
+        assert_string_equal(shortened, expected);
+        assert_true(display_width(shortened) <= width);
+}
+
+static void test_shorten(void **state) {
+        check_shorten("abcdef", 6, "abcdef");
+        check_shorten("abcdef", 5, "abcd\xe2\x80\xa6");
+        check_shorten("abcdef", 1, "\xe2\x80\xa6");
+        check_shorten("abcdef", 0, "");
+        check_shorten("", 0, "");
+        /* half of a wide character is none */
+        check_shorten("\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2", 4, "\xe6\xbc\xa2\xe2\x80\xa6");
+        check_shorten("\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2", 5, "\xe6\xbc\xa2\xe5\xad\x97\xe2\x80\xa6");
+        /* what combines stays with its character */
+        check_shorten("e\xcc\x81xyz", 2, "e\xcc\x81\xe2\x80\xa6");
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_escape), cmocka_unit_test(test_arguments), cmocka_unit_test(test_span),
-                cmocka_unit_test(test_bytes),  cmocka_unit_test(test_width),
+                cmocka_unit_test(test_escape), cmocka_unit_test(test_arguments),
+                cmocka_unit_test(test_span),   cmocka_unit_test(test_bytes),
+                cmocka_unit_test(test_width),  cmocka_unit_test(test_shorten),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

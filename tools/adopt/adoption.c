@@ -29,7 +29,10 @@ static int complete(const char *verb, const char *word, char name[static UNIT_NA
         const char *suffix;
 
         if (!systemctl_word_complete(word, name, UNIT_NAME_MAX + 1))
-                return failure_set(failure, STATUS_USAGE, "Usage", "\"%s\" is no name of a unit.", word);
+                return failure_set(failure, STATUS_USAGE, "Usage",
+                                   "\"%s\" is no name of a unit; 'systemctl --user list-units "
+                                   "--type=service' shows those of services.",
+                                   word);
         suffix = strrchr(name, '.');
         if (strcmp(suffix, ".service") != 0)
                 return failure_set(failure, STATUS_USAGE, "Usage",

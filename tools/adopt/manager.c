@@ -45,8 +45,10 @@ int adopt_manager_open(bool system, sd_bus **ret, Failure *failure) {
         if (r >= 0)
                 r = manager_bus_start(bus, system);
         if (r < 0)
-                return failure_set(failure, STATUS_FAILED, "ManagerGone", "%s cannot be reached: %s.",
-                                   system ? "The system manager" : "Your user manager", strerror(-r));
+                return failure_set(failure, STATUS_FAILED, "ManagerGone", "%s cannot be reached: %s; %s.",
+                                   system ? "The system manager" : "Your user manager", strerror(-r),
+                                   system ? "'systemctl is-system-running' may tell why"
+                                          : "a login starts it, and 'loginctl enable-linger' keeps it");
         *ret = TAKE_PTR(bus);
         return 0;
 }

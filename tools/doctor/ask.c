@@ -98,10 +98,7 @@ static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *erro
         return 1;
 }
 
-/* Not sd_bus_call(): that waits for a peer that never authenticates for as long as the library likes. */
-static int wait_for(sd_bus *bus, sd_bus_message *const *answer) {
-        uint64_t end = now_monotonic() + ASK_TIMEOUT;
-
+static int wait_until(sd_bus *bus, sd_bus_message *const *answer, uint64_t end, Progress *progress) {
         while (!*answer) {
                 uint64_t now = now_monotonic();
                 int r = sd_bus_process(bus, NULL);
@@ -112,11 +109,23 @@ static int wait_for(sd_bus *bus, sd_bus_message *const *answer) {
                         continue;
                 if (now >= end)
                         return -ETIMEDOUT;
-                r = sd_bus_wait(bus, end - now);
+                r = sd_bus_wait(bus, end - now < PROGRESS_INTERVAL ? end - now : PROGRESS_INTERVAL);
                 if (r < 0 && r != -EINTR)
                         return r;
+                progress_tick(progress);
         }
         return 0;
+}
+
+/* Not sd_bus_call(): that waits for a peer that never authenticates for as long as the library likes. */
+static int wait_for(sd_bus *bus, sd_bus_message *const *answer) {
+        Progress progress;
+        int r;
+
+        progress_begin(&progress, false, "waiting for an answer");
+        r = wait_until(bus, answer, now_monotonic() + ASK_TIMEOUT, &progress);
+        progress_end(&progress);
+        return r;
 }
 
 int ask_call(sd_bus *bus, sd_bus_message *message, sd_bus_message **ret, char *error, size_t size) {

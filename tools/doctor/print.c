@@ -3,56 +3,14 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "tools/display.h"
 #include "tools/output.h"
+#include "tools/terminal.h"
+#include "tools/wrap.h"
 
 #define LEVEL_WIDTH 9 /* "problem" and a gap */
 #define GAP 2
-#define TEXT_LEAST 24 /* narrower than this is not worth wrapping */
-
-/* SIZE_MAX where nothing is wrapped: a pipe gets one line each. */
-static size_t line_width(void) {
-        struct winsize size;
-
-        if (!isatty(STDOUT_FILENO))
-                return SIZE_MAX;
-        return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0 ? 80 : size.ws_col;
-}
-
-/* One line of TEXT within WIDTH, ended at a blank; returns how many bytes it took. */
-static size_t print_line(const char *text, size_t width) {
-        size_t columns = 0, end = 0, i = 0;
-
-        for (; text[i]; i++) {
-                if (text[i] == ' ')
-                        end = i;
-                if (((unsigned char) text[i] & 0xc0) != 0x80 && ++columns > width && end > 0)
-                        break;
-        }
-        if (!text[i])
-                end = i;
-        (void) fwrite(text, 1, end, stdout);
-        return end;
-}
-
-static void print_wrapped(const char *text, size_t indent, size_t width) {
-        _cleanup_free_ char *escaped = display_escape(text, strlen(text), false);
-        size_t room = width == SIZE_MAX || width < indent + TEXT_LEAST ? SIZE_MAX : width - indent;
-        const char *at = escaped ?: "(out of memory)";
-
-        for (;;) {
-                at += print_line(at, room);
-                while (*at == ' ')
-                        at++;
-                (void) putchar('\n');
-                if (!*at)
-                        return;
-                (void) printf("%*s", (int) indent, "");
-        }
-}
 
 static const char *colour_of(FindingLevel level) {
         static const char *const colours[] = {
@@ -71,11 +29,11 @@ static void print_finding(const Finding *finding, size_t topic_width, size_t wid
         (void) printf("%s%-*s%s%-*s", colour ? colour_of(finding->level) : "", LEVEL_WIDTH,
                       finding_level_to_string(finding->level), colour ? "\x1b[0m" : "",
                       (int) topic_width + GAP, finding->topic);
-        print_wrapped(finding->text, indent, width);
+        wrap_print(stdout, finding->text, indent, width);
         if (!finding->cure[0])
                 return;
         (void) printf("%*s-> ", (int) indent, "");
-        print_wrapped(finding->cure, indent + 3, width);
+        wrap_print(stdout, finding->cure, indent + 3, width);
 }
 
 static void print_verdict(const Facts *facts, const Findings *findings, size_t width) {
@@ -92,12 +50,12 @@ static void print_verdict(const Facts *facts, const Findings *findings, size_t w
                                 n_warnings, n_warnings == 1 ? "" : "s");
         (void) snprintf(text, sizeof(text), "%s %s%s.", what, how, warnings);
         (void) putchar('\n');
-        print_wrapped(text, 0, width);
+        wrap_print(stdout, text, 0, width);
 }
 
 void findings_print(const Facts *facts, const Findings *findings) {
-        bool colour = output_has_colour(stdout);
-        size_t width = line_width(), topic_width = 0;
+        bool colour = terminal_has_colour(stdout);
+        size_t width = terminal_columns(STDOUT_FILENO), topic_width = 0;
 
         for (size_t i = 0; i < findings->n; i++)
                 if (strlen(findings->items[i].topic) > topic_width)

@@ -94,7 +94,8 @@ static int parse(int argc, char **argv, Arguments *arguments) {
                 switch (c) {
                 case 't':
                         if (parse_duration(optarg, &arguments->timeout) < 0)
-                                return usage_error("wait-port", "\"%s\" is no time", optarg);
+                                return usage_error("wait-port",
+                                                   "\"%s\" is no time (such as 90, 500ms, 5min)", optarg);
                         break;
                 case OPTION_REUSE:
                         arguments->reuse = true;

@@ -120,10 +120,10 @@ static void print(const DryRun *run) {
         output_key_text("Would restart", run->plan->unit);
         output_key("Allowed by", "policy section \"%s\"", run->section);
         if (run->command) {
-                (void) printf("%14s: the end of process %d", "Waits for", (int) run->command->pid);
-                (void) fputs(run->command_line ? " (" : "", stdout);
-                output_text(stdout, run->command_line ?: "");
-                (void) puts(run->command_line ? ")" : "");
+                const char *line = run->command_line ?: "";
+
+                output_key("Waits for", "the end of process %d%s%s%s", (int) run->command->pid,
+                           line[0] ? " (" : "", line, line[0] ? ")" : "");
         }
         if (!run->unit.id[0])
                 return;

@@ -72,7 +72,7 @@ enum {
 static bool set_time(uint64_t *to, const char *text, bool positive) {
         if (parse_duration(text, to) == 0 && *to < LIMIT_NONE && (!positive || *to > 0))
                 return true;
-        (void) usage_error("restart", "\"%s\" is no time", text);
+        (void) usage_error("restart", "\"%s\" is no time (such as 90, 500ms, 5min)", text);
         return false;
 }
 
@@ -252,7 +252,7 @@ static int wait_for_end(uint64_t id, bool json, Job *ret, Failure *failure) {
         int r;
 
         progress_begin(&progress, json, "restarting");
-        while ((r = job_get(&client, id, GIVE_UP, ret, failure)) == 0 && job_is_running(ret)) {
+        while ((r = job_get_quietly(&client, id, GIVE_UP, ret, failure)) == 0 && job_is_running(ret)) {
                 show_progress(&progress, ret);
                 job_done(ret);
                 (void) nanosleep(&interval, NULL);
