@@ -54,7 +54,7 @@ test_host_acts_on_jobs() {
 
 # The daemon over there may be restarted meanwhile.
 test_host_waits() {
-        local old
+        local old status=0
         host_start
         far_job_begin awaited
         far wait awaited >"$TEST_DIR/waited" 2>&1 &
@@ -63,7 +63,8 @@ test_host_waits() {
         systemctl restart cgmoved.service
         wait_for daemon_is_new "$old"
         job_finish awaited
-        check_status 7 wait $!
+        wait $! || status=$?
+        check_equal "$status" 7 "status of wait"
         check_contains "$(cat "$TEST_DIR/waited")" "exit status 7"
 }
 
@@ -163,10 +164,15 @@ container_is_up() {
 
 container_stop() {
         [[ -d $CONTAINER ]] || return 0
-        systemctl kill --signal=KILL "$INNER" || true
+        # its PID 1 takes the rest along, and systemd-nspawn cleans up
+        kill -KILL "$(machinectl show --value -p Leader inner)" && wait_for not systemctl is-active "$INNER"
         systemctl stop "$INNER" || true
         umount "$CONTAINER/root" || true
         rm -rf --one-file-system "$CONTAINER"
+}
+
+container_has_no_bridge() {
+        [[ -z $(systemctl -M inner list-units --legend=no --plain 'run-*.service') ]]
 }
 
 inside() {
@@ -186,7 +192,7 @@ test_container() {
         check_equal "$(cgmove -M alice@inner status --json inside | jq -r .job.result)" stopped
         check_status 69 as alice cgmove -M inner list
         check_contains "$OUTPUT" "takes root"
-        check_equal "$(systemctl -M inner list-units --legend=no --plain 'run-*' | wc -l)" 0 "units left in the container"
+        wait_for container_has_no_bridge
 }
 
 test_container_that_is_none() {
