@@ -28,37 +28,31 @@ static bool has_place(const CallerFacts *caller) {
         return caller->source.kind != SOURCE_OTHER && caller->source.kind != SOURCE_MANAGER;
 }
 
-static void cure_first_minute(const Facts *facts, Finding *finding) {
-        const CallerFacts *caller = &facts->caller;
-        const char *name = caller->name;
-
-        if (facts->unit.asked)
-                finding_cure(finding, "as root: cgmove policy allow %s --from %s\nas %s: cgmove doctor %s",
-                             name, facts->unit.source, name, facts->unit.name);
-        else
-                finding_cure(finding,
-                             "as root: cgmove policy allow %s --from %s\nas %s%s: cgmove run --wait -- echo "
-                             "hello",
-                             name, has_place(caller) ? caller->place : "session", name,
-                             has_place(caller) ? "" : ", in a login session");
-}
+static const char shipped[] =
+                "There is no policy yet, so no user is allowed anything: that is how cgmove is shipped.";
 
 static void check_first_minute(const Facts *facts, Findings *findings) {
-        if (judge_is_first_minute(facts))
-                cure_first_minute(
-                                facts,
-                                finding_add(findings, FINDING_PROBLEM, "policy",
-                                            "There is no policy yet, so nobody is allowed anything: that is "
-                                            "how cgmove is shipped. Two lines make a start:"));
+        const CallerFacts *caller = &facts->caller;
+        bool here = has_place(caller);
+        Finding *finding;
+
+        if (!judge_is_first_minute(facts))
+                return;
+        finding = finding_add(findings, FINDING_PROBLEM, "policy", "%s Two lines make a start:", shipped);
+        if (facts->unit.asked)
+                finding_cure(finding, "as root: cgmove policy allow %s --from %s\nas %s: cgmove doctor %s",
+                             caller->name, facts->unit.source, caller->name, facts->unit.name);
+        else
+                finding_cure(finding,
+                             "as root: cgmove policy allow %s --from %s\nas %s%s: cgmove run --wait -- true",
+                             caller->name, here ? caller->place : "session", caller->name,
+                             here ? "" : ", in a login session");
 }
 
 /* Root needs no rule, but has to give them. */
 static void check_nobody_allowed(const Facts *facts, Findings *findings) {
         if (facts->caller.uid == 0 && facts->daemon.policy_empty == ANSWER_YES)
-                finding_cure(finding_add(findings, FINDING_NOTE, "policy",
-                                         "There is no policy yet, so no user is allowed anything: that is "
-                                         "how cgmove is "
-                                         "shipped."),
+                finding_cure(finding_add(findings, FINDING_NOTE, "policy", "%s", shipped),
                              "cgmove policy allow USER --from session");
 }
 
