@@ -68,6 +68,7 @@ void job_list_done(JobList *list);
 
 /* These return 0, or an exit status with FAILURE filled. GIVE_UP as in client_call_again(). */
 int job_get(Client **client, uint64_t id, uint64_t give_up, Job *ret, Failure *failure);
+/* In the order of their numbers. */
 int job_list_get(Client **client, bool all, JobList *ret, Failure *failure);
 
 /* The id for what a user wrote: a number, or the name of exactly one running job of his; if none runs,
