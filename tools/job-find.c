@@ -166,7 +166,7 @@ static void find_matches(const JobList *list, const char *name, uint32_t uid, bo
 int job_find(Client **client, const char *word, uint64_t *ret, Failure *failure) {
         _cleanup_(job_list_done) JobList list = { .n = 0 };
         Matches matches;
-        uint32_t uid;
+        uint32_t uid = 0;
         int r;
 
         if (argument_job_id(word, ret) == 0)

@@ -152,7 +152,7 @@ static void print_end(const Job *job) {
         output_state(job_state_word(job));
         if (!job_is_running(job)) {
                 job_describe_end(job, text, sizeof(text));
-                (void) fputs(text + strcspn(text, ","), stdout);
+                output_text(stdout, text + strcspn(text, ","));
         }
         (void) putchar('\n');
 }

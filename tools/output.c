@@ -96,13 +96,16 @@ void output_state(const char *word) {
 #define KEY_WIDTH 14
 
 void output_key(const char *key, const char *format, ...) {
+        char *text = NULL;
         va_list ap;
+        int r;
 
-        (void) printf("%*s%c ", KEY_WIDTH, key, key[0] ? ':' : ' ');
         va_start(ap, format);
-        (void) vprintf(format, ap);
+        r = vasprintf(&text, format, ap);
         va_end(ap);
-        (void) putchar('\n');
+        output_key_text(key, r < 0 ? "(out of memory)" : text);
+        if (r >= 0)
+                free(text);
 }
 
 void output_key_text(const char *key, const char *text) {
