@@ -38,14 +38,15 @@ static bool is_timeout(const Failure *failure) {
         return strcmp(failure->code, "Timeout") == 0;
 }
 
-/* What is in between has its own words on the standard error, in front of these. Not tried again unless it did work
- * before: every try is a login over there. */
+/* What is in between has its own words on the standard error, in front of these. Not tried again unless it
+ * did work before: every try is a login over there. */
 static int fail_remote(const Remote *remote, int error, bool lost, Failure *failure) {
         bool host = remote->kind == REMOTE_HOST;
         int r;
 
         r = failure_set(failure, STATUS_UNAVAILABLE, "NoDaemon",
-                        "The daemon cgmoved of %s cannot be reached by way of %s and systemd-stdio-bridge (%s); "
+                        "The daemon cgmoved of %s cannot be reached by way of %s and systemd-stdio-bridge "
+                        "(%s); "
                         "what they said is above%s.",
                         remote->name, host ? "ssh" : "systemd-run", strerror(-error),
                         host || geteuid() == 0 ? "" : ", and to enter a container takes root");
@@ -112,8 +113,8 @@ int client_connect(Client **ret, Failure *failure) {
                 return failure_errno(failure, ENOMEM, "Cannot connect");
         r = sd_bus_new(&client->bus);
         if (r >= 0)
-                r = remote_chosen()->kind == REMOTE_NONE ? set_socket(client->bus) :
-                                                           set_command(client->bus, remote_chosen());
+                r = remote_chosen()->kind == REMOTE_NONE ? set_socket(client->bus)
+                                                         : set_command(client->bus, remote_chosen());
         if (r >= 0)
                 r = sd_bus_start(client->bus);
         if (r < 0)
@@ -167,8 +168,8 @@ static int wait_a_while(Client *client, uint64_t until, Progress *progress) {
         return r < 0 && r != -EINTR ? r : 0;
 }
 
-/* Before anything is sent: sd-bus waits for the end of the authentication for as long as it likes, when it is
- * to send descriptors, and lets the time of a call begin only then. */
+/* Before anything is sent: sd-bus waits for the end of the authentication for as long as it likes, when it
+ * is to send descriptors, and lets the time of a call begin only then. */
 static int wait_until_ready(Client *client, Progress *progress) {
         bool remote = remote_chosen()->kind != REMOTE_NONE;
         uint64_t until = now_monotonic() + (remote ? CLIENT_REMOTE_TIMEOUT : CLIENT_READY_TIMEOUT);

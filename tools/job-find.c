@@ -16,7 +16,7 @@ void job_list_done(JobList *list) {
         for (size_t i = 0; i < list->n; i++)
                 job_done(&list->jobs[i]);
         free(list->jobs);
-        *list = (JobList) { .n = 0 };
+        *list = (JobList){ .n = 0 };
 }
 
 static int build_get(Client *client, void *userdata, sd_bus_message **ret, Failure *failure) {
@@ -119,8 +119,8 @@ static int read_uid(sd_bus_message *m, uint32_t *ret) {
         while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
                 r = sd_bus_message_read_basic(m, 's', &key);
                 if (r >= 0)
-                        r = strcmp(key, "Uid") == 0 ? sd_bus_message_read(m, "v", "u", &uid) :
-                                                      sd_bus_message_skip(m, "v");
+                        r = strcmp(key, "Uid") == 0 ? sd_bus_message_read(m, "v", "u", &uid)
+                                                    : sd_bus_message_skip(m, "v");
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);
         }
@@ -149,7 +149,7 @@ static int find_own_uid(Client **client, uint32_t *ret, Failure *failure) {
 static void find_matches(const JobList *list, const char *name, uint32_t uid, bool running, Matches *ret) {
         size_t at = 0;
 
-        *ret = (Matches) { .n = 0 };
+        *ret = (Matches){ .n = 0 };
         for (size_t i = 0; i < list->n; i++) {
                 const Job *job = &list->jobs[i];
 

@@ -98,7 +98,8 @@ static int compare_ends(const void *a, const void *b) {
         return x < y ? -1 : x > y;
 }
 
-/* A job that writes nothing for a week has an old log and runs all the same. The list is in the order of numbers. */
+/* A job that writes nothing for a week has an old log and runs all the same. The list is in the order of
+ * numbers. */
 static void apply_jobs(Folder *folder, const JobList *list) {
         for (size_t i = 0; i < folder->n && list->n > 0; i++) {
                 LogFile *file = &folder->files[i];

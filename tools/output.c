@@ -117,7 +117,7 @@ void output_key_text(const char *key, const char *text) {
 void progress_begin(Progress *progress, bool json, const char *format, ...) {
         va_list ap;
 
-        *progress = (Progress) { .start = now_monotonic(), .enabled = !json && isatty(STDERR_FILENO) };
+        *progress = (Progress){ .start = now_monotonic(), .enabled = !json && isatty(STDERR_FILENO) };
         va_start(ap, format);
         (void) vsnprintf(progress->what, sizeof(progress->what), format, ap);
         va_end(ap);

@@ -46,7 +46,7 @@ DEFINE_CLEANUP(Table, table_free)
 int table_add(Table *table, const char *const *cells);
 void table_print(const Table *table);
 
-/* "KEY: value" lines of `status` and `where`, the keys aligned; escaped: the daemon may be another host's. */
+/* "KEY: value" lines of `status` and `where`, the keys aligned; escaped: the daemon may be another's. */
 void output_key(const char *key, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void output_key_text(const char *key, const char *text);
 

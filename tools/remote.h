@@ -3,11 +3,11 @@
 
 /* The daemon of another host (-H) or of a container (-M), as systemctl(1) has them.
  *
- * What is asked there goes over that daemon's private socket, as here: a systemd-stdio-bridge(1), started by ssh(1)
- * or, in a container, by systemd-run(1), passes the messages on. So the kernel over there tells its daemon who asks,
- * namely the user that ssh or systemd-run has started the bridge as; nothing that this side says of itself is
- * believed. Descriptors cannot be passed on, so verbs that hand over a process have no way there, nor have those that
- * look at files and processes themselves. */
+ * What is asked there goes over that daemon's private socket, as here: a systemd-stdio-bridge(1), started
+ * by ssh(1) or, in a container, by systemd-run(1), passes the messages on. So the kernel over there tells
+ * its daemon who asks, namely the user that ssh or systemd-run has started the bridge as; nothing that
+ * this side says of itself is believed. Descriptors cannot be passed on, so verbs that hand over a process
+ * have no way there, nor have those that look at files and processes themselves. */
 
 #include <stdbool.h>
 
@@ -29,9 +29,9 @@ typedef struct Remote {
         char port[sizeof("65535")]; /* "": the usual one */
 } Remote;
 
-/* "[USER@]HOST[:PORT]" (HOST: letters, digits, ".", "_", "-", or an IPv6 address in brackets), and "[USER@]NAME" of a
- * container or ".host", for which no name at all stands too; ".host" without a user is REMOTE_NONE. 0, or -EINVAL
- * with *ret left alone. */
+/* "[USER@]HOST[:PORT]" (HOST: letters, digits, ".", "_", "-", or an IPv6 address in brackets), and
+ * "[USER@]NAME" of a container or ".host", for which no name at all stands too; ".host" without a user is
+ * REMOTE_NONE. 0, or -EINVAL with *ret left alone. */
 int remote_parse(RemoteKind kind, const char *text, Remote *ret);
 
 /* The command that speaks to the daemon there over its standard streams. */

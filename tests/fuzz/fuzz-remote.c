@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The word of -H or -M: what is taken is nothing that ssh, a shell or systemd-run would read as more than a name. */
+/* The word of -H or -M: what is taken is nothing that ssh, a shell or systemd-run would read as more than
+ * a name. */
 
 #include <assert.h>
 #include <stddef.h>

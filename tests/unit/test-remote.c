@@ -68,7 +68,7 @@ static void test_other_ssh(void **state) {
         assert_string_equal(command.argv[0], "/opt/ssh");
 }
 
-/* Nothing that ssh, its ProxyCommand=, the shell over there or systemd would take for anything but a name. */
+/* Nothing that ssh, its ProxyCommand=, the shell over there or systemd would take for more than a name. */
 static void test_bad(void **state) {
         static const char *const both[] = {
                 "",           "-oProxyCommand=x",

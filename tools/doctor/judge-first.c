@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The first minute: cgmove is installed, and there is no policy at all. What a newcomer needs then is not one finding
- * among others. */
+/* The first minute: cgmove is installed, and there is no policy at all. What a newcomer needs then is not
+ * one finding among others. */
 
 #include "tools/doctor/judge.h"
 
