@@ -45,7 +45,7 @@ static int read_outcome(sd_bus_message *m, Outcome *ret) {
         const char *key;
         int r;
 
-        *ret = (Outcome){ .message = m, .text = "" };
+        *ret = (Outcome) { .message = m, .text = "" };
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
         while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
                 r = sd_bus_message_read_basic(m, 's', &key);
@@ -89,7 +89,7 @@ static int stop(Client **client, uint64_t id, bool json, Outcome *ret, Failure *
         r = client_call_job(client, id, "Stop", CLIENT_NO_TIMEOUT, GIVE_UP, &progress, &answer, failure);
         progress_end(&progress);
         if (r != 0 && strcmp(failure->code, "NoSuchJob") == 0 && has_ended(client, id)) {
-                *ret = (Outcome){ .ended = true, .text = "" };
+                *ret = (Outcome) { .ended = true, .text = "" };
                 return 0;
         }
         if (r != 0)
