@@ -15,6 +15,7 @@
 #include "tools/options.h"
 #include "tools/output.h"
 #include "tools/policy.h"
+#include "tools/remote.h"
 #include "tools/status.h"
 #include "tools/verbs.h"
 
@@ -45,6 +46,9 @@ static const char help[] =
                 "  sessions           show what a logout does to each job, and why\n"
                 "  doctor [UNIT]      check host, policy and unit, and say what to change\n"
                 "  policy VERB        check, explain and change the policy\n\n"
+                "Of another host or container, with list, status, wait, stop and kill:\n"
+                "  -H, --host=[USER@]HOST     over ssh\n"
+                "  -M, --machine=[USER@]NAME  in a container of this host\n\n"
                 "  -h, --help         show this help, or that of a verb\n"
                 "      --version      show the version\n\n"
                 "Every verb takes --help and --json. See cgmove(1).\n";
@@ -65,20 +69,53 @@ static const struct {
         { "wait-port", verb_wait_port },
 };
 
-int main(int argc, char **argv) {
-        const char *word = argc > 1 ? argv[1] : "";
+/* Options before the verb. Returns -1 to go on at optind, or the exit status. */
+static int parse(int argc, char **argv) {
+        enum { OPTION_VERSION = OPTION_FIRST_FREE };
+        static const struct option options[] = {
+                { "version", no_argument, NULL, OPTION_VERSION },
+                OPTIONS_COMMON,
+        };
+        int c;
 
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                if (strcmp(word, verbs[i].name) == 0)
-                        return verbs[i].verb(argc - 1, argv + 1);
+        while ((c = options_next("", argc, argv, "+", options)) >= 0)
+                switch (c) {
+                case 'h':
+                        return options_help(help);
+                case OPTION_VERSION:
+                        (void) puts(PACKAGE_STRING);
+                        return output_finish(0);
+                case OPTION_JSON:
+                        return usage_error("", "--json stands after the verb");
+                default:
+                        return STATUS_USAGE;
+                }
+        return -1;
+}
 
-        if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "help") == 0)
-                return options_help(help);
-        if (strcmp(word, "--version") == 0) {
-                (void) puts(PACKAGE_STRING);
-                return output_finish(0);
+static int call_verb(int argc, char **argv) {
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
+                if (strcmp(argv[0], verbs[i].name) != 0)
+                        continue;
+                r = remote_check_verb(argv[0]);
+                return r != 0 ? r : verbs[i].verb(argc, argv);
         }
-        if (!word[0])
+        if (strcmp(argv[0], "help") == 0)
+                return options_help(help);
+        return usage_error("", "Unknown verb \"%s\"", argv[0]);
+}
+
+int main(int argc, char **argv) {
+        int first, r;
+
+        r = parse(argc, argv);
+        if (r >= 0)
+                return r;
+        if (optind == argc)
                 return usage_error("", "No verb given");
-        return usage_error("", "Unknown %s \"%s\"", word[0] == '-' ? "option" : "verb", word);
+        first = optind;
+        optind = 0; /* the verb begins anew */
+        return call_verb(argc - first, argv + first);
 }

@@ -9,6 +9,7 @@
 
 #include "lib/protocol.h"
 #include "tools/connect.h"
+#include "tools/remote.h"
 #include "tools/status.h"
 
 #define PAUSE_FIRST UINT64_C(20000) /* microseconds between two tries, doubled each time */
@@ -16,6 +17,7 @@
 
 struct Client {
         sd_bus *bus;
+        bool spoken; /* it has answered */
 };
 
 typedef struct Answer {
@@ -34,6 +36,22 @@ static int fail_timeout(Failure *failure) {
 
 static bool is_timeout(const Failure *failure) {
         return strcmp(failure->code, "Timeout") == 0;
+}
+
+/* What is in between has its own words on the standard error, in front of these. Not tried again unless it
+ * did work before: every try is a login over there. */
+static int fail_remote(const Remote *remote, int error, bool lost, Failure *failure) {
+        bool host = remote->kind == REMOTE_HOST;
+        int r;
+
+        r = failure_set(failure, STATUS_UNAVAILABLE, "NoDaemon",
+                        "The daemon cgmoved of %s cannot be reached by way of %s and systemd-stdio-bridge "
+                        "(%s); "
+                        "what they said is above%s.",
+                        remote->name, host ? "ssh" : "systemd-run", strerror(-error),
+                        host || geteuid() == 0 ? "" : ", and to enter a container takes root");
+        failure->lost = lost;
+        return r;
 }
 
 int client_fail_connection(int error, Failure *failure) {
@@ -57,6 +75,15 @@ int client_fail_connection(int error, Failure *failure) {
         return r;
 }
 
+/* The same for one that may be to another host. */
+static int fail_connection(const Client *client, int error, Failure *failure) {
+        const Remote *remote = remote_chosen();
+
+        if (remote->kind != REMOTE_NONE && error != -ENOMEM)
+                return fail_remote(remote, error, client->spoken, failure);
+        return client_fail_connection(error, failure);
+}
+
 int client_bad_message(int error, Failure *failure) {
         if (error == -EINVAL)
                 return failure_set(failure, STATUS_USAGE, "InvalidArgument",
@@ -66,27 +93,42 @@ int client_bad_message(int error, Failure *failure) {
         return failure_errno(failure, error, "Cannot make or read a message of cgmoved");
 }
 
+static int set_socket(sd_bus *bus) {
+        int fd, r;
+
+        fd = connect_private(CGMOVE_PRIVATE_SOCKET);
+        if (fd < 0)
+                return fd;
+        r = sd_bus_set_fd(bus, fd, fd);
+        if (r < 0)
+                (void) close(fd);
+        return r;
+}
+
+static int set_command(sd_bus *bus, const Remote *remote) {
+        RemoteCommand command;
+        int r;
+
+        remote_command(remote, secure_getenv("SYSTEMD_SSH"), &command);
+        r = sd_bus_negotiate_fds(bus, false);
+        return r < 0 ? r : sd_bus_set_exec(bus, command.argv[0], (char *const *) command.argv);
+}
+
 int client_connect(Client **ret, Failure *failure) {
         _cleanup_(client_freep) Client *client = NULL;
-        int fd, r;
+        int r;
 
         client = calloc(1, sizeof(*client));
         if (!client)
                 return failure_errno(failure, ENOMEM, "Cannot connect");
         r = sd_bus_new(&client->bus);
+        if (r >= 0)
+                r = remote_chosen()->kind == REMOTE_NONE ? set_socket(client->bus)
+                                                         : set_command(client->bus, remote_chosen());
+        if (r >= 0)
+                r = sd_bus_start(client->bus);
         if (r < 0)
-                return client_fail_connection(r, failure);
-        fd = connect_private(CGMOVE_PRIVATE_SOCKET);
-        if (fd < 0)
-                return client_fail_connection(fd, failure);
-        r = sd_bus_set_fd(client->bus, fd, fd);
-        if (r < 0) {
-                (void) close(fd);
-                return client_fail_connection(r, failure);
-        }
-        r = sd_bus_start(client->bus);
-        if (r < 0)
-                return client_fail_connection(r, failure);
+                return fail_connection(client, r, failure);
         *ret = TAKE_PTR(client);
         return 0;
 }
@@ -136,11 +178,15 @@ static int wait_a_while(Client *client, uint64_t until, Progress *progress) {
         return r < 0 && r != -EINTR ? r : 0;
 }
 
-/* Before anything is sent: sd-bus waits for the end of the authentication for as long as it likes, when it is
- * to send descriptors, and lets the time of a call begin only then. */
+/* Before anything is sent: sd-bus waits for the end of the authentication for as long as it likes, when it
+ * is to send descriptors, and lets the time of a call begin only then. */
 static int wait_until_ready(Client *client, Progress *progress) {
-        uint64_t until = now_monotonic() + CLIENT_READY_TIMEOUT;
+        bool remote = remote_chosen()->kind != REMOTE_NONE;
+        uint64_t until = now_monotonic() + (remote ? CLIENT_REMOTE_TIMEOUT : CLIENT_READY_TIMEOUT);
         int r;
+
+        if (remote)
+                progress = NULL; /* ssh may be asking for a password */
 
         while ((r = sd_bus_is_ready(client->bus)) == 0) {
                 r = wait_a_while(client, until, progress);
@@ -171,11 +217,8 @@ int client_fail_answer(sd_bus *bus, sd_bus_message *answer, Failure *failure) {
         const sd_bus_error *error = sd_bus_message_get_error(answer);
         const char *dot;
 
-        if (is_no_answer(error->name)) {
-                if (!sd_bus_is_open(bus))
-                        return client_fail_connection(-ECONNRESET, failure);
-                return fail_timeout(failure);
-        }
+        if (is_no_answer(error->name))
+                return sd_bus_is_open(bus) ? fail_timeout(failure) : client_fail_connection(-ECONNRESET, failure);
         if (strcmp(error->name, SD_BUS_ERROR_UNKNOWN_METHOD) == 0)
                 return failure_set(failure, STATUS_FAILED, "Unsupported",
                                    "The daemon is of another version than this command and does not know "
@@ -185,6 +228,12 @@ int client_fail_answer(sd_bus *bus, sd_bus_message *answer, Failure *failure) {
         return failure_set(failure, status_from_error(error->name),
                            strncmp(error->name, prefix, strlen(prefix)) == 0 && dot ? dot + 1 : error->name,
                            "%s", error->message && error->message[0] ? error->message : error->name);
+}
+
+static int fail_answer(const Client *client, sd_bus_message *answer, Failure *failure) {
+        if (is_no_answer(sd_bus_message_get_error(answer)->name) && !sd_bus_is_open(client->bus))
+                return fail_connection(client, -ECONNRESET, failure);
+        return client_fail_answer(client->bus, answer, failure);
 }
 
 int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progress *progress,
@@ -203,9 +252,10 @@ int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progr
         progress_end(progress);
         received = answer.message;
         if (r < 0)
-                return client_fail_connection(r, failure);
+                return fail_connection(client, r, failure);
+        client->spoken = true;
         if (sd_bus_message_is_method_error(received, NULL))
-                return client_fail_answer(client->bus, received, failure);
+                return fail_answer(client, received, failure);
         *ret = TAKE_PTR(received);
         return 0;
 }

@@ -14,10 +14,13 @@
 /* Microseconds. For the daemon to take up a conversation at all: one that starts anew, with thousands of jobs,
  * is within it. */
 #define CLIENT_READY_TIMEOUT (UINT64_C(15) * 1000000)
+/* With a login on another host in between, and somebody who types his password. */
+#define CLIENT_REMOTE_TIMEOUT (UINT64_C(90) * 1000000)
 /* From then on. The first start of a pool is within the ordinary one. */
 #define CLIENT_TIMEOUT (UINT64_C(45) * 1000000)
 #define CLIENT_NO_TIMEOUT UINT64_MAX
 
+/* Which daemon it is, remote_chosen() says. */
 typedef struct Client Client;
 int client_connect(Client **ret, Failure *failure);
 Client *client_free(Client *client);

@@ -62,8 +62,10 @@ static int read_outcome(sd_bus_message *m, Outcome *ret) {
 
 static const char stop_help[] = "Usage: cgmove stop [OPTION...] JOB\n\n"
                                 "Ends a job: SIGTERM to your processes in it, SIGKILL after 10 seconds.\n\n"
-                                "      --json  print JSON\n"
-                                "  -h, --help  show this help\n";
+                                "  -H, --host=[USER@]HOST     of another host, over ssh\n"
+                                "  -M, --machine=[USER@]NAME  of a container of this host\n"
+                                "      --json                 print JSON\n"
+                                "  -h, --help                 show this help\n";
 
 /* Whether there is such a job, though it does not run any more: then a stop has nothing left to do. */
 static bool has_ended(Client **client, uint64_t id) {
@@ -138,9 +140,11 @@ int verb_stop(int argc, char **argv) {
 
 static const char kill_help[] = "Usage: cgmove kill [OPTION...] JOB\n\n"
                                 "Sends a signal to your processes in a job.\n\n"
-                                "  -s, --signal=SIGNAL  name or number; TERM if not given\n"
-                                "      --json           print JSON\n"
-                                "  -h, --help           show this help\n";
+                                "  -s, --signal=SIGNAL        name or number; TERM if not given\n"
+                                "  -H, --host=[USER@]HOST     of another host, over ssh\n"
+                                "  -M, --machine=[USER@]NAME  of a container of this host\n"
+                                "      --json                 print JSON\n"
+                                "  -h, --help                 show this help\n";
 
 static int send_signal(Client **client, uint64_t id, int sig, Outcome *ret, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;

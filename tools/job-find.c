@@ -7,6 +7,7 @@
 
 #include "tools/arguments.h"
 #include "tools/job.h"
+#include "tools/remote.h"
 #include "tools/status.h"
 
 #define GIVE_UP (UINT64_C(3) * 1000000)
@@ -121,14 +122,60 @@ typedef struct Matches {
         char ids[256]; /* for the message, "17, 18, ..." */
 } Matches;
 
-static void find_matches(const JobList *list, const char *name, bool running, Matches *ret) {
+static int build_explain(Client *client, void *userdata, sd_bus_message **ret, Failure *failure) {
+        int r;
+
+        r = client_message(client, 0, "Explain", ret, failure);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_append(*ret, "a{sv}", 1, "source", "s", "session");
+        return r < 0 ? client_bad_message(r, failure) : 0;
+}
+
+static int read_uid(sd_bus_message *m, uint32_t *ret) {
+        uint32_t uid = UINT32_MAX;
+        const char *key;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = sd_bus_message_read_basic(m, 's', &key);
+                if (r >= 0)
+                        r = strcmp(key, "Uid") == 0 ? sd_bus_message_read(m, "v", "u", &uid)
+                                                    : sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        if (r < 0)
+                return r;
+        *ret = uid;
+        return 0;
+}
+
+/* Whose jobs names are looked for among. On another host only the daemon there knows whom it speaks to. */
+static int find_own_uid(Client **client, uint32_t *ret, Failure *failure) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        int r;
+
+        if (remote_chosen()->kind == REMOTE_NONE) {
+                *ret = getuid();
+                return 0;
+        }
+        r = client_call_again(client, build_explain, NULL, CLIENT_TIMEOUT, GIVE_UP, NULL, &answer, failure);
+        if (r != 0)
+                return r;
+        r = read_uid(answer, ret);
+        return r < 0 ? client_bad_message(r, failure) : 0;
+}
+
+static void find_matches(const JobList *list, const char *name, uint32_t uid, bool running, Matches *ret) {
         size_t at = 0;
 
         *ret = (Matches){ .n = 0 };
         for (size_t i = 0; i < list->n; i++) {
                 const Job *job = &list->jobs[i];
 
-                if (job->uid != getuid() || job_is_running(job) != running || strcmp(job->name, name) != 0)
+                if (job->uid != uid || job_is_running(job) != running || strcmp(job->name, name) != 0)
                         continue;
                 if (ret->n++ == 0)
                         ret->first = job->id;
@@ -141,16 +188,19 @@ static void find_matches(const JobList *list, const char *name, bool running, Ma
 int job_find(Client **client, const char *word, uint64_t *ret, Failure *failure) {
         _cleanup_(job_list_done) JobList list = { .n = 0 };
         Matches matches;
+        uint32_t uid = 0;
         int r;
 
         if (argument_job_id(word, ret) == 0)
                 return 0;
         r = job_list_get(client, true, &list, failure);
+        if (r == 0)
+                r = find_own_uid(client, &uid, failure);
         if (r != 0)
                 return r;
-        find_matches(&list, word, true, &matches);
+        find_matches(&list, word, uid, true, &matches);
         if (matches.n == 0)
-                find_matches(&list, word, false, &matches);
+                find_matches(&list, word, uid, false, &matches);
         if (matches.n == 0)
                 return failure_set(failure, STATUS_FAILED, "NoSuchJob",
                                    "You have no job \"%s\"; 'cgmove list --all' shows your jobs.", word);

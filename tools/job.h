@@ -74,6 +74,7 @@ int job_list_read(sd_bus_message *answer, JobList *ret);
 int job_get(Client **client, uint64_t id, uint64_t give_up, Job *ret, Failure *failure);
 /* The same without a line of progress, for who shows one already, or is in the middle of a line of something else. */
 int job_get_quietly(Client **client, uint64_t id, uint64_t give_up, Job *ret, Failure *failure);
+/* In the order of their numbers. */
 int job_list_get(Client **client, bool all, JobList *ret, Failure *failure);
 
 /* The id for what a user wrote: a number, or the name of exactly one running job of his; if none runs,

@@ -11,6 +11,7 @@
 #include "tools/job.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/remote.h"
 #include "tools/restart/outcome.h"
 #include "tools/status.h"
 #include "tools/user-name.h"
@@ -24,9 +25,11 @@
 
 static const char list_help[] = "Usage: cgmove list [OPTION...]\n\n"
                                 "Lists your jobs; root sees everybody's.\n\n"
-                                "  -a, --all   also those that have ended\n"
-                                "      --json  print JSON\n"
-                                "  -h, --help  show this help\n";
+                                "  -a, --all                  also those that have ended\n"
+                                "  -H, --host=[USER@]HOST     of another host, over ssh\n"
+                                "  -M, --machine=[USER@]NAME  of a container of this host\n"
+                                "      --json                 print JSON\n"
+                                "  -h, --help                 show this help\n";
 
 static int print_list_json(const JobList *list) {
         json_t *array = json_array();
@@ -68,7 +71,7 @@ static int print_list(const JobList *list, bool all) {
         static const char *const headings_root[] = { "JOB",  "USER", "NAME",    "STATE",
                                                      "TIME", "FROM", "COMMAND", NULL };
         _cleanup_(table_freep) Table *table = NULL;
-        bool root = getuid() == 0;
+        bool root = getuid() == 0 || remote_chosen()->kind != REMOTE_NONE;
         Failure failure;
         int r;
 
@@ -123,8 +126,10 @@ int verb_list(int argc, char **argv) {
 
 static const char status_help[] = "Usage: cgmove status [OPTION...] JOB\n\n"
                                   "Shows a job, running or ended.\n\n"
-                                  "      --json  print JSON\n"
-                                  "  -h, --help  show this help\n";
+                                  "  -H, --host=[USER@]HOST     of another host, over ssh\n"
+                                  "  -M, --machine=[USER@]NAME  of a container of this host\n"
+                                  "      --json                 print JSON\n"
+                                  "  -h, --help                 show this help\n";
 
 static void print_time(const char *key, uint64_t usec) {
         time_t seconds = (time_t) (usec / 1000000);
@@ -145,7 +150,7 @@ static void print_end(const Job *job) {
         output_state(job_state_word(job));
         if (!job_is_running(job)) {
                 job_describe_end(job, text, sizeof(text));
-                (void) fputs(text + strcspn(text, ","), stdout);
+                output_text(stdout, text + strcspn(text, ","));
         }
         (void) putchar('\n');
 }
@@ -268,8 +273,10 @@ static const char wait_help[] =
                 "Usage: cgmove wait [OPTION...] JOB\n\n"
                 "Waits until a job has ended and exits with the status of its command; 125 if none is\n"
                 "known.\n\n"
-                "      --json  print JSON\n"
-                "  -h, --help  show this help\n";
+                "  -H, --host=[USER@]HOST     of another host, over ssh\n"
+                "  -M, --machine=[USER@]NAME  of a container of this host\n"
+                "      --json                 print JSON\n"
+                "  -h, --help                 show this help\n";
 
 int verb_wait(int argc, char **argv) {
         _cleanup_(client_freep) Client *client = NULL;

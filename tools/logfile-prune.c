@@ -2,14 +2,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "lib/cleanup.h"
-#include "tools/arguments.h"
 #include "tools/job.h"
 #include "tools/logfile.h"
 #include "tools/output.h"
@@ -18,6 +16,7 @@
 
 typedef struct LogFile {
         uint64_t id;
+        unsigned n; /* as in logfile_name() */
         uint64_t size;
         uint64_t ended; /* microseconds; UINT64_MAX: the job runs */
 } LogFile;
@@ -30,20 +29,28 @@ typedef struct Folder {
         uint64_t oldest;
 } Folder;
 
-/* "job-17.log" */
-static int parse_name(const char *name, uint64_t *ret) {
-        char number[24];
-        size_t n = strlen(name);
+/* Exactly the names that logfile_name() makes. */
+static int parse_name(const char *name, uint64_t *ret_id, unsigned *ret_n) {
+        char again[LOGFILE_NAME_MAX], *end;
+        unsigned long n = 1;
+        uint64_t id;
 
-        if (n < 9 || n - 8 >= sizeof(number) || strncmp(name, "job-", 4) != 0 ||
-            strcmp(name + n - 4, ".log") != 0)
+        if (strncmp(name, "job-", 4) != 0)
                 return -EINVAL;
-        memcpy(number, name + 4, n - 8);
-        number[n - 8] = 0;
-        return argument_job_id(number, ret);
+        id = strtoull(name + 4, &end, 10);
+        if (*end == '-')
+                n = strtoul(end + 1, NULL, 10);
+        if (id == 0 || n == 0 || n > LOGFILE_SAME_MAX)
+                return -EINVAL;
+        logfile_name(id, (unsigned) n, again);
+        if (strcmp(again, name) != 0)
+                return -EINVAL;
+        *ret_id = id;
+        *ret_n = (unsigned) n;
+        return 0;
 }
 
-static int add_file(Folder *folder, uint64_t id, const char *name) {
+static int add_file(Folder *folder, uint64_t id, unsigned n, const char *name) {
         struct stat st;
         LogFile *files;
 
@@ -57,6 +64,7 @@ static int add_file(Folder *folder, uint64_t id, const char *name) {
         }
         folder->files[folder->n] = (LogFile){
                 .id = id,
+                .n = n,
                 .size = (uint64_t) st.st_size,
                 .ended = (uint64_t) st.st_mtim.tv_sec * 1000000, /* until we know better */
         };
@@ -70,15 +78,16 @@ static int add_file(Folder *folder, uint64_t id, const char *name) {
 static int read_folder(DIR *dir, Folder *folder) {
         const struct dirent *entry;
         uint64_t id;
+        unsigned n;
 
         while ((entry = readdir(dir)) && folder->n < FILES_MAX)
-                if (parse_name(entry->d_name, &id) == 0 && add_file(folder, id, entry->d_name) < 0)
+                if (parse_name(entry->d_name, &id, &n) == 0 && add_file(folder, id, n, entry->d_name) < 0)
                         return -ENOMEM;
         return 0;
 }
 
-static int compare_ids(const void *a, const void *b) {
-        uint64_t x = ((const LogFile *) a)->id, y = ((const LogFile *) b)->id;
+static int compare_jobs(const void *a, const void *b) {
+        uint64_t x = ((const Job *) a)->id, y = ((const Job *) b)->id;
 
         return x < y ? -1 : x > y;
 }
@@ -89,20 +98,21 @@ static int compare_ends(const void *a, const void *b) {
         return x < y ? -1 : x > y;
 }
 
-/* A job that writes nothing for a week has an old log and runs all the same. */
+/* A job that writes nothing for a week has an old log and runs all the same. The list is in the order of
+ * numbers. */
 static void apply_jobs(Folder *folder, const JobList *list) {
-        qsort(folder->files, folder->n, sizeof(LogFile), compare_ids);
-        for (size_t i = 0; i < list->n; i++) {
-                LogFile key = { .id = list->jobs[i].id };
-                LogFile *file = bsearch(&key, folder->files, folder->n, sizeof(LogFile), compare_ids);
+        for (size_t i = 0; i < folder->n && list->n > 0; i++) {
+                LogFile *file = &folder->files[i];
+                const Job key = { .id = file->id };
+                const Job *job = bsearch(&key, list->jobs, list->n, sizeof(Job), compare_jobs);
 
-                if (file)
-                        file->ended = job_is_running(&list->jobs[i]) ? UINT64_MAX : list->jobs[i].ended;
+                if (job)
+                        file->ended = job_is_running(job) ? UINT64_MAX : job->ended;
         }
 }
 
 static void remove_old(Folder *folder, uint64_t now) {
-        char name[40];
+        char name[LOGFILE_NAME_MAX];
 
         qsort(folder->files, folder->n, sizeof(LogFile), compare_ends);
         for (size_t i = 0; i < folder->n; i++) {
@@ -111,7 +121,7 @@ static void remove_old(Folder *folder, uint64_t now) {
 
                 if (file->ended == UINT64_MAX || (!old && folder->size <= LOGFILE_FOLDER_MAX))
                         return;
-                (void) snprintf(name, sizeof(name), "job-%" PRIu64 ".log", file->id);
+                logfile_name(file->id, file->n, name);
                 if (unlinkat(folder->fd, name, 0) == 0)
                         folder->size -= file->size;
         }

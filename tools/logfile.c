@@ -105,13 +105,26 @@ int logfile_directory(char ret[static PATH_MAX], Failure *failure) {
         return check_directory(ret, failure);
 }
 
+void logfile_name(uint64_t id, unsigned n, char ret[static LOGFILE_NAME_MAX]) {
+        if (n == 1)
+                (void) snprintf(ret, LOGFILE_NAME_MAX, "job-%" PRIu64 ".log", id);
+        else
+                (void) snprintf(ret, LOGFILE_NAME_MAX, "job-%" PRIu64 "-%u.log", id, n);
+}
+
 int logfile_create(const char *directory, uint64_t id, char path[static PATH_MAX], int *ret_fd,
                    Failure *failure) {
-        int fd;
+        char name[LOGFILE_NAME_MAX];
+        int fd = -1;
 
-        if (snprintf(path, PATH_MAX, "%s/job-%" PRIu64 ".log", directory, id) >= PATH_MAX)
-                return failure_errno(failure, ENAMETOOLONG, "Cannot make the log");
-        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+        for (unsigned n = 1; fd < 0 && n <= LOGFILE_SAME_MAX; n++) {
+                logfile_name(id, n, name);
+                if (snprintf(path, PATH_MAX, "%s/%s", directory, name) >= PATH_MAX)
+                        return failure_errno(failure, ENAMETOOLONG, "Cannot make the log");
+                fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+                if (fd < 0 && errno != EEXIST)
+                        break;
+        }
         if (fd < 0)
                 return failure_errno(failure, errno, "Cannot make the log %s", path);
         *ret_fd = fd;

@@ -20,7 +20,14 @@
  * without links. */
 int logfile_directory(char ret[static PATH_MAX], Failure *failure);
 
-/* A new file DIRECTORY/job-ID.log (0600), open for reading and writing. Its path goes to PATH. */
+/* "job-ID.log", and from N = 2 on "job-ID-N.log": numbers of jobs begin anew when the package was purged,
+ * and two hosts may share a home directory. */
+#define LOGFILE_NAME_MAX 48
+#define LOGFILE_SAME_MAX 99 /* logs of one number */
+void logfile_name(uint64_t id, unsigned n, char ret[static LOGFILE_NAME_MAX]);
+
+/* A new file of the first such name in DIRECTORY that is free (0600), open for reading and writing. Its
+ * path goes to PATH. */
 int logfile_create(const char *directory, uint64_t id, char path[static PATH_MAX], int *ret_fd,
                    Failure *failure);
 

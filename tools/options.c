@@ -8,6 +8,7 @@
 
 #include "tools/failure.h"
 #include "tools/output.h"
+#include "tools/remote.h"
 #include "tools/status.h"
 
 int options_help(const char *text) {
@@ -28,9 +29,11 @@ int options_next(const char *verb, int argc, char **argv, const char *letters,
         int c;
 
         opterr = 0;
-        (void) snprintf(text, sizeof(text), "%s:h%s", words_end_options ? "+" : "",
+        (void) snprintf(text, sizeof(text), "%s:hH:M:%s", words_end_options ? "+" : "",
                         letters + words_end_options);
-        c = getopt_long(argc, argv, text, options, NULL);
+        while ((c = getopt_long(argc, argv, text, options, NULL)) == 'H' || c == 'M')
+                if (remote_choose(verb, c == 'H' ? REMOTE_HOST : REMOTE_MACHINE, optarg) != 0)
+                        return '?';
         if (c != ':' && c != '?')
                 return c;
         letter[1] = (char) optopt;

@@ -10,13 +10,16 @@
 enum { OPTION_JSON = 256, OPTION_FIRST_FREE };
 
 #define OPTIONS_COMMON                                                                                      \
-        { "json", no_argument, NULL, OPTION_JSON }, { "help", no_argument, NULL, 'h' }, {                   \
+        { "json", no_argument, NULL, OPTION_JSON }, { "help", no_argument, NULL, 'h' },                     \
+                        { "host", required_argument, NULL, 'H' },                                           \
+                        { "machine", required_argument, NULL, 'M' }, {                                      \
                 0                                                                                           \
         }
 
-/* getopt_long() with our own words: returns the option, -1 at the end, or '?' after saying what is
- * wrong (of VERB). LETTERS without ":" and "h"; a "+" in front ends the options at the first word, for
- * verbs that take a command. */
+/* getopt_long() with our own words: returns the option, -1 at the end, or '?' after saying what is wrong
+ * (of VERB). LETTERS without ":", "h", "H" and "M"; a "+" in front ends the options at the first word, for
+ * verbs that take a command. -H and -M are taken here, and are wrong for a verb that has no way there (see
+ * remote.h). */
 int options_next(const char *verb, int argc, char **argv, const char *letters, const struct option *options);
 
 /* For verbs that take nothing but --json, --help and N_MIN to N_MAX words. Returns -1 to go on (the

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "lib/cleanup.h"
+#include "tools/remote.h"
 
 #define KEPT_MAX 64 /* users on one screen, and more */
 
@@ -22,7 +23,8 @@ const char *user_name(uid_t uid, char buffer[static USER_NAME_SIZE]) {
                         (void) snprintf(buffer, USER_NAME_SIZE, "%s", kept[i].name);
                         return buffer;
                 }
-        user = getpwuid(uid);
+        /* the users of another host are not known here */
+        user = remote_chosen()->kind == REMOTE_NONE ? getpwuid(uid) : NULL;
         if (user)
                 (void) snprintf(buffer, USER_NAME_SIZE, "%s", user->pw_name);
         else

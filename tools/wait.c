@@ -28,6 +28,8 @@ int wait_print_end(const Job *job, bool json) {
         job_describe_end(job, text, sizeof(text));
         (void) printf("job %" PRIu64 "%s", job->id, job->name[0] ? " (" : "");
         output_text(stdout, job->name);
-        (void) printf("%s: %s\n", job->name[0] ? ")" : "", text);
+        (void) printf("%s: ", job->name[0] ? ")" : "");
+        output_text(stdout, text);
+        (void) putchar('\n');
         return output_finish(0);
 }

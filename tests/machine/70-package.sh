@@ -41,6 +41,58 @@ test_started_by_the_installation() {
         check_equal "$(stat -c '%U %a' /etc/cgmove/policy.d)" "root 755"
 }
 
+# --- the first minute after the installation: nobody has written a policy
+
+fresh() {
+        apt-get purge --yes cgmove >/dev/null
+        apt_install /opt/cgmove.deb >/dev/null
+        touch /run/policy-touched
+        # numbers of jobs begin anew; logs of those that had them before may be there
+        as alice mkdir -p /home/alice/.local/state/cgmove
+        as alice touch /home/alice/.local/state/cgmove/job-{1,2}.log
+}
+
+first_lines() {
+        jq -r '.findings[0] | select(.topic == "policy" and .level == "problem") | .cure' <<<"$1"
+}
+
+# first_minute PLACE COMMAND...: COMMAND calls its last argument as alice. What she reads first are two lines; they work as they stand.
+first_minute() {
+        local place=$1 said lines
+        shift
+        said=$("$@" "cgmove doctor") && fail "the doctor is content: $said"
+        check_contains "$(head -n 1 <<<"$said")" "There is no policy yet"
+        check_equal "$(grep -c -F "policy allow" <<<"$said")" 1 "times that a policy is proposed"
+        said=$("$@" "cgmove doctor --json") || true
+        mapfile -t lines < <(first_lines "$said")
+        check_equal "${#lines[@]}" 2 "lines"
+        check_equal "${lines[0]}" "as root: cgmove policy allow alice --from $place"
+        check_match "${lines[1]}" '^as alice: cgmove run '
+        bash -c "${lines[0]#as root: }" >/dev/null
+        check_status 0 "$@" "${lines[1]#as alice: } 2>&1"
+        check_contains "$OUTPUT" "job 1 started"
+        check_status 0 "$@" "cgmove doctor"
+        check_lacks "$OUTPUT" "no policy yet"
+}
+
+shell_in_session() {
+        in_session alice sh -c "$1"
+}
+
+test_first_minute_in_a_session() {
+        fresh
+        check_status 0 systemd-run --quiet --wait --pipe --collect -E HOME=/root cgmove doctor
+        check_contains "$(head -n 1 <<<"$OUTPUT")" "no user is allowed anything"
+        first_minute session shell_in_session
+}
+
+test_first_minute_in_a_service() {
+        fresh
+        gateway_start mixed
+        wait_for gateway_answers
+        first_minute "user:$GATEWAY" gateway_call
+}
+
 test_upgrade_keeps_jobs() {
         gateway_start mixed
         job_begin lasting

@@ -134,8 +134,8 @@ test_no_policy() {
         policy_reload
         gateway_sound
         doctor_inside 1
-        check_found problem policy "No policy" "as root: cgmove policy allow alice --from user:$GATEWAY"
-        cure=$(cure_of policy)
+        check_found problem policy "There is no policy yet" "as root: cgmove policy allow alice --from user:$GATEWAY"
+        cure=$(cure_of policy | head -n 1)
         check_status 0 sh -c "${cure#as root: }"
         doctor_inside 0
         check_found ok policy "user:$GATEWAY"

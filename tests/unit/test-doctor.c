@@ -151,6 +151,42 @@ static void test_place(void **state) {
                     (refuse_place(f), f->daemon.reachable = ANSWER_NO));
 }
 
+static void no_policy(Facts *f) {
+        refuse_place(f);
+        f->unit.rule = f->caller.rule;
+        f->daemon.policy_empty = ANSWER_YES;
+}
+
+/* The first thing that a newcomer reads, and all that is said of it. */
+static void test_first_minute(void **state) {
+        static const char text[] = "There is no policy yet";
+        static Findings findings;
+        Facts *facts = doctor_good_place();
+
+        no_policy(facts);
+        judge(facts, &findings);
+        assert_string_equal(findings.items[0].topic, "policy");
+        assert_int_equal(findings_count(&findings, PROBLEM), 1);
+
+        CHECK_PLACE(PROBLEM, "policy", text,
+                    "as root: cgmove policy allow alice --from session\nas alice: cgmove run --wait -- true",
+                    no_policy(f), refuse_place(f));
+        CHECK_PLACE(PROBLEM, "policy", text, "--from user:x.service\n",
+                    (no_policy(f), f->caller.source.kind = SOURCE_USER_UNIT,
+                     strcpy(f->caller.place, "user:x.service")),
+                    (no_policy(f), f->caller.move.allowed = ANSWER_YES));
+        CHECK_PLACE(PROBLEM, "policy", text, "--from session\nas alice, in a login session: ",
+                    (no_policy(f), f->caller.source.kind = SOURCE_OTHER),
+                    (no_policy(f), f->daemon.reachable = ANSWER_NO));
+        CHECK_PLACE(PROBLEM, "policy", text, "", no_policy(f),
+                    (no_policy(f), f->caller.n_services = 1, f->caller.ways[0] = true));
+        CHECK_PLACE(NOTE, "policy", "no user is allowed", "cgmove policy allow USER --from session",
+                    (no_policy(f), f->caller.uid = 0), f->caller.uid = 0);
+        CHECK(PROBLEM, "policy", text, "--from user:gateway.service\nas alice: cgmove doctor gateway.service",
+              no_policy(f), (no_policy(f), f->unit.system = true));
+        CHECK(PROBLEM, "policy", text, "", no_policy(f), (no_policy(f), f->unit.rule.allowed = ANSWER_YES));
+}
+
 static void add_way(Facts *f) {
         refuse_place(f);
         f->caller.n_services = 2;
@@ -317,6 +353,7 @@ int main(void) {
                 cmocka_unit_test(test_daemon),
                 cmocka_unit_test(test_policy_file),
                 cmocka_unit_test(test_place),
+                cmocka_unit_test(test_first_minute),
                 cmocka_unit_test(test_ways),
                 cmocka_unit_test(test_unit_rule),
                 cmocka_unit_test(test_unit_move),

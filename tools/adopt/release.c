@@ -15,6 +15,7 @@
 static const char help[] = "Usage: cgmove release [OPTION...] UNIT\n\n"
                            "Removes the drop-in that 'cgmove adopt' has written for the service UNIT.\n\n"
                            "      --system   UNIT is one of the system manager (root only)\n"
+                           "  -y, --yes      for nothing: a release does not ask\n"
                            "  -n, --dry-run  only show what would be removed\n"
                            "      --json     print JSON\n"
                            "  -h, --help     show this help\n";

@@ -42,6 +42,8 @@ void gather_policy_files(DaemonFacts *daemon) {
         int r;
 
         r = policy_files_load(CGMOVE_CONF_DIR, POLICY_TRUST_ROOT, &settings, &policy, &problem);
+        if (r >= 0)
+                daemon->policy_empty = policy->n_sections == 0 ? ANSWER_YES : ANSWER_NO;
         /* who may not read them cannot tell */
         if (r < 0 && r != -EACCES && problem.text)
                 (void) snprintf(daemon->file_problem, sizeof(daemon->file_problem), "%s", problem.text);

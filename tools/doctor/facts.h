@@ -44,7 +44,8 @@ typedef struct DaemonFacts {
         uint64_t policy_loaded; /* CLOCK_REALTIME; 0: never */
         char policy_problem[SENTENCE_MAX];
         char file_problem[SENTENCE_MAX]; /* what is wrong with the files as they are; "": nothing is known */
-        bool file_newer;                 /* they were changed since the policy was loaded */
+        Answer policy_empty; /* there is no section in the files, so nobody is allowed anything */
+        bool file_newer;     /* they were changed since the policy was loaded */
 } DaemonFacts;
 
 /* What the policy says of one place. */

@@ -19,7 +19,7 @@ typedef struct Finding {
         FindingLevel level;
         const char *topic; /* a word, constant: what programs look for; see cgmove(1) */
         char text[1280];
-        char cure[1280]; /* "" if there is nothing to do */
+        char cure[1280]; /* "" if there is nothing to do; a line each, if there are several things */
 } Finding;
 
 typedef struct Findings {

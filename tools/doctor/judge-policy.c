@@ -92,7 +92,7 @@ static void check_place(const Facts *facts, Findings *findings) {
         const CallerFacts *caller = &facts->caller;
         char ways[640];
 
-        if (facts->unit.asked || facts->daemon.reachable != ANSWER_YES)
+        if (facts->unit.asked || facts->daemon.reachable != ANSWER_YES || judge_is_first_minute(facts))
                 return;
         if (caller->move.allowed == ANSWER_YES) {
                 if (is_root(facts))
@@ -112,7 +112,7 @@ static void check_unit_rule(const Facts *facts, Findings *findings) {
         const UnitFacts *unit = &facts->unit;
         Finding *finding;
 
-        if (!unit->asked || facts->daemon.reachable != ANSWER_YES)
+        if (!unit->asked || facts->daemon.reachable != ANSWER_YES || judge_is_first_minute(facts))
                 return;
         if (is_root(facts)) {
                 finding_add(findings, FINDING_OK, "policy", "You are root, who needs no rule.");

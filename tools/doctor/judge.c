@@ -29,8 +29,8 @@ bool judge_unit_is_readable(const Facts *facts) {
 
 void judge(const Facts *facts, Findings *ret) {
         static const JudgeCheck *const tables[] = {
-                judge_host, judge_daemon,  judge_policy,    judge_caller,
-                judge_unit, judge_service, judge_processes,
+                judge_first,  judge_host, judge_daemon,  judge_policy,
+                judge_caller, judge_unit, judge_service, judge_processes,
         };
 
         ret->n = 0;

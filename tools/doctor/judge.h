@@ -10,6 +10,7 @@
 typedef void (*JudgeCheck)(const Facts *facts, Findings *findings);
 
 /* NULL-terminated, in the order in which they are told. */
+extern const JudgeCheck judge_first[];
 extern const JudgeCheck judge_host[];
 extern const JudgeCheck judge_daemon[];
 extern const JudgeCheck judge_policy[];
@@ -32,6 +33,9 @@ const char *judge_as_owner(const Facts *facts);
 
 /* The cure "LINE under [SECTION] with 'systemctl --user edit UNIT'". */
 void judge_cure_setting(const Facts *facts, Finding *finding, const char *section, const char *line);
+
+/* There is no policy at all, and the caller would need one: judge_first tells, instead of others. */
+bool judge_is_first_minute(const Facts *facts);
 
 /* A unit is asked for, and it is loaded: what it is set to means something. */
 bool judge_unit_is_readable(const Facts *facts);

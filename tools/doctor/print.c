@@ -23,6 +23,18 @@ static const char *colour_of(FindingLevel level) {
         return colours[level];
 }
 
+static void print_cure(const char *cure, size_t indent, size_t width) {
+        while (*cure) {
+                size_t length = strcspn(cure, "\n");
+                char line[sizeof(((Finding *) NULL)->cure)];
+
+                (void) snprintf(line, sizeof(line), "%.*s", (int) length, cure);
+                (void) printf("%*s-> ", (int) indent, "");
+                wrap_print(stdout, line, indent + 3, width);
+                cure += length + (cure[length] == '\n');
+        }
+}
+
 static void print_finding(const Finding *finding, size_t topic_width, size_t width, bool colour) {
         size_t indent = LEVEL_WIDTH + topic_width + GAP;
 
@@ -30,10 +42,7 @@ static void print_finding(const Finding *finding, size_t topic_width, size_t wid
                       finding_level_to_string(finding->level), colour ? "\x1b[0m" : "",
                       (int) topic_width + GAP, finding->topic);
         wrap_print(stdout, finding->text, indent, width);
-        if (!finding->cure[0])
-                return;
-        (void) printf("%*s-> ", (int) indent, "");
-        wrap_print(stdout, finding->cure, indent + 3, width);
+        print_cure(finding->cure, indent, width);
 }
 
 static void print_verdict(const Facts *facts, const Findings *findings, size_t width) {
