@@ -29,18 +29,22 @@
 #define GROUPS_MAX 1024
 
 static const char help[] =
-                "Usage: cgmove policy allow USER --from=SOURCE [--name=NAME]\n\n"
+                "Usage: cgmove policy allow USER --from=SOURCE [--restart=UNIT]... [--name=NAME]\n\n"
                 "Allows USER (a name, an id, or @GROUP) to move processes out of SOURCE: writes a file "
                 "in\n" POLICY_FOLDER " and asks the daemon to reload. Root only.\n\n"
-                "      --from=SOURCE  user:UNIT, system:UNIT (a unit's name or a pattern), session or job\n"
-                "      --name=NAME    name of the section and of the file\n"
-                "      --json         print JSON\n"
-                "  -h, --help         show this help\n";
+                "      --from=SOURCE   user:UNIT, system:UNIT (a unit's name or a pattern), session or job\n"
+                "      --restart=UNIT  user:UNIT or system:UNIT, which USER may restart from SOURCE; can be "
+                "repeated\n"
+                "      --name=NAME     name of the section and of the file\n"
+                "      --json          print JSON\n"
+                "  -h, --help          show this help\n";
 
 typedef struct Arguments {
         const char *user;
         const char *source;
         const char *name;
+        const char *restart[RULE_RESTARTS_MAX + 1]; /* one more than a rule can have */
+        size_t n_restart;
         bool json;
 } Arguments;
 
@@ -109,28 +113,6 @@ static int facts_from_rule(const Rule *rule, gid_t gids[static GROUPS_MAX], Sour
         return 0;
 }
 
-/* Whether a section says literally what the rule would. */
-static bool section_has_rule(const PolicySection *section, const Rule *rule) {
-        bool user = false;
-
-        if (!section->allow)
-                return false;
-
-        for (size_t i = 0; i < section->n_users && !user; i++) {
-                const UserMatch *match = &section->users[i];
-
-                user = (match->kind == USER_MATCH_GROUP) == (rule->match.kind == USER_MATCH_GROUP) &&
-                       match->first != UID_NONE && match->first <= rule->match.first &&
-                       match->last >= rule->match.last;
-        }
-
-        for (char **from = section->from; user && *from; from++)
-                if (strcmp(*from, rule->from) == 0)
-                        return true;
-
-        return false;
-}
-
 /* The section that allows already what the rule would, or NULL. */
 static const PolicySection *find_same(const Policy *policy, const Rule *rule) {
         PolicyVerdict verdict;
@@ -140,11 +122,14 @@ static const PolicySection *find_same(const Policy *policy, const Rule *rule) {
 
         if (facts_from_rule(rule, gids, &source, &facts) >= 0) {
                 policy_decide(policy, &facts, &verdict);
-                return verdict.allowed ? verdict.section : NULL;
+                return verdict.allowed && rule_restarts_are_in_section(rule, verdict.section)
+                                       ? verdict.section
+                                       : NULL;
         }
 
         for (size_t i = 0; i < policy->n_sections; i++)
-                if (section_has_rule(&policy->sections[i], rule))
+                if (rule_is_in_section(rule, &policy->sections[i]) &&
+                    rule_restarts_are_in_section(rule, &policy->sections[i]))
                         return &policy->sections[i];
 
         return NULL;
@@ -161,14 +146,14 @@ static int check_effect(const Policy *policy, const Rule *rule, Failure *failure
                 return 0;
 
         policy_decide(policy, &facts, &verdict);
-        if (verdict.allowed || !verdict.section)
+        if (!verdict.section || (verdict.allowed && rule_restarts_are_in_section(rule, verdict.section)))
                 return 0;
 
         return failure_set(failure, STATUS_FAILED, "Refused",
-                           "Section \"%s\" (%s:%u) refuses that and is tried before; change it there, or "
-                           "give a name "
+                           "Section \"%s\" (%s:%u) %s and is tried before; change it there, or give a name "
                            "that sorts before that file with --name (nothing was written).",
-                           verdict.section->name, verdict.section->file, verdict.section->line);
+                           verdict.section->name, verdict.section->file, verdict.section->line,
+                           verdict.allowed ? "does not let that be restarted" : "refuses that");
 }
 
 /* --- writing
@@ -366,15 +351,24 @@ static void warn_of_shed(const Rule *rule, const char *shed) {
 /* --- telling
  * ----------------------------------------------------------------------------------------------------- */
 
+static json_t *restarts_to_json(const Rule *rule) {
+        json_t *units = json_array();
+
+        for (size_t i = 0; units && rule->restart[i]; i++)
+                (void) json_array_append_new(units, output_json_text(rule->restart[i]));
+
+        return units;
+}
+
 static int print_json(const Rule *rule, const char *section, const char *file, bool written, Reload reload,
                       const char *shed) {
         json_t *reloaded = written ? json_boolean(reload == RELOAD_DONE) : json_null();
 
-        return output_json(json_pack("{s:{s:o, s:o, s:o, s:o, s:b, s:o, s:o}}", "allow", "user",
+        return output_json(json_pack("{s:{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}}", "allow", "user",
                                      output_json_text(rule->user), "source", output_json_text(rule->from),
-                                     "section", output_json_text(section), "file", output_json_text(file),
-                                     "written", written, "reloaded", reloaded, "sheds",
-                                     output_json_text(shed)));
+                                     "restart", restarts_to_json(rule), "section", output_json_text(section),
+                                     "file", output_json_text(file), "written", written, "reloaded",
+                                     reloaded, "sheds", output_json_text(shed)));
 }
 
 static int tell_same(const Rule *rule, const PolicySection *section, const char *shed, bool json) {
@@ -412,10 +406,11 @@ static int tell_written(const Rule *rule, const char *path, Reload reload, const
 
 /* Returns -1 to go on, or the exit status. */
 static int parse(int argc, char **argv, Arguments *arguments) {
-        enum { OPTION_FROM = OPTION_FIRST_FREE, OPTION_NAME };
+        enum { OPTION_FROM = OPTION_FIRST_FREE, OPTION_NAME, OPTION_RESTART };
         static const struct option options[] = {
                 { "from", required_argument, NULL, OPTION_FROM },
                 { "name", required_argument, NULL, OPTION_NAME },
+                { "restart", required_argument, NULL, OPTION_RESTART },
                 OPTIONS_COMMON,
         };
         int c;
@@ -428,6 +423,10 @@ static int parse(int argc, char **argv, Arguments *arguments) {
                         break;
                 case OPTION_NAME:
                         arguments->name = optarg;
+                        break;
+                case OPTION_RESTART:
+                        if (arguments->n_restart < ELEMENTSOF(arguments->restart))
+                                arguments->restart[arguments->n_restart++] = optarg;
                         break;
                 case OPTION_JSON:
                         arguments->json = true;
@@ -449,6 +448,16 @@ static int parse(int argc, char **argv, Arguments *arguments) {
         return -1;
 }
 
+static int make_rule(const Arguments *arguments, Rule *rule, Failure *failure) {
+        int r;
+
+        r = rule_init(rule, arguments->user, arguments->source, arguments->name, failure);
+        for (size_t i = 0; r == 0 && i < arguments->n_restart; i++)
+                r = rule_add_restart(rule, arguments->restart[i], failure);
+
+        return r;
+}
+
 int policy_allow(int argc, char **argv) {
         _cleanup_(policy_freep) Policy *policy = NULL;
         _cleanup_(rule_done) Rule rule = { .user = NULL };
@@ -467,7 +476,7 @@ int policy_allow(int argc, char **argv) {
                 return failure_print(&failure, arguments.json);
         }
 
-        if (rule_init(&rule, arguments.user, arguments.source, arguments.name, &failure) != 0)
+        if (make_rule(&arguments, &rule, &failure) != 0)
                 return failure_print(&failure, arguments.json);
         policy = load_with(NULL, NULL, &failure);
         if (!policy)

@@ -88,6 +88,68 @@ void rule_done(Rule *rule) {
         free(rule->match.name);
 }
 
+int rule_add_restart(Rule *rule, const char *unit, Failure *failure) {
+        size_t n = 0;
+
+        if (!unit_pattern_is_valid(unit))
+                return failure_set(
+                                failure, STATUS_USAGE, "Usage",
+                                "\"%s\" is no unit to restart: expected user:UNIT or system:UNIT with the "
+                                "unit's suffix, such as user:app.service.",
+                                unit);
+        while (rule->restart[n])
+                n++;
+        if (n == RULE_RESTARTS_MAX)
+                return failure_set(failure, STATUS_USAGE, "Usage", "More than %d units to restart given.",
+                                   RULE_RESTARTS_MAX);
+
+        rule->restart[n] = unit;
+        return 0;
+}
+
+bool rule_is_in_section(const Rule *rule, const PolicySection *section) {
+        bool user = false;
+
+        if (!section->allow)
+                return false;
+
+        for (size_t i = 0; i < section->n_users && !user; i++) {
+                const UserMatch *match = &section->users[i];
+
+                user = (match->kind == USER_MATCH_GROUP) == (rule->match.kind == USER_MATCH_GROUP) &&
+                       match->first != UID_NONE && match->first <= rule->match.first &&
+                       match->last >= rule->match.last;
+        }
+
+        for (char **from = section->from; user && *from; from++)
+                if (strcmp(*from, rule->from) == 0)
+                        return true;
+
+        return false;
+}
+
+/* A pattern is listed if it is listed literally. */
+static bool section_lists(const PolicySection *section, const char *unit, uid_t uid) {
+        Source service;
+
+        if (service_from_string(unit, uid, &service) >= 0)
+                return policy_section_restarts(section, &service);
+
+        for (char **pattern = section->restart; *pattern; pattern++)
+                if (strcmp(*pattern, unit) == 0)
+                        return true;
+
+        return false;
+}
+
+bool rule_restarts_are_in_section(const Rule *rule, const PolicySection *section) {
+        for (size_t i = 0; rule->restart[i]; i++)
+                if (!section_lists(section, rule->restart[i], rule->match.first))
+                        return false;
+
+        return true;
+}
+
 int rule_set_next_name(Rule *rule, unsigned n) {
         if (rule->named || n > NAMES_TRIED_MAX)
                 return -EEXIST;
@@ -118,6 +180,13 @@ static void write_quoted(FILE *f, const char *text) {
         (void) fputc('"', f);
 }
 
+static void write_restart(FILE *f, const Rule *rule) {
+        for (size_t i = 0; rule->restart[i]; i++) {
+                (void) fputs(i == 0 ? "}\n        restart = {" : ", ", f);
+                write_quoted(f, rule->restart[i]);
+        }
+}
+
 int rule_text(const Rule *rule, char **ret) {
         time_t now = time(NULL);
         char day[16] = "";
@@ -136,10 +205,11 @@ int rule_text(const Rule *rule, char **ret) {
                        "# Written by \"cgmove policy allow\"%s. See cgmove.conf(5) for all that can stand "
                        "here.\n",
                        day);
-        (void) fprintf(f, "policy \"%s\" {\n        users = {", rule->name);
+        (void) fprintf(f, "policy \"%s\" {\n        users   = {", rule->name);
         write_quoted(f, rule->user);
-        (void) fprintf(f, "}\n        from  = {");
+        (void) fprintf(f, "}\n        from    = {");
         write_quoted(f, rule->from);
+        write_restart(f, rule);
         (void) fprintf(f, "}\n}\n");
 
         if (fclose(f) != 0) {

@@ -42,7 +42,7 @@ __cgmove_options() {
         run) printf '%s ' --name --delay --wait --log --keep-env ;;
         exec) printf '%s ' --name --fallback ;;
         move) printf '%s ' --name --tree --dry-run ;;
-        restart) printf '%s ' --system --wait --delay --when --then --else --patience --port --timeout --dry-run ;;
+        restart) printf '%s ' --system --wait --after --delay --when --then --else --patience --port --timeout --dry-run ;;
         adopt) printf '%s ' --system --port --yes --dry-run ;;
         release) printf '%s ' --system --dry-run ;;
         list) printf '%s ' --all ;;
@@ -50,6 +50,7 @@ __cgmove_options() {
         kill) printf '%s ' --signal ;;
         doctor) printf '%s ' --user --system ;;
         wait-port) printf '%s ' --timeout --reuse ;;
+        policy) printf '%s ' --user --from --restart --name ;;
         esac
         printf '%s ' --json --help
 }
@@ -97,7 +98,7 @@ _cgmove() {
                 mapfile -t COMPREPLY < <(compgen -c -- "$cur")
                 return
                 ;;
-        -n | --name | -d | --delay | --from | -p | --port | -t | --patience | --timeout) return ;;
+        -n | --name | --after | -d | --delay | --from | --restart | -p | --port | -t | --patience | --timeout) return ;;
         esac
 
         if [[ $cur == -* ]]; then
