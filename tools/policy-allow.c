@@ -29,12 +29,14 @@
 #define GROUPS_MAX 1024
 
 static const char help[] =
-                "Usage: cgmove policy allow USER --from=SOURCE [--restart=UNIT]... [--name=NAME]\n\n"
+                "Usage: cgmove policy allow USER --from=SOURCE [--restart=UNIT]... [OPTION...]\n\n"
                 "Allows USER (a name, an id, or @GROUP) to move processes out of SOURCE: writes a file "
                 "in\n" POLICY_FOLDER " and asks the daemon to reload. Root only.\n\n"
                 "      --from=SOURCE   user:UNIT, system:UNIT (a unit's name or a pattern), session or job\n"
                 "      --restart=UNIT  user:UNIT or system:UNIT, which USER may restart from SOURCE; can be "
                 "repeated\n"
+                "      --on-logout=auto|keep|stop\n"
+                "                      what becomes of jobs at USER's last logout\n"
                 "      --name=NAME     name of the section and of the file\n"
                 "      --json          print JSON\n"
                 "  -h, --help          show this help\n";
@@ -45,13 +47,13 @@ typedef struct Arguments {
         const char *name;
         const char *restart[RULE_RESTARTS_MAX + 1]; /* one more than a rule can have */
         size_t n_restart;
+        const char *on_logout;
         bool json;
 } Arguments;
 
 typedef enum Reload { RELOAD_DONE, RELOAD_NO_DAEMON, RELOAD_FAILED } Reload;
 
-/* --- what the policy says
- * --------------------------------------------------------------------------------------- */
+/* --- what the policy says ----------------------------------------------------------------------------- */
 
 /* The installed policy with TEXT (may be NULL) as if it stood in PATH; NULL with FAILURE filled. */
 static Policy *load_with(const char *path, const char *text, Failure *failure) {
@@ -122,14 +124,13 @@ static const PolicySection *find_same(const Policy *policy, const Rule *rule) {
 
         if (facts_from_rule(rule, gids, &source, &facts) >= 0) {
                 policy_decide(policy, &facts, &verdict);
-                return verdict.allowed && rule_restarts_are_in_section(rule, verdict.section)
-                                       ? verdict.section
-                                       : NULL;
+                return verdict.allowed && rule_terms_are_in_section(rule, verdict.section) ? verdict.section
+                                                                                           : NULL;
         }
 
         for (size_t i = 0; i < policy->n_sections; i++)
                 if (rule_is_in_section(rule, &policy->sections[i]) &&
-                    rule_restarts_are_in_section(rule, &policy->sections[i]))
+                    rule_terms_are_in_section(rule, &policy->sections[i]))
                         return &policy->sections[i];
 
         return NULL;
@@ -146,18 +147,17 @@ static int check_effect(const Policy *policy, const Rule *rule, Failure *failure
                 return 0;
 
         policy_decide(policy, &facts, &verdict);
-        if (!verdict.section || (verdict.allowed && rule_restarts_are_in_section(rule, verdict.section)))
+        if (!verdict.section || (verdict.allowed && rule_terms_are_in_section(rule, verdict.section)))
                 return 0;
 
         return failure_set(failure, STATUS_FAILED, "Refused",
                            "Section \"%s\" (%s:%u) %s and is tried before; change it there, or give a name "
                            "that sorts before that file with --name (nothing was written).",
                            verdict.section->name, verdict.section->file, verdict.section->line,
-                           verdict.allowed ? "does not let that be restarted" : "refuses that");
+                           verdict.allowed ? "allows it on other terms" : "refuses that");
 }
 
-/* --- writing
- * ----------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------ */
 
 static int open_folder(int *ret, Failure *failure) {
         int fd;
@@ -274,8 +274,7 @@ static int write_rule(Rule *rule, const Policy *policy, char **ret_path, Failure
         }
 }
 
-/* --- reload
- * ------------------------------------------------------------------------------------------------------ */
+/* --- reload ------------------------------------------------------------------------------------------- */
 
 /* Runs systemctl, QUIET without its words on the standard error. Returns its exit status, or a negative
  * errno. */
@@ -314,8 +313,7 @@ static Reload reload_daemon(void) {
         return run_systemctl(reload, false) == 0 ? RELOAD_DONE : RELOAD_FAILED;
 }
 
-/* --- what it costs
- * ------------------------------------------------------------------------------------------------------ */
+/* --- what it costs ------------------------------------------------------------------------------------ */
 
 /* What a process leaves behind when it leaves the unit that the rule names; "" if nothing is known, as of a
  * pattern, or of a user's unit if the rule is for many. */
@@ -348,8 +346,7 @@ static void warn_of_shed(const Rule *rule, const char *shed) {
                                strchr(rule->from, ':') + 1);
 }
 
-/* --- telling
- * ----------------------------------------------------------------------------------------------------- */
+/* --- telling ------------------------------------------------------------------------------------------ */
 
 static json_t *restarts_to_json(const Rule *rule) {
         json_t *units = json_array();
@@ -406,11 +403,12 @@ static int tell_written(const Rule *rule, const char *path, Reload reload, const
 
 /* Returns -1 to go on, or the exit status. */
 static int parse(int argc, char **argv, Arguments *arguments) {
-        enum { OPTION_FROM = OPTION_FIRST_FREE, OPTION_NAME, OPTION_RESTART };
+        enum { OPTION_FROM = OPTION_FIRST_FREE, OPTION_NAME, OPTION_RESTART, OPTION_ON_LOGOUT };
         static const struct option options[] = {
                 { "from", required_argument, NULL, OPTION_FROM },
                 { "name", required_argument, NULL, OPTION_NAME },
                 { "restart", required_argument, NULL, OPTION_RESTART },
+                { "on-logout", required_argument, NULL, OPTION_ON_LOGOUT },
                 OPTIONS_COMMON,
         };
         int c;
@@ -427,6 +425,9 @@ static int parse(int argc, char **argv, Arguments *arguments) {
                 case OPTION_RESTART:
                         if (arguments->n_restart < ELEMENTSOF(arguments->restart))
                                 arguments->restart[arguments->n_restart++] = optarg;
+                        break;
+                case OPTION_ON_LOGOUT:
+                        arguments->on_logout = optarg;
                         break;
                 case OPTION_JSON:
                         arguments->json = true;
@@ -454,6 +455,8 @@ static int make_rule(const Arguments *arguments, Rule *rule, Failure *failure) {
         r = rule_init(rule, arguments->user, arguments->source, arguments->name, failure);
         for (size_t i = 0; r == 0 && i < arguments->n_restart; i++)
                 r = rule_add_restart(rule, arguments->restart[i], failure);
+        if (r == 0 && arguments->on_logout)
+                r = rule_set_on_logout(rule, arguments->on_logout, failure);
 
         return r;
 }

@@ -50,7 +50,7 @@ __cgmove_options() {
         kill) printf '%s ' --signal ;;
         doctor) printf '%s ' --user --system ;;
         wait-port) printf '%s ' --timeout --reuse ;;
-        policy) printf '%s ' --user --from --restart --name ;;
+        policy) printf '%s ' --user --from --restart --on-logout --name ;;
         esac
         printf '%s ' --json --help
 }
@@ -96,6 +96,10 @@ _cgmove() {
                 ;;
         --when | --then | --else)
                 mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+                return
+                ;;
+        --on-logout)
+                mapfile -t COMPREPLY < <(compgen -W 'auto keep stop' -- "$cur")
                 return
                 ;;
         -n | --name | --after | -d | --delay | --from | --restart | -p | --port | -t | --patience | --timeout) return ;;

@@ -74,16 +74,20 @@ static void test_restart(void **state) {
         assert_int_equal(rule_init(&rule, "root", "session", NULL, &failure), 0);
         assert_int_equal(rule_add_restart(&rule, "system:a\\x2db.service", &failure), 0);
         assert_int_equal(rule_add_restart(&rule, "user:g*.service", &failure), 0);
+        assert_int_equal(rule_set_on_logout(&rule, "keep", &failure), 0);
         assert_int_equal(rule_text(&rule, &text), 0);
 
         policy = parse(text);
+        assert_int_equal(policy->sections[0].on_logout, ON_LOGOUT_KEEP);
         policy_resolve(policy, policy_resolve_nss, NULL);
         section = &policy->sections[0];
         assert_string_equal(section->restart[0], "system:a\\x2db.service");
         assert_string_equal(section->restart[1], "user:g*.service");
         assert_null(section->restart[2]);
         assert_true(rule_is_in_section(&rule, section));
-        assert_true(rule_restarts_are_in_section(&rule, section));
+        assert_true(rule_terms_are_in_section(&rule, section));
+        assert_int_equal(rule_set_on_logout(&rule, "auto", &failure), 0);
+        assert_false(rule_terms_are_in_section(&rule, section));
 }
 
 static void test_restart_refused(void **state) {
@@ -98,6 +102,8 @@ static void test_restart_refused(void **state) {
                 assert_int_equal(rule_add_restart(&rule, no_units[i], &failure), STATUS_USAGE);
                 assert_null(rule.restart[0]);
         }
+        assert_int_equal(rule_set_on_logout(&rule, "never", &failure), STATUS_USAGE);
+        assert_null(rule.on_logout);
         for (size_t i = 0; i < RULE_RESTARTS_MAX; i++)
                 assert_int_equal(rule_add_restart(&rule, "user:a.service", &failure), 0);
         assert_int_equal(rule_add_restart(&rule, "user:a.service", &failure), STATUS_USAGE);
@@ -121,9 +127,9 @@ static void test_restart_listed(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 Rule rule = { .from = "session" };
 
-                assert_true(rule_restarts_are_in_section(&rule, &policy->sections[0]));
+                assert_true(rule_terms_are_in_section(&rule, &policy->sections[0]));
                 rule.restart[0] = cases[i].unit;
-                assert_int_equal(rule_restarts_are_in_section(&rule, &policy->sections[0]), cases[i].listed);
+                assert_int_equal(rule_terms_are_in_section(&rule, &policy->sections[0]), cases[i].listed);
         }
 }
 
