@@ -11,7 +11,6 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,11 +20,11 @@
 #include "tools/failure.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/policy-folder.h"
 #include "tools/policy-rule.h"
 #include "tools/policy.h"
 #include "tools/status.h"
 
-#define POLICY_FOLDER CGMOVE_CONF_DIR "/policy.d"
 #define GROUPS_MAX 1024
 
 static const char help[] =
@@ -136,6 +135,15 @@ static const PolicySection *find_same(const Policy *policy, const Rule *rule) {
         return NULL;
 }
 
+static int fail_other(const PolicySection *section, Failure *failure) {
+        return failure_set(
+                        failure, STATUS_FAILED, "Refused",
+                        "Section \"%s\" (%s:%u) %s; change it there, or give a name that sorts before that "
+                        "file with --name (nothing was written).",
+                        section->name, section->file, section->line,
+                        section->allow ? "allows that on other terms" : "refuses that and is tried before");
+}
+
 /* A rule behind a refusal would be written in vain. */
 static int check_effect(const Policy *policy, const Rule *rule, Failure *failure) {
         PolicyVerdict verdict;
@@ -150,67 +158,25 @@ static int check_effect(const Policy *policy, const Rule *rule, Failure *failure
         if (!verdict.section || (verdict.allowed && rule_terms_are_in_section(rule, verdict.section)))
                 return 0;
 
-        return failure_set(failure, STATUS_FAILED, "Refused",
-                           "Section \"%s\" (%s:%u) %s and is tried before; change it there, or give a name "
-                           "that sorts before that file with --name (nothing was written).",
-                           verdict.section->name, verdict.section->file, verdict.section->line,
-                           verdict.allowed ? "allows it on other terms" : "refuses that");
+        return fail_other(verdict.section, failure);
+}
+
+/* A rule that comes before one that allows the same would take away what else that says. Who gives a name has
+ * thought of the order. */
+static int check_others(const Policy *policy, const Rule *rule, Failure *failure) {
+        PolicyVerdict verdict;
+        gid_t gids[GROUPS_MAX];
+        PolicyFacts facts;
+        Source source;
+
+        if (rule->named || facts_from_rule(rule, gids, &source, &facts) < 0)
+                return 0;
+
+        policy_decide(policy, &facts, &verdict);
+        return verdict.allowed ? fail_other(verdict.section, failure) : 0;
 }
 
 /* --- writing ------------------------------------------------------------------------------------------ */
-
-static int open_folder(int *ret, Failure *failure) {
-        int fd;
-
-        if (mkdir(POLICY_FOLDER, 0755) < 0 && errno != EEXIST)
-                return failure_errno(failure, errno, "Cannot make %s", POLICY_FOLDER);
-
-        fd = open(POLICY_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-                return failure_errno(failure, errno, "Cannot open %s", POLICY_FOLDER);
-
-        *ret = fd;
-        return 0;
-}
-
-static int write_all(int fd, const char *text) {
-        for (size_t n = strlen(text); n > 0;) {
-                ssize_t k = write(fd, text, n);
-
-                if (k < 0 && errno != EINTR)
-                        return -errno;
-                if (k > 0) {
-                        text += k;
-                        n -= (size_t) k;
-                }
-        }
-
-        return fchmod(fd, 0644) < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
-/* The file appears whole or not at all, and replaces none: -EEXIST. The dot in front hides it from the
- * daemon till then. */
-static int write_file(int folder, const char *name, const char *text) {
-        _cleanup_free_ char *temporary = NULL;
-        _cleanup_close_ int fd = -1;
-        int r;
-
-        if (asprintf(&temporary, ".%s.%d", name, (int) getpid()) < 0)
-                return -ENOMEM;
-
-        fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd < 0)
-                return -errno;
-
-        r = write_all(fd, text);
-        if (r >= 0 && linkat(folder, temporary, folder, name, 0) < 0)
-                r = -errno;
-        (void) unlinkat(folder, temporary, 0);
-        if (r >= 0 && fsync(folder) < 0)
-                r = -errno;
-
-        return r;
-}
 
 /* One try under the rule's present name: -EEXIST if the file or the section is there already. */
 static int try_name(Rule *rule, int folder, char **ret_path, Failure *failure) {
@@ -232,7 +198,7 @@ static int try_name(Rule *rule, int folder, char **ret_path, Failure *failure) {
         if (r != 0)
                 return r;
 
-        r = write_file(folder, file, text);
+        r = policy_folder_write(folder, file, text);
         if (r == -EEXIST)
                 return r;
         if (r < 0)
@@ -254,7 +220,7 @@ static int write_rule(Rule *rule, const Policy *policy, char **ret_path, Failure
         _cleanup_close_ int folder = -1;
         int r;
 
-        r = open_folder(&folder, failure);
+        r = policy_folder_open(&folder, failure);
         if (r != 0)
                 return r;
 
@@ -489,7 +455,7 @@ int policy_allow(int argc, char **argv) {
         same = find_same(policy, &rule);
         if (same)
                 return tell_same(&rule, same, shed, arguments.json);
-        if (write_rule(&rule, policy, &path, &failure) != 0)
+        if (check_others(policy, &rule, &failure) != 0 || write_rule(&rule, policy, &path, &failure) != 0)
                 return failure_print(&failure, arguments.json);
 
         return tell_written(&rule, path, reload_daemon(), shed, arguments.json);
