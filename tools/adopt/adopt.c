@@ -151,8 +151,9 @@ static int find_ports(Adopt *adopt, Failure *failure) {
                 add_note(adopt,
                          "It is socket-activated: its ports stay with its manager, and are not waited for.");
         else if (unit->control_group[0])
-                add_note(adopt,
-                         "It listens on no TCP port now, so none is waited for; name them with --port.");
+                add_note(adopt, "It listens on no TCP port now, so none is waited for; name them with "
+                                "--port. An agent whose "
+                                "workers run its commands is better not adopted, see cgmove(1).");
         else
                 add_note(adopt, "It does not run, so its ports are not known, and none is waited for; adopt "
                                 "it again when it runs, or name them with --port.");
