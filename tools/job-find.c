@@ -118,7 +118,7 @@ int job_list_get(Client **client, bool all, JobList *ret, Failure *failure) {
 
 typedef struct Matches {
         size_t n;
-        uint64_t first;
+        uint64_t last; /* the youngest: the list is in the order of ids */
         char ids[256]; /* for the message, "17, 18, ..." */
 } Matches;
 
@@ -177,8 +177,8 @@ static void find_matches(const JobList *list, const char *name, uint32_t uid, bo
 
                 if (job->uid != uid || job_is_running(job) != running || strcmp(job->name, name) != 0)
                         continue;
-                if (ret->n++ == 0)
-                        ret->first = job->id;
+                ret->n++;
+                ret->last = job->id;
                 if (at + 24 < sizeof(ret->ids))
                         at += (size_t) snprintf(ret->ids + at, sizeof(ret->ids) - at, "%s%" PRIu64,
                                                 at > 0 ? ", " : "", job->id);
@@ -199,15 +199,15 @@ int job_find(Client **client, const char *word, uint64_t *ret, Failure *failure)
         if (r != 0)
                 return r;
         find_matches(&list, word, uid, true, &matches);
+        if (matches.n > 1)
+                return failure_set(failure, STATUS_USAGE, "Ambiguous",
+                                   "\"%s\" is the name of several running jobs (%s); give the number of one.",
+                                   word, matches.ids);
         if (matches.n == 0)
                 find_matches(&list, word, uid, false, &matches);
         if (matches.n == 0)
                 return failure_set(failure, STATUS_FAILED, "NoSuchJob",
                                    "You have no job \"%s\"; 'cgmove list --all' shows your jobs.", word);
-        if (matches.n > 1)
-                return failure_set(failure, STATUS_USAGE, "Ambiguous",
-                                   "\"%s\" is the name of several jobs (%s); give the number of one.", word,
-                                   matches.ids);
-        *ret = matches.first;
+        *ret = matches.last;
         return 0;
 }

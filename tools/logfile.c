@@ -21,7 +21,7 @@ static int fail_folder(Failure *failure, int error, const char *what, const char
                            what, path, strerror(error < 0 ? -error : error));
 }
 
-static const char *home_directory(void) {
+const char *logfile_home(void) {
         const char *home = getenv("HOME");
         const struct passwd *user;
 
@@ -84,7 +84,7 @@ static int check_directory(const char *path, Failure *failure) {
 }
 
 int logfile_directory(char ret[static PATH_MAX], Failure *failure) {
-        const char *state = getenv("XDG_STATE_HOME"), *home = home_directory();
+        const char *state = getenv("XDG_STATE_HOME"), *home = logfile_home();
         char path[PATH_MAX - 64];
         int n, r;
 

@@ -16,6 +16,10 @@
         (UINT64_C(7) * 24 * 3600 * 1000000) /* microseconds that the log of an ended job is kept */
 #define LOGFILE_FOLDER_MAX (UINT64_C(256) * 1024 * 1024) /* bytes of all logs; beyond that the oldest go */
 
+/* $HOME, or else the caller's home directory by the user database, as services of root have no $HOME; NULL: not
+ * known. */
+const char *logfile_home(void);
+
 /* The folder, made if need be (0700): ${XDG_STATE_HOME:-~/.local/state}/cgmove, as an absolute path
  * without links. */
 int logfile_directory(char ret[static PATH_MAX], Failure *failure);

@@ -11,7 +11,6 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,33 +20,39 @@
 #include "tools/failure.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/policy-folder.h"
 #include "tools/policy-rule.h"
 #include "tools/policy.h"
 #include "tools/status.h"
 
-#define POLICY_FOLDER CGMOVE_CONF_DIR "/policy.d"
 #define GROUPS_MAX 1024
 
 static const char help[] =
-                "Usage: cgmove policy allow USER --from=SOURCE [--name=NAME]\n\n"
+                "Usage: cgmove policy allow USER --from=SOURCE [--restart=UNIT]... [OPTION...]\n\n"
                 "Allows USER (a name, an id, or @GROUP) to move processes out of SOURCE: writes a file "
                 "in\n" POLICY_FOLDER " and asks the daemon to reload. Root only.\n\n"
-                "      --from=SOURCE  user:UNIT, system:UNIT (a unit's name or a pattern), session or job\n"
-                "      --name=NAME    name of the section and of the file\n"
-                "      --json         print JSON\n"
-                "  -h, --help         show this help\n";
+                "      --from=SOURCE   user:UNIT, system:UNIT (a unit's name or a pattern), session or job\n"
+                "      --restart=UNIT  user:UNIT or system:UNIT, which USER may restart from SOURCE; can be "
+                "repeated\n"
+                "      --on-logout=auto|keep|stop\n"
+                "                      what becomes of jobs at USER's last logout\n"
+                "      --name=NAME     name of the section and of the file\n"
+                "      --json          print JSON\n"
+                "  -h, --help          show this help\n";
 
 typedef struct Arguments {
         const char *user;
         const char *source;
         const char *name;
+        const char *restart[RULE_RESTARTS_MAX + 1]; /* one more than a rule can have */
+        size_t n_restart;
+        const char *on_logout;
         bool json;
 } Arguments;
 
 typedef enum Reload { RELOAD_DONE, RELOAD_NO_DAEMON, RELOAD_FAILED } Reload;
 
-/* --- what the policy says
- * --------------------------------------------------------------------------------------- */
+/* --- what the policy says ----------------------------------------------------------------------------- */
 
 /* The installed policy with TEXT (may be NULL) as if it stood in PATH; NULL with FAILURE filled. */
 static Policy *load_with(const char *path, const char *text, Failure *failure) {
@@ -109,28 +114,6 @@ static int facts_from_rule(const Rule *rule, gid_t gids[static GROUPS_MAX], Sour
         return 0;
 }
 
-/* Whether a section says literally what the rule would. */
-static bool section_has_rule(const PolicySection *section, const Rule *rule) {
-        bool user = false;
-
-        if (!section->allow)
-                return false;
-
-        for (size_t i = 0; i < section->n_users && !user; i++) {
-                const UserMatch *match = &section->users[i];
-
-                user = (match->kind == USER_MATCH_GROUP) == (rule->match.kind == USER_MATCH_GROUP) &&
-                       match->first != UID_NONE && match->first <= rule->match.first &&
-                       match->last >= rule->match.last;
-        }
-
-        for (char **from = section->from; user && *from; from++)
-                if (strcmp(*from, rule->from) == 0)
-                        return true;
-
-        return false;
-}
-
 /* The section that allows already what the rule would, or NULL. */
 static const PolicySection *find_same(const Policy *policy, const Rule *rule) {
         PolicyVerdict verdict;
@@ -140,14 +123,25 @@ static const PolicySection *find_same(const Policy *policy, const Rule *rule) {
 
         if (facts_from_rule(rule, gids, &source, &facts) >= 0) {
                 policy_decide(policy, &facts, &verdict);
-                return verdict.allowed ? verdict.section : NULL;
+                return verdict.allowed && rule_terms_are_in_section(rule, verdict.section) ? verdict.section
+                                                                                           : NULL;
         }
 
         for (size_t i = 0; i < policy->n_sections; i++)
-                if (section_has_rule(&policy->sections[i], rule))
+                if (rule_is_in_section(rule, &policy->sections[i]) &&
+                    rule_terms_are_in_section(rule, &policy->sections[i]))
                         return &policy->sections[i];
 
         return NULL;
+}
+
+static int fail_other(const PolicySection *section, Failure *failure) {
+        return failure_set(
+                        failure, STATUS_FAILED, "Refused",
+                        "Section \"%s\" (%s:%u) %s; change it there, or give a name that sorts before that "
+                        "file with --name (nothing was written).",
+                        section->name, section->file, section->line,
+                        section->allow ? "allows that on other terms" : "refuses that and is tried before");
 }
 
 /* A rule behind a refusal would be written in vain. */
@@ -161,71 +155,28 @@ static int check_effect(const Policy *policy, const Rule *rule, Failure *failure
                 return 0;
 
         policy_decide(policy, &facts, &verdict);
-        if (verdict.allowed || !verdict.section)
+        if (!verdict.section || (verdict.allowed && rule_terms_are_in_section(rule, verdict.section)))
                 return 0;
 
-        return failure_set(failure, STATUS_FAILED, "Refused",
-                           "Section \"%s\" (%s:%u) refuses that and is tried before; change it there, or "
-                           "give a name "
-                           "that sorts before that file with --name (nothing was written).",
-                           verdict.section->name, verdict.section->file, verdict.section->line);
+        return fail_other(verdict.section, failure);
 }
 
-/* --- writing
- * ----------------------------------------------------------------------------------------------------- */
+/* A rule that comes before one that allows the same would take away what else that says. Who gives a name has
+ * thought of the order. */
+static int check_others(const Policy *policy, const Rule *rule, Failure *failure) {
+        PolicyVerdict verdict;
+        gid_t gids[GROUPS_MAX];
+        PolicyFacts facts;
+        Source source;
 
-static int open_folder(int *ret, Failure *failure) {
-        int fd;
+        if (rule->named || facts_from_rule(rule, gids, &source, &facts) < 0)
+                return 0;
 
-        if (mkdir(POLICY_FOLDER, 0755) < 0 && errno != EEXIST)
-                return failure_errno(failure, errno, "Cannot make %s", POLICY_FOLDER);
-
-        fd = open(POLICY_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-                return failure_errno(failure, errno, "Cannot open %s", POLICY_FOLDER);
-
-        *ret = fd;
-        return 0;
+        policy_decide(policy, &facts, &verdict);
+        return verdict.allowed ? fail_other(verdict.section, failure) : 0;
 }
 
-static int write_all(int fd, const char *text) {
-        for (size_t n = strlen(text); n > 0;) {
-                ssize_t k = write(fd, text, n);
-
-                if (k < 0 && errno != EINTR)
-                        return -errno;
-                if (k > 0) {
-                        text += k;
-                        n -= (size_t) k;
-                }
-        }
-
-        return fchmod(fd, 0644) < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
-/* The file appears whole or not at all, and replaces none: -EEXIST. The dot in front hides it from the
- * daemon till then. */
-static int write_file(int folder, const char *name, const char *text) {
-        _cleanup_free_ char *temporary = NULL;
-        _cleanup_close_ int fd = -1;
-        int r;
-
-        if (asprintf(&temporary, ".%s.%d", name, (int) getpid()) < 0)
-                return -ENOMEM;
-
-        fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd < 0)
-                return -errno;
-
-        r = write_all(fd, text);
-        if (r >= 0 && linkat(folder, temporary, folder, name, 0) < 0)
-                r = -errno;
-        (void) unlinkat(folder, temporary, 0);
-        if (r >= 0 && fsync(folder) < 0)
-                r = -errno;
-
-        return r;
-}
+/* --- writing ------------------------------------------------------------------------------------------ */
 
 /* One try under the rule's present name: -EEXIST if the file or the section is there already. */
 static int try_name(Rule *rule, int folder, char **ret_path, Failure *failure) {
@@ -247,7 +198,7 @@ static int try_name(Rule *rule, int folder, char **ret_path, Failure *failure) {
         if (r != 0)
                 return r;
 
-        r = write_file(folder, file, text);
+        r = policy_folder_write(folder, file, text);
         if (r == -EEXIST)
                 return r;
         if (r < 0)
@@ -269,7 +220,7 @@ static int write_rule(Rule *rule, const Policy *policy, char **ret_path, Failure
         _cleanup_close_ int folder = -1;
         int r;
 
-        r = open_folder(&folder, failure);
+        r = policy_folder_open(&folder, failure);
         if (r != 0)
                 return r;
 
@@ -291,8 +242,7 @@ static int write_rule(Rule *rule, const Policy *policy, char **ret_path, Failure
         }
 }
 
-/* --- reload
- * ------------------------------------------------------------------------------------------------------ */
+/* --- reload ------------------------------------------------------------------------------------------- */
 
 /* Runs systemctl, QUIET without its words on the standard error. Returns its exit status, or a negative
  * errno. */
@@ -331,8 +281,7 @@ static Reload reload_daemon(void) {
         return run_systemctl(reload, false) == 0 ? RELOAD_DONE : RELOAD_FAILED;
 }
 
-/* --- what it costs
- * ------------------------------------------------------------------------------------------------------ */
+/* --- what it costs ------------------------------------------------------------------------------------ */
 
 /* What a process leaves behind when it leaves the unit that the rule names; "" if nothing is known, as of a
  * pattern, or of a user's unit if the rule is for many. */
@@ -365,18 +314,26 @@ static void warn_of_shed(const Rule *rule, const char *shed) {
                                strchr(rule->from, ':') + 1);
 }
 
-/* --- telling
- * ----------------------------------------------------------------------------------------------------- */
+/* --- telling ------------------------------------------------------------------------------------------ */
+
+static json_t *restarts_to_json(const Rule *rule) {
+        json_t *units = json_array();
+
+        for (size_t i = 0; units && rule->restart[i]; i++)
+                (void) json_array_append_new(units, output_json_text(rule->restart[i]));
+
+        return units;
+}
 
 static int print_json(const Rule *rule, const char *section, const char *file, bool written, Reload reload,
                       const char *shed) {
         json_t *reloaded = written ? json_boolean(reload == RELOAD_DONE) : json_null();
 
-        return output_json(json_pack("{s:{s:o, s:o, s:o, s:o, s:b, s:o, s:o}}", "allow", "user",
+        return output_json(json_pack("{s:{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}}", "allow", "user",
                                      output_json_text(rule->user), "source", output_json_text(rule->from),
-                                     "section", output_json_text(section), "file", output_json_text(file),
-                                     "written", written, "reloaded", reloaded, "sheds",
-                                     output_json_text(shed)));
+                                     "restart", restarts_to_json(rule), "section", output_json_text(section),
+                                     "file", output_json_text(file), "written", written, "reloaded",
+                                     reloaded, "sheds", output_json_text(shed)));
 }
 
 static int tell_same(const Rule *rule, const PolicySection *section, const char *shed, bool json) {
@@ -414,10 +371,12 @@ static int tell_written(const Rule *rule, const char *path, Reload reload, const
 
 /* Returns -1 to go on, or the exit status. */
 static int parse(int argc, char **argv, Arguments *arguments) {
-        enum { OPTION_FROM = OPTION_FIRST_FREE, OPTION_NAME };
+        enum { OPTION_FROM = OPTION_FIRST_FREE, OPTION_NAME, OPTION_RESTART, OPTION_ON_LOGOUT };
         static const struct option options[] = {
                 { "from", required_argument, NULL, OPTION_FROM },
                 { "name", required_argument, NULL, OPTION_NAME },
+                { "restart", required_argument, NULL, OPTION_RESTART },
+                { "on-logout", required_argument, NULL, OPTION_ON_LOGOUT },
                 OPTIONS_COMMON,
         };
         int c;
@@ -430,6 +389,13 @@ static int parse(int argc, char **argv, Arguments *arguments) {
                         break;
                 case OPTION_NAME:
                         arguments->name = optarg;
+                        break;
+                case OPTION_RESTART:
+                        if (arguments->n_restart < ELEMENTSOF(arguments->restart))
+                                arguments->restart[arguments->n_restart++] = optarg;
+                        break;
+                case OPTION_ON_LOGOUT:
+                        arguments->on_logout = optarg;
                         break;
                 case OPTION_JSON:
                         arguments->json = true;
@@ -451,6 +417,18 @@ static int parse(int argc, char **argv, Arguments *arguments) {
         return -1;
 }
 
+static int make_rule(const Arguments *arguments, Rule *rule, Failure *failure) {
+        int r;
+
+        r = rule_init(rule, arguments->user, arguments->source, arguments->name, failure);
+        for (size_t i = 0; r == 0 && i < arguments->n_restart; i++)
+                r = rule_add_restart(rule, arguments->restart[i], failure);
+        if (r == 0 && arguments->on_logout)
+                r = rule_set_on_logout(rule, arguments->on_logout, failure);
+
+        return r;
+}
+
 int policy_allow(int argc, char **argv) {
         _cleanup_(policy_freep) Policy *policy = NULL;
         _cleanup_(rule_done) Rule rule = { .user = NULL };
@@ -470,7 +448,7 @@ int policy_allow(int argc, char **argv) {
                 return failure_print(&failure, arguments.json);
         }
 
-        if (rule_init(&rule, arguments.user, arguments.source, arguments.name, &failure) != 0)
+        if (make_rule(&arguments, &rule, &failure) != 0)
                 return failure_print(&failure, arguments.json);
         policy = load_with(NULL, NULL, &failure);
         if (!policy)
@@ -480,7 +458,7 @@ int policy_allow(int argc, char **argv) {
         same = find_same(policy, &rule);
         if (same)
                 return tell_same(&rule, same, shed, arguments.json);
-        if (write_rule(&rule, policy, &path, &failure) != 0)
+        if (check_others(policy, &rule, &failure) != 0 || write_rule(&rule, policy, &path, &failure) != 0)
                 return failure_print(&failure, arguments.json);
 
         return tell_written(&rule, path, reload_daemon(), shed, arguments.json);

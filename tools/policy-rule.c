@@ -93,6 +93,95 @@ void rule_done(Rule *rule) {
         free(rule->match.name);
 }
 
+static size_t n_restarts(const Rule *rule) {
+        size_t n = 0;
+
+        while (rule->restart[n])
+                n++;
+
+        return n;
+}
+
+int rule_add_restart(Rule *rule, const char *unit, Failure *failure) {
+        size_t n = n_restarts(rule);
+
+        if (!unit_pattern_is_valid(unit))
+                return failure_set(
+                                failure, STATUS_USAGE, "Usage",
+                                "\"%s\" is no unit to restart: expected user:UNIT or system:UNIT with the "
+                                "unit's suffix, such as user:app.service.",
+                                unit);
+        if (n == RULE_RESTARTS_MAX)
+                return failure_set(failure, STATUS_USAGE, "Usage", "More than %d units to restart given.",
+                                   RULE_RESTARTS_MAX);
+
+        rule->restart[n] = unit;
+        return 0;
+}
+
+static const char *const on_logout_names[] = {
+        [ON_LOGOUT_AUTO] = "auto",
+        [ON_LOGOUT_KEEP] = "keep",
+        [ON_LOGOUT_STOP] = "stop",
+};
+
+int rule_set_on_logout(Rule *rule, const char *value, Failure *failure) {
+        for (size_t i = 0; i < ELEMENTSOF(on_logout_names); i++)
+                if (strcmp(value, on_logout_names[i]) == 0) {
+                        rule->on_logout = value;
+                        return 0;
+                }
+
+        return failure_set(failure, STATUS_USAGE, "Usage",
+                           "\"%s\" is nothing to do at a logout: expected auto, keep or stop.", value);
+}
+
+bool rule_is_in_section(const Rule *rule, const PolicySection *section) {
+        bool user = false;
+
+        if (!section->allow)
+                return false;
+
+        for (size_t i = 0; i < section->n_users && !user; i++) {
+                const UserMatch *match = &section->users[i];
+
+                user = (match->kind == USER_MATCH_GROUP) == (rule->match.kind == USER_MATCH_GROUP) &&
+                       match->first != UID_NONE && match->first <= rule->match.first &&
+                       match->last >= rule->match.last;
+        }
+
+        for (char **from = section->from; user && *from; from++)
+                if (strcmp(*from, rule->from) == 0)
+                        return true;
+
+        return false;
+}
+
+/* A pattern is listed if it is listed literally. */
+static bool section_lists(const PolicySection *section, const char *unit, uid_t uid) {
+        Source service;
+
+        if (service_from_string(unit, uid, &service) >= 0)
+                return policy_section_restarts(section, &service);
+
+        for (char **pattern = section->restart; *pattern; pattern++)
+                if (strcmp(*pattern, unit) == 0)
+                        return true;
+
+        return false;
+}
+
+bool rule_terms_are_in_section(const Rule *rule, const PolicySection *section) {
+        if (rule->on_logout && strcmp(rule->on_logout, on_logout_names[section->on_logout]) != 0)
+                return false;
+
+        for (size_t i = 0; rule->restart[i]; i++)
+                if (!section_lists(section, rule->restart[i], rule->match.first))
+                        return false;
+
+        return true;
+}
+
 int rule_set_next_name(Rule *rule, unsigned n) {
         if (rule->named || n > NAMES_TRIED_MAX)
                 return -EEXIST;
@@ -123,6 +212,15 @@ static void write_quoted(FILE *f, const char *text) {
         (void) fputc('"', f);
 }
 
+static void write_list(FILE *f, const char *option, const char *const *values, size_t n) {
+        (void) fprintf(f, "        %-9s = {", option);
+        for (size_t i = 0; i < n; i++) {
+                (void) fputs(i > 0 ? ", " : "", f);
+                write_quoted(f, values[i]);
+        }
+        (void) fputs("}\n", f);
+}
+
 int rule_text(const Rule *rule, char **ret) {
         time_t now = time(NULL);
         char day[16] = "";
@@ -141,11 +239,14 @@ int rule_text(const Rule *rule, char **ret) {
                        "# Written by \"cgmove policy allow\"%s. See cgmove.conf(5) for all that can stand "
                        "here.\n",
                        day);
-        (void) fprintf(f, "policy \"%s\" {\n        users = {", rule->name);
-        write_quoted(f, rule->user);
-        (void) fprintf(f, "}\n        from  = {");
-        write_quoted(f, rule->from);
-        (void) fprintf(f, "}\n}\n");
+        (void) fprintf(f, "policy \"%s\" {\n", rule->name);
+        write_list(f, "users", (const char *const[]){ rule->user }, 1);
+        write_list(f, "from", &rule->from, 1);
+        if (n_restarts(rule) > 0)
+                write_list(f, "restart", rule->restart, n_restarts(rule));
+        if (rule->on_logout)
+                (void) fprintf(f, "        on-logout = \"%s\"\n", rule->on_logout);
+        (void) fprintf(f, "}\n");
 
         if (fclose(f) != 0) {
                 free(text);

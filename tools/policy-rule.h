@@ -8,12 +8,15 @@
 #include "tools/failure.h"
 
 #define RULE_NAME_MAX 64 /* as for every section, see cgmove.conf(5) */
+#define RULE_RESTARTS_MAX 16
 
 typedef struct Rule {
         char *user;       /* as it is written in the file: "alice", "1000", "@agents" */
         UserMatch match;  /* resolved; match.name is user's */
         const char *from; /* a source pattern */
-        bool named;       /* by the administrator, so that another name will not do */
+        const char *restart[RULE_RESTARTS_MAX + 1]; /* units that may be restarted, up to the first NULL */
+        const char *on_logout;                      /* a value of that option; NULL: none is written */
+        bool named; /* by the administrator, so that another name will not do */
         char name[RULE_NAME_MAX +
                   1]; /* of the section; "50-" is in front of it in the file's unless it was given */
 } Rule;
@@ -22,6 +25,20 @@ typedef struct Rule {
  * filled. */
 int rule_init(Rule *rule, const char *user, const char *from, const char *name, Failure *failure);
 void rule_done(Rule *rule);
+
+/* Adds UNIT ("user:NAME" or "system:NAME", or a pattern), which must live as long as RULE, to what may be
+ * restarted. Returns 0 or a status with FAILURE filled. */
+int rule_add_restart(Rule *rule, const char *unit, Failure *failure);
+
+/* VALUE of "on-logout", which must live as long as RULE. Returns 0 or a status with FAILURE filled. */
+int rule_set_on_logout(Rule *rule, const char *value, Failure *failure);
+
+/* Whether SECTION says literally what the rule would of user and source. Pure. */
+bool rule_is_in_section(const Rule *rule, const PolicySection *section);
+
+/* Whether SECTION, which allows the move, gives all else that the rule would: lists what it would have
+ * restarted, and does the same at a logout. Pure. */
+bool rule_terms_are_in_section(const Rule *rule, const PolicySection *section);
 
 /* The name to try when that of the rule is taken: "allow-alice-2" and so on. Returns 0, or -EEXIST after the
  * 99th. */

@@ -45,6 +45,9 @@ __cgmove_values() {
         --signal) compgen -A signal -- "$cur"; compgen -A signal -- "SIG$cur" ;;
         --user) compgen -u -- "$cur" ;;
         --when | --then | --else) compgen -c -- "$cur" ;;
+        --after) compgen -W "$(command ps -u "$EUID" -o pid= 2>/dev/null)" -- "$cur" ;;
+        --on-logout) compgen -W 'auto keep stop' -- "$cur" ;;
+        --restart) compgen -W 'user: system:' -- "$cur" ;;
         --from) compgen -W 'session job user: system:' -- "$cur" ;;
         --sort) compgen -W 'cpu memory tasks age name' -- "$cur" ;;
         --host) compgen -A hostname -- "$cur" ;;

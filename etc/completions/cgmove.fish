@@ -58,8 +58,12 @@ function __cgmove_values
             __fish_complete_users
         case --when --then --else
             __fish_complete_command
-        case --from
-            printf '%s\n' session job
+        case --after
+            __cgmove_processes
+        case --on-logout
+            printf '%s\n' auto keep stop
+        case --from --restart
+            test $argv[1] = --restart; or printf '%s\n' session job
             __cgmove_services user | string replace -r '^' user:
             __cgmove_services system | string replace -r '^' system:
         case --sort

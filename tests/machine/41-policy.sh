@@ -113,9 +113,33 @@ test_allow_twice_is_no_error() {
         check_status 0 in_session bob cgmove run -- true
 }
 
+# What a section needs besides: and never a section that would have no effect.
+test_allow_restarts() {
+        touch /run/policy-touched
+        rm -rf "${POLICY_DIR:?}"/*
+        check_status 0 cgmove policy allow alice --from session --restart "user:$GATEWAY" --restart system:nowhere.service --on-logout keep --name mine
+        check_contains "$(cat "$POLICY_DIR/mine.conf")" "restart   = {\"user:$GATEWAY\", \"system:nowhere.service\"}"
+        check_contains "$(cat "$POLICY_DIR/mine.conf")" 'on-logout = "keep"'
+        check_status 0 cgmove policy check
+        gateway_start mixed
+        check_status 0 in_session alice cgmove restart --wait "$GATEWAY"
+        check_status 0 cgmove policy allow alice --from session --restart "user:$GATEWAY"
+        check_contains "$OUTPUT" "nothing was written"
+        check_status 1 cgmove policy allow alice --from session --restart user:other.service
+        check_contains "$OUTPUT" '"mine" ('
+        check_contains "$OUTPUT" "allows that on other terms"
+        check_status 1 cgmove policy allow alice --from session --on-logout stop
+        check_equal "$(ls -A "$POLICY_DIR")" mine.conf policies
+        check_status 0 cgmove policy allow alice --from session --restart user:other.service --name 10-first
+        check_status 77 in_session alice cgmove restart "$GATEWAY"
+        check_equal "$(cgmove policy allow alice --from job --restart user:a.service --json | jq -c .allow.restart)" '["user:a.service"]'
+}
+
 test_allow_needs_root_and_sense() {
         check_status 1 as alice cgmove policy allow alice --from session
         check_status 2 cgmove policy allow alice
+        check_status 2 cgmove policy allow alice --from session --restart session
+        check_status 2 cgmove policy allow alice --from session --on-logout never
         ! cgmove policy allow nobody-of-this-name --from session || fail "allowed an unknown user"
         ! cgmove policy allow alice --from nonsense || fail "allowed a nonsense source"
 }

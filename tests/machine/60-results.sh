@@ -97,6 +97,22 @@ job_has_ended() {
         [[ $(job_field "$1" state) == ended ]]
 }
 
+# A name used again and again means the job that runs, and else the youngest.
+test_names_that_come_back() {
+        run --name again -- sh -c 'exit 3'
+        wait_for job_has_ended again
+        run --name again -- sh -c 'exit 4'
+        wait_for job_has_ended again
+        check_status 4 as alice cgmove wait again
+        run --name again -- sleep 1000
+        check_equal "$(as alice cgmove status --json again | jq -r .job.id)" "$(job_id again)"
+        run --name again -- sleep 1000
+        check_status 2 as alice cgmove stop again
+        check_contains "$OUTPUT" "$(job_id again)"
+        check_status 0 as alice cgmove stop "$(job_id again)"
+        check_status 0 as alice cgmove stop again
+}
+
 # A daemon of the command lives on in the job after the command: the job goes on, with the status of its command known.
 test_job_lasts_as_long_as_its_processes() {
         run --name parent -- sh -c 'setsid -f sh -c "sleep 2; echo late"; exit 6'

@@ -147,6 +147,46 @@ test_one_address() {
         check_status 1 wait_port --timeout 0 "$PORT"
 }
 
+# check_taken ADDRESS...: each of them, and none of the others.
+check_taken() {
+        local address
+        for address in 127.0.0.1 127.0.0.2 0.0.0.0 "[::1]" "[::]"; do
+                if [[ " $* " == *" $address "* ]]; then
+                        check_status 1 wait_port --timeout 0 "$address:$PORT"
+                        check_contains "$OUTPUT" "Port $address:$PORT is taken by PID $HOLDER (python3)"
+                else
+                        check_status 0 wait_port --timeout 0 "$address:$PORT"
+                fi
+        done
+}
+
+test_with_addresses() {
+        check_taken
+        hold alice --address 127.0.0.2 "$PORT"
+        check_taken 127.0.0.2 0.0.0.0 "[::]"
+        check_equal "$(wait_port --timeout 0 --json "127.0.0.1:$PORT" | jq -c '.ports[0] | [.address, .port, .free]')" "[\"127.0.0.1\",$PORT,true]"
+        release
+        hold alice --address 0.0.0.0 "$PORT"
+        check_taken 127.0.0.1 127.0.0.2 0.0.0.0 "[::]"
+        release
+        hold alice --address ::1 "$PORT"
+        check_taken "[::1]" "[::]"
+}
+
+# A listener of somebody else, on an address that the server does not want, delays nothing.
+test_exec_start_pre_with_an_address() {
+        hold bob --address 127.0.0.2 "$PORT"
+        unit_with_wait --timeout 60 "127.0.0.1:$PORT"
+        check_equal "$(gateway_property NRestarts)" 0
+        check_equal "$(gateway_property ActiveState)" active
+}
+
+test_time_wait_on_another_address() {
+        leave_time_wait
+        check_status 0 wait_port --timeout 0 "127.0.0.2:$PORT"
+        check_status 1 wait_port --timeout 0 "127.0.0.1:$PORT"
+}
+
 # The unit is known from the socket's cgroup alone; root sees the process too.
 test_of_another_user() {
         hold bob "$PORT"
@@ -207,7 +247,7 @@ test_costs_nothing_while_it_waits() {
 
 test_usage() {
         local bad
-        for bad in 0 65536 http "" +5 " 5" 99999999999999999999; do
+        for bad in 0 65536 http "" +5 " 5" 99999999999999999999 :80 localhost:80 127.1:80 ::1:80 "[::1]"; do
                 check_status 2 wait_port "$bad"
                 check_contains "$OUTPUT" "is no port (1 to 65535)"
         done
@@ -222,7 +262,7 @@ test_usage() {
 
 test_json() {
         check_equal "$(wait_port --json "$PORT" 1 | jq -c '[.schema, .ports, (.waited_usec | type)]')" \
-                "[1,[{\"free\":true,\"holders\":[],\"port\":$PORT},{\"free\":true,\"holders\":[],\"port\":1}],\"number\"]"
+                "[1,[{\"address\":null,\"free\":true,\"holders\":[],\"port\":$PORT},{\"address\":null,\"free\":true,\"holders\":[],\"port\":1}],\"number\"]"
         hold alice "$PORT"
         wait_port --timeout 1200ms --json 1 "$PORT" >"$TEST_DIR/json" 2>"$TEST_DIR/text" || true
         check_equal "$(wc -l <"$TEST_DIR/text")" 1 "lines on the standard error"

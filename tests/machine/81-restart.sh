@@ -149,6 +149,23 @@ test_a_command_that_does_not_end() {
         kill "$pid"
 }
 
+# What is waited for is what the caller has named, and not the whole command of the gateway.
+test_after_a_process_of_the_command() {
+        local old
+        gateway_start control-group
+        old=$(gateway_pid)
+        gateway_call "sh -c 'cgmove restart --json --after \$\$ $GATEWAY >port; sleep 1; echo inner >>$MARKERS'; sleep 600" || true
+        check_equal "$(cat "$MARKERS")" inner marker
+        restart_take "$(cat /home/alice/port)"
+        check_restarted "$old"
+        gateway_call "cgmove restart --after \$PPID --dry-run --json $GATEWAY; echo \$PPID" >"$TEST_DIR/dry-run"
+        check_equal "$(head -n 1 "$TEST_DIR/dry-run" | jq .dry_run.waits_for_pid)" "$(tail -n 1 "$TEST_DIR/dry-run")"
+        check_status 2 gateway_call "cgmove restart --after 1 $GATEWAY 2>&1"
+        check_contains "$OUTPUT" "Process 1 is none of those"
+        check_status 2 in_session alice sh -c "cgmove restart --after \$PPID $GATEWAY"
+        check_status 2 in_session alice cgmove restart --after x "$GATEWAY"
+}
+
 # --- several at once ----------------------------------------------------------------------------------------------------
 
 check_one_restart() {

@@ -34,10 +34,12 @@ test_adopt_writes_and_release_removes() {
         check_equal "$(stat -c '%U %a' "$DROP_IN")" "alice 644"
         check_match "$(gateway_property Environment)" "PATH=$SHIMS:.*/usr/bin"
         check_contains "$(gateway_property ExecStartPre)" 18789
-        check_equal "$(as alice cgmove adopt --yes --json "$GATEWAY" | jq -c '[.adopt.changed, .adopt.ports, .schema]')" '[false,[18789],1]'
+        check_equal "$(as alice cgmove adopt --yes --json "$GATEWAY" | jq -c '[.adopt.changed, .adopt.ports, .adopt.addresses, .schema]')" '[false,[18789],["127.0.0.1:18789"],1]'
         check_equal "$(grep -o "$SHIMS" "$DROP_IN" | wc -l)" 1 "shims in the PATH"
         as alice cgmove adopt --yes -p 4711 "$GATEWAY"
         check_contains "$(gateway_property ExecStartPre)" 4711
+        as alice cgmove adopt --yes -p "[::1]:4711" "$GATEWAY"
+        check_contains "$(gateway_property ExecStartPre)" "[::1]:4711"
         as alice cgmove release "$GATEWAY"
         check_no_file "$GATEWAY_UNIT.d"
         check_equal "$(gateway_property Environment)" "$before" "environment after the release"
@@ -106,15 +108,28 @@ test_later_drop_in_is_told() {
 
 test_ports() {
         gateway_start mixed "--ports 18789,18790"
-        check_contains "$(as alice cgmove adopt --dry-run "$GATEWAY")" " --reuse --timeout=30 18789 18790"
+        check_contains "$(as alice cgmove adopt --dry-run "$GATEWAY")" " --reuse --timeout=30 127.0.0.1:18789 127.0.0.1:18790"
         gateway_remove
         # a port of its own: here a connection of a test before, in TIME_WAIT, would matter
         gateway_start mixed "--port 18797 --no-reuseaddr" "TimeoutStartSec=40"
-        check_contains "$(as alice cgmove adopt --dry-run "$GATEWAY")" "wait-port --timeout=30 18797"
+        check_contains "$(as alice cgmove adopt --dry-run "$GATEWAY")" "wait-port --timeout=30 127.0.0.1:18797"
         user_systemctl alice stop "$GATEWAY"
         check_status 0 as alice cgmove adopt --dry-run "$GATEWAY"
         check_lacks "$OUTPUT" "wait-port"
         check_contains "$OUTPUT" "does not run"
+}
+
+# Somebody else's listener on another address of the same port is not waited for.
+test_other_addresses_do_not_delay_a_start() {
+        local start
+        adopt_start mixed
+        as bob systemd-run --user --quiet --collect --unit=holder.service -p Type=notify -p NotifyAccess=all \
+                python3 /opt/cgmove-tests/holder.py --address 127.0.0.2 18789
+        start=$EPOCHREALTIME
+        user_systemctl alice restart "$GATEWAY"
+        [[ $(((${EPOCHREALTIME/./} - ${start/./}) / 1000000)) -lt 20 ]] || fail "the start was delayed"
+        user_systemctl bob stop holder.service
+        wait_for gateway_answers
 }
 
 # What was started before, and a unit whose cgmove is gone, work on.

@@ -278,7 +278,7 @@ static void test_login(void **state) {
 }
 
 static void test_log(void **state) {
-        CHECK_PLACE(PROBLEM, "log", "HOME is not set", "export HOME=~alice", f->caller.log_folder[0] = 0, );
+        CHECK_PLACE(PROBLEM, "log", "No home directory", "export HOME=~alice", f->caller.log_folder[0] = 0, );
         CHECK_PLACE(PROBLEM, "log", "Read-only file system",
                     "export XDG_STATE_HOME=", f->caller.log_error = EROFS, );
         CHECK(PROBLEM, "log", "Permission denied",

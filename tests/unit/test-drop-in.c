@@ -76,9 +76,11 @@ static void test_timeout(void **state) {
 }
 
 static void test_text(void **state) {
-        DropIn drop_in = {
-                .path = "/opt/a b:/opt/50%:/usr/bin", .ports = { 80, 443 }, .n_ports = 2, .timeout = 30
-        };
+        DropIn drop_in = { .path = "/opt/a b:/opt/50%:/usr/bin",
+                           .ports = { { .port = 80, .any = true },
+                                      { .port = 443, .address = IN6ADDR_LOOPBACK_INIT } },
+                           .n_ports = 2,
+                           .timeout = 30 };
         _cleanup_free_ char *text = NULL, *plain = NULL, *reuse = NULL;
 
         assert_int_equal(drop_in_text(&drop_in, &text), 0);
@@ -86,11 +88,11 @@ static void test_text(void **state) {
         assert_non_null(strstr(text, "\n[Service]\n"));
         assert_non_null(strstr(text, "\nEnvironment=\"PATH=" SHIMS ":/opt/a b:/opt/50%%:/usr/bin\"\n"));
         assert_non_null(strstr(text,
-                               "\nExecStartPre=-" CGMOVE_BIN_DIR "/cgmove wait-port --timeout=30 80 443\n"));
+                               "\nExecStartPre=-" CGMOVE_BIN_DIR "/cgmove wait-port --timeout=30 80 [::1]:443\n"));
 
         drop_in.reuse = true;
         assert_int_equal(drop_in_text(&drop_in, &reuse), 0);
-        assert_non_null(strstr(reuse, "wait-port --reuse --timeout=30 80 443\n"));
+        assert_non_null(strstr(reuse, "wait-port --reuse --timeout=30 80 [::1]:443\n"));
 
         drop_in.n_ports = 0;
         assert_int_equal(drop_in_text(&drop_in, &plain), 0);

@@ -64,6 +64,75 @@ static void test_round_trip(void **state) {
         }
 }
 
+static void test_restart(void **state) {
+        _cleanup_free_ char *text = NULL;
+        _cleanup_(policy_freep) Policy *policy = NULL;
+        _cleanup_(rule_done) Rule rule;
+        PolicySection *section;
+        Failure failure;
+
+        assert_int_equal(rule_init(&rule, "root", "session", NULL, &failure), 0);
+        assert_int_equal(rule_add_restart(&rule, "system:a\\x2db.service", &failure), 0);
+        assert_int_equal(rule_add_restart(&rule, "user:g*.service", &failure), 0);
+        assert_int_equal(rule_set_on_logout(&rule, "keep", &failure), 0);
+        assert_int_equal(rule_text(&rule, &text), 0);
+
+        policy = parse(text);
+        assert_int_equal(policy->sections[0].on_logout, ON_LOGOUT_KEEP);
+        policy_resolve(policy, policy_resolve_nss, NULL);
+        section = &policy->sections[0];
+        assert_string_equal(section->restart[0], "system:a\\x2db.service");
+        assert_string_equal(section->restart[1], "user:g*.service");
+        assert_null(section->restart[2]);
+        assert_true(rule_is_in_section(&rule, section));
+        assert_true(rule_terms_are_in_section(&rule, section));
+        assert_int_equal(rule_set_on_logout(&rule, "auto", &failure), 0);
+        assert_false(rule_terms_are_in_section(&rule, section));
+}
+
+static void test_restart_refused(void **state) {
+        static const char *const no_units[] = {
+                "", "*", "session", "job", "a.service", "system:a", "root:x"
+        };
+        _cleanup_(rule_done) Rule rule;
+        Failure failure;
+
+        assert_int_equal(rule_init(&rule, "root", "session", NULL, &failure), 0);
+        for (size_t i = 0; i < ELEMENTSOF(no_units); i++) {
+                assert_int_equal(rule_add_restart(&rule, no_units[i], &failure), STATUS_USAGE);
+                assert_null(rule.restart[0]);
+        }
+        assert_int_equal(rule_set_on_logout(&rule, "never", &failure), STATUS_USAGE);
+        assert_null(rule.on_logout);
+        for (size_t i = 0; i < RULE_RESTARTS_MAX; i++)
+                assert_int_equal(rule_add_restart(&rule, "user:a.service", &failure), 0);
+        assert_int_equal(rule_add_restart(&rule, "user:a.service", &failure), STATUS_USAGE);
+}
+
+/* What a section lets be restarted already. */
+static void test_restart_listed(void **state) {
+        static const struct {
+                const char *unit;
+                bool listed;
+        } cases[] = {
+                { "system:a.service", true },   { "system:b1.service", true },
+                { "system:b*.service", true },  { "system:b2*.service", false },
+                { "system:c.service", false },  { "user:a.service", false },
+                { "system:a@.service", false }, { "system:a*.service", false },
+        };
+        _cleanup_(policy_freep) Policy *policy = NULL;
+
+        policy = parse("policy \"x\" { users = {\"root\"} from = {\"session\"}\n"
+                       "restart = {\"system:a.service\", \"system:b*.service\"} }");
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Rule rule = { .from = "session" };
+
+                assert_true(rule_terms_are_in_section(&rule, &policy->sections[0]));
+                rule.restart[0] = cases[i].unit;
+                assert_int_equal(rule_terms_are_in_section(&rule, &policy->sections[0]), cases[i].listed);
+        }
+}
+
 /* A directory service may have users whose names need quoting, and are no names for a section or a file. */
 static void test_odd_user(void **state) {
         _cleanup_free_ char *text = NULL, *file = NULL;
@@ -129,9 +198,9 @@ static void test_refused(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_round_trip),
-                cmocka_unit_test(test_odd_user),
-                cmocka_unit_test(test_names_end),
+                cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_restart),
+                cmocka_unit_test(test_restart_refused), cmocka_unit_test(test_restart_listed),
+                cmocka_unit_test(test_odd_user),        cmocka_unit_test(test_names_end),
                 cmocka_unit_test(test_refused),
         };
 

@@ -286,6 +286,21 @@ static void test_calling_command(void **state) {
         }
 }
 
+/* The caller has said which it is, whatever listens or is the main process. */
+static void test_set_command(void **state) {
+        static const bool listens[PLAN_ANCESTORS_MAX] = { true, true, true };
+        RestartPlan plan = { .n_ancestors = 0 };
+
+        assert_int_equal(calling_set_command(&plan, 20), -ESRCH);
+        plan = (RestartPlan){ .ancestors = { { 40, 4 }, { 30, 3 }, { 20, 2 }, { 10, 1 } },
+                              .n_ancestors = 4 };
+        assert_int_equal(calling_set_command(&plan, 50), -ESRCH);
+        assert_int_equal(plan.n_ancestors, 4);
+        assert_int_equal(calling_set_command(&plan, 30), 0);
+        assert_int_equal(calling_command(&plan, 10, listens)->pid, 30);
+        assert_int_equal(calling_command(&plan, 10, listens)->starttime, 3);
+}
+
 /* A number that means another process by now is not that process. */
 static void test_process_open(void **state) {
         _cleanup_close_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -315,10 +330,11 @@ static void test_process_open(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_round_trip_full),
-                cmocka_unit_test(test_words),           cmocka_unit_test(test_units),
-                cmocka_unit_test(test_too_many),        cmocka_unit_test(test_add_port),
-                cmocka_unit_test(test_calling_command), cmocka_unit_test(test_process_open),
+                cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_round_trip_full),
+                cmocka_unit_test(test_words),        cmocka_unit_test(test_units),
+                cmocka_unit_test(test_too_many),     cmocka_unit_test(test_add_port),
+                cmocka_unit_test(test_set_command),  cmocka_unit_test(test_calling_command),
+                cmocka_unit_test(test_process_open),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

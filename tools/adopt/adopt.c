@@ -27,7 +27,8 @@ static const char help[] =
                 "inside of it that know nothing of cgmove: writes one drop-in, after having shown it and\n"
                 "asked.\n\n"
                 "      --system     UNIT is one of the system manager (root only)\n"
-                "  -p, --port=PORT  a TCP port that UNIT listens on, instead of those that are found\n"
+                "  -p, --port=PORT  a TCP port that UNIT listens on (8080, 127.0.0.1:8080), instead of\n"
+                "                   those that are found\n"
                 "  -y, --yes        do not ask\n"
                 "  -n, --dry-run    only show what would be written\n"
                 "      --json       print JSON\n"
@@ -57,14 +58,11 @@ static void add_note(Adopt *adopt, const char *note) {
 /* --- command line ------------------------------------------------------------------------------------- */
 
 static int take_port(Adopt *adopt, const char *text) {
-        char *end;
-        long port;
+        PortAddress port;
 
-        errno = 0;
-        port = text[0] >= '0' && text[0] <= '9' ? strtol(text, &end, 10) : 0;
-        if (port < 1 || port > UINT16_MAX || errno != 0 || *end)
+        if (port_address_parse(text, &port) < 0)
                 return usage_error("adopt", "\"%s\" is no port", text);
-        if (drop_in_add_port(&adopt->drop_in, (uint16_t) port) < 0)
+        if (drop_in_add_port(&adopt->drop_in, &port) < 0)
                 return usage_error("adopt", "More than %d ports", DROP_IN_PORTS_MAX);
         return -1;
 }
@@ -153,8 +151,9 @@ static int find_ports(Adopt *adopt, Failure *failure) {
                 add_note(adopt,
                          "It is socket-activated: its ports stay with its manager, and are not waited for.");
         else if (unit->control_group[0])
-                add_note(adopt,
-                         "It listens on no TCP port now, so none is waited for; name them with --port.");
+                add_note(adopt, "It listens on no TCP port now, so none is waited for; name them with "
+                                "--port. An agent whose "
+                                "workers run its commands is better not adopted, see cgmove(1).");
         else
                 add_note(adopt, "It does not run, so its ports are not known, and none is waited for; adopt "
                                 "it again when it runs, or name them with --port.");
@@ -244,19 +243,30 @@ static void print_done(const Adopt *adopt) {
                       a->unit.id, adoption_scope(a), a->unit.id, adoption_scope(a), a->unit.id);
 }
 
+static void ports_to_json(const DropIn *drop_in, json_t *ports, json_t *addresses) {
+        for (size_t i = 0; ports && addresses && i < drop_in->n_ports; i++) {
+                const PortAddress *port = &drop_in->ports[i];
+                char text[PORT_ADDRESS_TEXT_MAX];
+
+                port_address_text(port, text);
+                (void) json_array_append_new(addresses, json_string(text));
+                if (i == 0 || port->port != port[-1].port)
+                        (void) json_array_append_new(ports, json_integer(port->port));
+        }
+}
+
 static int print_json(const Adopt *adopt, bool written) {
         const Adoption *a = &adopt->adoption;
-        json_t *ports = json_array(), *notes = json_array();
+        json_t *ports = json_array(), *addresses = json_array(), *notes = json_array();
 
-        for (size_t i = 0; ports && i < adopt->drop_in.n_ports; i++)
-                (void) json_array_append_new(ports, json_integer(adopt->drop_in.ports[i]));
+        ports_to_json(&adopt->drop_in, ports, addresses);
         for (size_t i = 0; notes && i < adopt->n_notes; i++)
                 (void) json_array_append_new(notes, output_json_text(adopt->notes[i]));
-        return output_json(json_pack("{s:{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:b, s:b, s:o}}", "adopt",
+        return output_json(json_pack("{s:{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:o}}", "adopt",
                                      "unit", a->unit.id, "system", (int) a->system, "folder",
                                      output_json_text(a->path), "name", DROP_IN_NAME, "text",
                                      output_json_text(adopt->text), "path", output_json_text(adopt->path),
-                                     "ports", ports, "changed",
+                                     "ports", ports, "addresses", addresses, "changed",
                                      (int) (written && adopt->state != DROP_IN_SAME), "dry_run",
                                      (int) a->dry_run, "notes", notes));
 }

@@ -87,8 +87,12 @@ static void put_ports(FILE *f, const DropIn *d) {
                 (void) fputs(" --reuse", f);
         if (d->timeout > 0)
                 (void) fprintf(f, " --timeout=%u", d->timeout);
-        for (size_t i = 0; i < d->n_ports; i++)
-                (void) fprintf(f, " %u", (unsigned) d->ports[i]);
+        for (size_t i = 0; i < d->n_ports; i++) {
+                char text[PORT_ADDRESS_TEXT_MAX];
+
+                port_address_text(&d->ports[i], text);
+                (void) fprintf(f, " %s", text);
+        }
         (void) fputc('\n', f);
 }
 

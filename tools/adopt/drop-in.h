@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tools/net/port-address.h"
+
 #define DROP_IN_NAME "50-cgmove.conf"
 #define DROP_IN_PORTS_MAX 32
 
@@ -14,9 +16,9 @@
 #define DROP_IN_MARKER "# Written by \"cgmove adopt\"; \"cgmove release\" removes it."
 
 typedef struct DropIn {
-        const char *path; /* the PATH of the unit, without our folder */
-        uint16_t ports[DROP_IN_PORTS_MAX];
-        size_t n_ports;   /* 0: the unit does not wait for ports */
+        const char *path;                     /* the PATH of the unit, without our folder */
+        PortAddress ports[DROP_IN_PORTS_MAX]; /* in order */
+        size_t n_ports;                       /* 0: the unit does not wait for ports */
         unsigned timeout; /* seconds for which it waits, see drop_in_timeout(); 0: as wait-port has it */
         bool reuse;       /* a connection in TIME_WAIT does not keep the unit from its port */
 } DropIn;

@@ -20,17 +20,17 @@
 #define SYS_pidfd_getfd 438
 #endif
 
-int drop_in_add_port(DropIn *d, uint16_t port) {
+int drop_in_add_port(DropIn *d, const PortAddress *port) {
         size_t i = 0;
 
-        while (i < d->n_ports && d->ports[i] < port)
+        while (i < d->n_ports && port_address_compare(&d->ports[i], port) < 0)
                 i++;
-        if (i < d->n_ports && d->ports[i] == port)
+        if (i < d->n_ports && port_address_compare(&d->ports[i], port) == 0)
                 return 0;
         if (d->n_ports == DROP_IN_PORTS_MAX)
                 return -E2BIG;
         memmove(d->ports + i + 1, d->ports + i, (d->n_ports - i) * sizeof(d->ports[0]));
-        d->ports[i] = port;
+        d->ports[i] = *port;
         d->n_ports++;
         return 0;
 }
@@ -103,10 +103,12 @@ int unit_ports_find(const char *control_group, DropIn *drop_in) {
         found.reuse = true;
         for (size_t i = 0; i < list.n; i++) {
                 const PortHolder *holder = &list.items[i];
+                PortAddress port;
 
                 if (!is_within(holder->cgroup, control_group))
                         continue;
-                (void) drop_in_add_port(&found, holder->socket.port);
+                port = port_address_of(&holder->socket);
+                (void) drop_in_add_port(&found, &port);
                 if (get_reuse(holder) == 0)
                         found.reuse = false;
         }

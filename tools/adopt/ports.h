@@ -8,8 +8,8 @@
 #include "tools/adopt/drop-in.h"
 
 /* Sets ports, n_ports and reuse of DROP_IN to what processes in CONTROL_GROUP ("/...") and below listen
- * on, in ascending order; more than DROP_IN_PORTS_MAX are left out. Returns 0 or a negative errno. */
+ * on, with the addresses; more than DROP_IN_PORTS_MAX are left out. Returns 0 or a negative errno. */
 int unit_ports_find(const char *control_group, DropIn *drop_in);
 
 /* Adds one, unless it is there. Returns 0 or -E2BIG. Pure. */
-int drop_in_add_port(DropIn *drop_in, uint16_t port);
+int drop_in_add_port(DropIn *drop_in, const PortAddress *port);

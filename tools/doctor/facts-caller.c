@@ -11,6 +11,7 @@
 #include "lib/proc.h"
 #include "tools/doctor/gather.h"
 #include "tools/environment.h"
+#include "tools/logfile.h"
 
 #define LINGER_FOLDER "/var/lib/systemd/linger"
 
@@ -51,7 +52,7 @@ static Answer find_lingering(const char *name) {
 
 /* As logfile_directory(), but nothing is made: the deepest part of the path that exists must be writable. */
 static void find_log_folder(CallerFacts *caller) {
-        const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+        const char *state = getenv("XDG_STATE_HOME"), *home = logfile_home();
         char path[sizeof(caller->log_folder)];
         char *slash;
         int n;
@@ -59,8 +60,7 @@ static void find_log_folder(CallerFacts *caller) {
         if (state && state[0] == '/')
                 n = snprintf(path, sizeof(path), "%s/cgmove", state);
         else
-                n = home && home[0] == '/' ? snprintf(path, sizeof(path), "%s/.local/state/cgmove", home)
-                                           : -1;
+                n = home ? snprintf(path, sizeof(path), "%s/.local/state/cgmove", home) : -1;
         if (n < 0 || n >= (int) sizeof(path))
                 return;
         strcpy(caller->log_folder, path);

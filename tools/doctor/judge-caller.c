@@ -101,7 +101,8 @@ static void check_log(const Facts *facts, Findings *findings) {
                 return; /* it may be another one there */
         if (!caller->log_folder[0])
                 finding_cure(finding_add(findings, FINDING_PROBLEM, "log",
-                                         "HOME is not set here, so jobs have no place for their logs."),
+                                         "No home directory is known here, so jobs have no place for their "
+                                         "logs."),
                              "export HOME=~%s", caller->name);
         else if (caller->log_error != 0) {
                 finding = finding_add(findings, FINDING_PROBLEM, "log",

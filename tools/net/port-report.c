@@ -40,12 +40,20 @@ void port_report_sort(PortReport *report) {
                 qsort(report->holders.items, report->holders.n, sizeof(PortHolder), compare_holders);
 }
 
+static bool is_in_the_way(const TcpSocket *socket, const void *userdata) {
+        return port_address_overlaps(userdata, socket);
+}
+
+int port_report_find(const PortAddress *address, uint32_t states, TcpSocket *ret) {
+        return socket_diag_find_if(states, address->port, is_in_the_way, address, ret);
+}
+
 /* One of so many, without the process that has it. */
-static int make_short(uint16_t port, uint32_t states, PortHolderList *list) {
+static int make_short(const PortAddress *address, uint32_t states, PortHolderList *list) {
         TcpSocket socket;
         int r;
 
-        r = socket_diag_find(states, port, &socket);
+        r = port_report_find(address, states, &socket);
         if (r <= 0)
                 return r;
         list->items = calloc(1, sizeof(*list->items));
@@ -56,17 +64,17 @@ static int make_short(uint16_t port, uint32_t states, PortHolderList *list) {
         return 0;
 }
 
-int port_report_make(uint16_t port, uint32_t states, PortReport *ret) {
-        _cleanup_(port_report_done) PortReport report = { .port = port };
+int port_report_make(const PortAddress *address, uint32_t states, PortReport *ret) {
+        _cleanup_(port_report_done) PortReport report = { .address = *address };
         _cleanup_close_ int proc = -1;
         int r;
 
         proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (proc < 0)
                 return -errno;
-        r = port_holders_get(proc, states, port, &report.holders);
+        r = port_holders_get_if(proc, states, address->port, is_in_the_way, address, &report.holders);
         if (r == -E2BIG)
-                r = make_short(port, states, &report.holders);
+                r = make_short(address, states, &report.holders);
         if (r < 0)
                 return r;
         port_report_sort(&report);
@@ -88,12 +96,11 @@ void port_report_text(const PortReport *report, char *text, size_t size) {
         (void) snprintf(text, size, "%s%s", first, others ? ", and others" : "");
 }
 
-static json_t *address_to_json(const TcpSocket *socket) {
+static json_t *address_to_json(const struct in6_addr *address) {
         char text[INET6_ADDRSTRLEN] = "";
-        const void *address = &socket->address;
 
-        if (IN6_IS_ADDR_V4MAPPED(&socket->address))
-                (void) inet_ntop(AF_INET, &socket->address.s6_addr[12], text, sizeof(text));
+        if (IN6_IS_ADDR_V4MAPPED(address))
+                (void) inet_ntop(AF_INET, &address->s6_addr[12], text, sizeof(text));
         else
                 (void) inet_ntop(AF_INET6, address, text, sizeof(text));
         return output_json_text(text);
@@ -106,7 +113,7 @@ static json_t *holder_to_json(const PortHolder *holder) {
         port_holder_text(holder, text, sizeof(text));
         return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
                          tcp_state_to_string(holder->socket.state), "address",
-                         address_to_json(&holder->socket), "pid",
+                         address_to_json(&holder->socket.address), "pid",
                          output_json_number((uint64_t) holder->pid, true), "uid",
                          orphan ? json_null() : json_integer(holder->socket.uid), "command",
                          output_json_text(holder->comm), "source", output_json_text(holder->source),
@@ -118,6 +125,7 @@ json_t *port_report_to_json(const PortReport *report) {
 
         for (size_t i = 0; holders && i < report->holders.n && i < HOLDERS_SHOWN_MAX; i++)
                 (void) json_array_append_new(holders, holder_to_json(&report->holders.items[i]));
-        return json_pack("{s:i, s:b, s:o}", "port", (int) report->port, "free", report->free, "holders",
-                         holders);
+        return json_pack("{s:i, s:o, s:b, s:o}", "port", (int) report->address.port, "address",
+                         report->address.any ? json_null() : address_to_json(&report->address.address),
+                         "free", report->free, "holders", holders);
 }

@@ -159,9 +159,10 @@ int socket_diag_get(uint32_t states, uint16_t port, TcpSocketList *ret) {
         return socket_diag_get_if(states, port, NULL, NULL, ret);
 }
 
-int socket_diag_find(uint32_t states, uint16_t port, TcpSocket *ret) {
+int socket_diag_find_if(uint32_t states, uint16_t port, tcp_socket_filter_t filter, const void *userdata,
+                        TcpSocket *ret) {
         _cleanup_(tcp_socket_list_done) TcpSocketList list = { .items = NULL };
-        DiagDump dump = { .port = port, .max = 1, .list = &list };
+        DiagDump dump = { .port = port, .max = 1, .filter = filter, .userdata = userdata, .list = &list };
         int r;
 
         r = dump_all(states, &dump);
@@ -171,4 +172,8 @@ int socket_diag_find(uint32_t states, uint16_t port, TcpSocket *ret) {
                 return 0;
         *ret = list.items[0];
         return 1;
+}
+
+int socket_diag_find(uint32_t states, uint16_t port, TcpSocket *ret) {
+        return socket_diag_find_if(states, port, NULL, NULL, ret);
 }

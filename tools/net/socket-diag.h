@@ -54,3 +54,7 @@ int socket_diag_get_if(uint32_t states, uint16_t port, tcp_socket_filter_t filte
 
 /* Whether there is one, without reading about all: 1 and one of them; 0; what socket_diag_get() returns. */
 int socket_diag_find(uint32_t states, uint16_t port, TcpSocket *ret);
+
+/* The same, only of those that FILTER is true for. */
+int socket_diag_find_if(uint32_t states, uint16_t port, tcp_socket_filter_t filter, const void *userdata,
+                        TcpSocket *ret);

@@ -5,9 +5,9 @@
  *
  * What a bind(2) meets (inet_csk_get_port() of the kernel): every socket on the port conflicts whose address
  * is the same or a wildcard, and a v6 wildcard takes v4 along unless it is IPV6_V6ONLY; but with
- * SO_REUSEADDR on both sides, only one that listens does. Which address the server will bind is not known
- * here, so every socket on the port counts, of both families: a port that is called free is free for
- * 0.0.0.0, for one address, and for [::]. */
+ * SO_REUSEADDR on both sides, only one that listens does. Where it is not said which address the server will
+ * bind, every socket on the port counts, of both families: a port that is called free is free for 0.0.0.0,
+ * for one address, and for [::]. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "lib/values.h"
-#include "tools/arguments.h"
 #include "tools/display.h"
 #include "tools/failure.h"
 #include "tools/net/port-report.h"
@@ -29,8 +28,9 @@
 #include "tools/verbs.h"
 
 static const char help[] =
-                "Usage: cgmove wait-port [OPTION...] PORT...\n\n"
-                "Waits until a server can bind these TCP ports, and says who holds them otherwise.\n\n"
+                "Usage: cgmove wait-port [OPTION...] [ADDRESS:]PORT...\n\n"
+                "Waits until a server can bind these TCP ports, and says who holds them otherwise. With\n"
+                "ADDRESS (127.0.0.1:8080, [::1]:8080), what is bound to other ones does not count.\n\n"
                 "  -t, --timeout=TIME  wait no longer than TIME (75s if not given; \"infinity\"; 0: just "
                 "look)\n"
                 "      --reuse         the server sets SO_REUSEADDR: only sockets that listen, or are bound "
@@ -51,7 +51,7 @@ static const char help[] =
          TCP_STATE(TCP_CLOSE_WAIT) | TCP_STATE(TCP_LAST_ACK) | TCP_STATE(TCP_CLOSING))
 
 typedef struct Arguments {
-        uint16_t ports[PORTS_MAX];
+        PortAddress ports[PORTS_MAX];
         size_t n_ports;
         uint64_t timeout; /* microseconds */
         bool reuse;
@@ -62,7 +62,8 @@ typedef struct Wait {
         const Arguments *arguments;
         uint32_t states;
         uint64_t start;
-        uint16_t port; /* that is waited for */
+        const PortAddress *port; /* that is waited for */
+        char text[PORT_ADDRESS_TEXT_MAX];
         bool told;
         Progress progress;
 } Wait;
@@ -75,8 +76,11 @@ static int parse_ports(int argc, char **argv, Arguments *arguments) {
         if (argc - optind > PORTS_MAX)
                 return usage_error("wait-port", "More than %d ports given", PORTS_MAX);
         for (; optind < argc; optind++)
-                if (argument_port(argv[optind], &arguments->ports[arguments->n_ports++]) < 0)
-                        return usage_error("wait-port", "\"%s\" is no port (1 to 65535)", argv[optind]);
+                if (port_address_parse(argv[optind], &arguments->ports[arguments->n_ports++]) < 0)
+                        return usage_error("wait-port",
+                                           "\"%s\" is no port (1 to 65535), and no address and port "
+                                           "(127.0.0.1:80, [::1]:80)",
+                                           argv[optind]);
         return -1;
 }
 
@@ -119,8 +123,8 @@ static int look(Wait *wait) {
                 TcpSocket socket;
                 int r;
 
-                wait->port = wait->arguments->ports[i];
-                r = socket_diag_find(wait->states, wait->port, &socket);
+                wait->port = &wait->arguments->ports[i];
+                r = port_report_find(wait->port, wait->states, &socket);
                 if (r != 0)
                         return r;
         }
@@ -143,7 +147,7 @@ static void pause_after(uint64_t elapsed, uint64_t left) {
 
 /* Once, after a second: in a unit's journal this is all there is to be seen of a start that takes long. */
 static void tell(Wait *wait, uint64_t elapsed) {
-        _cleanup_(port_report_done) PortReport report = { .port = 0 };
+        _cleanup_(port_report_done) PortReport report = { .free = false };
         char text[1280];
 
         if (wait->told || wait->arguments->json || elapsed < PROGRESS_INTERVAL)
@@ -153,11 +157,12 @@ static void tell(Wait *wait, uint64_t elapsed) {
                 (void) snprintf(text, sizeof(text), "somebody");
         else
                 port_report_text(&report, text, sizeof(text));
-        progress_begin(&wait->progress, false, "waiting for port %u, taken by %s", wait->port, text);
+        port_address_text(wait->port, wait->text);
+        progress_begin(&wait->progress, false, "waiting for port %s, taken by %s", wait->text, text);
         wait->progress.start = wait->start;
         if (wait->progress.enabled)
                 return;
-        (void) fprintf(stderr, "cgmove: Waiting for port %u, taken by ", wait->port);
+        (void) fprintf(stderr, "cgmove: Waiting for port %s, taken by ", wait->text);
         output_text(stderr, text);
         (void) fputs(".\n", stderr);
 }
@@ -196,19 +201,19 @@ static const char *cure(const PortReport *report) {
 
 static void explain(const Wait *wait, const PortReport *report, Failure *failure) {
         uint64_t waited = now_monotonic() - wait->start;
-        char text[900] = "somebody", span[32];
+        char text[900] = "somebody", span[32], port[PORT_ADDRESS_TEXT_MAX];
 
+        port_address_text(wait->port, port);
         if (report->holders.n > 0)
                 port_report_text(report, text, sizeof(text));
         if (waited < PROGRESS_INTERVAL) {
-                (void) failure_set(failure, STATUS_FAILED, "PortTaken", "Port %u is taken by %s; %s.",
-                                   wait->port, text, cure(report));
+                (void) failure_set(failure, STATUS_FAILED, "PortTaken", "Port %s is taken by %s; %s.", port,
+                                   text, cure(report));
                 return;
         }
         display_span(waited, span, sizeof(span));
         (void) failure_set(failure, STATUS_FAILED, "PortTaken",
-                           "Port %u is still taken after %s, by %s; %s.", wait->port, span, text,
-                           cure(report));
+                           "Port %s is still taken after %s, by %s; %s.", port, span, text, cure(report));
 }
 
 /* The reports of all ports; FIRST has been made, NULL: all are free. */
@@ -216,19 +221,19 @@ static json_t *reports_to_json(const Wait *wait, const PortReport *first) {
         json_t *ports = json_array();
 
         for (size_t i = 0; ports && i < wait->arguments->n_ports; i++) {
-                _cleanup_(port_report_done)
-                                PortReport report = { .port = wait->arguments->ports[i], .free = !first };
-                bool made = first && first->port == report.port;
+                const PortAddress *port = &wait->arguments->ports[i];
+                _cleanup_(port_report_done) PortReport report = { .address = *port, .free = !first };
+                bool made = first && port_address_compare(&first->address, port) == 0;
 
                 if (first && !made)
-                        (void) port_report_make(report.port, wait->states, &report);
+                        (void) port_report_make(port, wait->states, &report);
                 (void) json_array_append_new(ports, port_report_to_json(made ? first : &report));
         }
         return ports;
 }
 
 static int fail_taken(const Wait *wait) {
-        _cleanup_(port_report_done) PortReport report = { .port = wait->port };
+        _cleanup_(port_report_done) PortReport report = { .address = *wait->port };
         Failure failure;
 
         (void) port_report_make(wait->port, wait->states, &report);
@@ -268,14 +273,14 @@ static int succeed(const Wait *wait) {
                                              "waited_usec", (json_int_t) waited));
         if (wait->told) {
                 display_span(waited, span, sizeof(span));
-                (void) printf("port %u is free after %s\n", wait->port, span);
+                (void) printf("port %s is free after %s\n", wait->text, span);
         }
         return output_finish(0);
 }
 
 int verb_wait_port(int argc, char **argv) {
         Arguments arguments = { .timeout = TIMEOUT_DEFAULT };
-        Wait wait = { .arguments = &arguments, .start = now_monotonic() };
+        Wait wait = { .arguments = &arguments, .start = now_monotonic(), .port = arguments.ports };
         int r;
 
         options_fill_stdio();

@@ -47,6 +47,17 @@ void calling_note_ancestors(int proc_fd, RestartPlan *plan) {
         }
 }
 
+int calling_set_command(RestartPlan *plan, pid_t pid) {
+        for (size_t i = 0; i < plan->n_ancestors; i++)
+                if (plan->ancestors[i].pid == pid) {
+                        plan->ancestors[0] = plan->ancestors[i];
+                        plan->n_ancestors = 1;
+                        return 0;
+                }
+
+        return -ESRCH;
+}
+
 /* The place of the uppermost process that the service is not known to be itself. */
 static size_t find_top(const RestartPlan *plan, pid_t main_pid, bool *ret_below_main) {
         for (size_t i = 1; i < plan->n_ancestors; i++)

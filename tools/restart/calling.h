@@ -10,6 +10,10 @@
  */
 void calling_note_ancestors(int proc_fd, RestartPlan *plan);
 
+/* The calling command is the ancestor PID, by the caller's word: the only one that is left in the plan. Returns
+ * 0; -ESRCH if it is none of the noted ones. Pure. */
+int calling_set_command(RestartPlan *plan, pid_t pid);
+
 /* Whether the plan's unit is where the process is. */
 bool calling_is_inside(int proc_fd, pid_t pid, const RestartPlan *plan);
 

@@ -13,6 +13,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/values.h"
+#include "tools/arguments.h"
 #include "tools/display.h"
 #include "tools/escape.h"
 #include "tools/job.h"
@@ -39,6 +40,7 @@ static const char help[] =
                 "'cgmove status JOB' tells how it went.\n\n"
                 "      --system           a unit of the system manager, if the policy lists it\n"
                 "  -w, --wait             wait for the outcome; the calling command is moved out first\n"
+                "      --after=PID        the calling command is process PID, in which this is called\n"
                 "  -d, --delay=TIME       wait for TIME more (seconds, or 500ms, 5min, ...)\n"
                 "      --when=COMMAND     wait until COMMAND succeeds\n"
                 "      --then=COMMAND     run COMMAND when the unit is up again\n"
@@ -54,6 +56,7 @@ static const char help[] =
 
 typedef struct Arguments {
         RestartPlan plan;
+        pid_t after; /* the calling command; 0: not told */
         bool wait;
         bool dry_run;
         bool json;
@@ -61,6 +64,7 @@ typedef struct Arguments {
 
 enum {
         OPTION_SYSTEM = OPTION_FIRST_FREE,
+        OPTION_AFTER,
         OPTION_WHEN,
         OPTION_THEN,
         OPTION_ELSE,
@@ -73,6 +77,13 @@ static bool set_time(uint64_t *to, const char *text, bool positive) {
         if (parse_duration(text, to) == 0 && *to < LIMIT_NONE && (!positive || *to > 0))
                 return true;
         (void) usage_error("restart", "\"%s\" is no time (such as 90, 500ms, 5min)", text);
+        return false;
+}
+
+static bool set_after(Arguments *arguments, const char *text) {
+        if (argument_pid(text, &arguments->after) == 0)
+                return true;
+        (void) usage_error("restart", "\"%s\" is no process", text);
         return false;
 }
 
@@ -97,6 +108,8 @@ static bool take_option(Arguments *arguments, int c) {
         case 'w':
                 arguments->wait = true;
                 return true;
+        case OPTION_AFTER:
+                return set_after(arguments, optarg);
         case 'd':
                 return set_time(&plan->delay, optarg, false);
         case OPTION_WHEN:
@@ -130,6 +143,7 @@ static int parse(int argc, char **argv, Arguments *arguments) {
         static const struct option options[] = {
                 { "system", no_argument, NULL, OPTION_SYSTEM },
                 { "wait", no_argument, NULL, 'w' },
+                { "after", required_argument, NULL, OPTION_AFTER },
                 { "delay", required_argument, NULL, 'd' },
                 { "when", required_argument, NULL, OPTION_WHEN },
                 { "then", required_argument, NULL, OPTION_THEN },
@@ -178,12 +192,16 @@ static int resolve_unit(RestartPlan *plan, Failure *failure) {
         return 0;
 }
 
-static int note_caller(RestartPlan *plan, bool wait, Failure *failure) {
+static int note_caller(RestartPlan *plan, pid_t after, bool wait, Failure *failure) {
         _cleanup_close_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         if (proc < 0)
                 return failure_errno(failure, errno, "Cannot open /proc");
         calling_note_ancestors(proc, plan);
+        if (after > 0 && calling_set_command(plan, after) < 0)
+                return failure_set(failure, STATUS_USAGE, "Usage",
+                                   "Process %d is none of those in %s that this was called in.", (int) after,
+                                   plan->unit);
         plan->do_not_wait = wait && plan->n_ancestors > 0;
         return 0;
 }
@@ -317,7 +335,7 @@ int verb_restart(int argc, char **argv) {
                 return r;
         r = resolve_unit(&arguments.plan, &report.failure);
         if (r == 0)
-                r = note_caller(&arguments.plan, arguments.wait, &report.failure);
+                r = note_caller(&arguments.plan, arguments.after, arguments.wait, &report.failure);
         (void) snprintf(source, sizeof(source), "%s:%s", arguments.plan.system ? "system" : "user",
                         arguments.plan.unit);
         if (r == 0 && arguments.dry_run) {
