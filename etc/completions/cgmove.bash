@@ -43,7 +43,7 @@ __cgmove_options() {
         exec) printf '%s ' --name --fallback ;;
         move) printf '%s ' --name --tree --dry-run ;;
         restart) printf '%s ' --system --wait --delay --when --then --else --patience --port --timeout --dry-run ;;
-        adopt) printf '%s ' --system --port --yes --dry-run ;;
+        adopt) printf '%s ' --system --port --when --yes --dry-run ;;
         release) printf '%s ' --system --dry-run ;;
         list) printf '%s ' --all ;;
         logs) printf '%s ' --follow ;;
