@@ -23,7 +23,7 @@ openclaw_install() {
         as alice openclaw gateway install --force >/dev/null
         openclaw_drop_in "$1"
         user_systemctl alice restart "$GATEWAY"
-        wait_for_within 150 openclaw_answers
+        wait_for_within 150 openclaw_listens
 }
 
 openclaw_write_command() {
@@ -67,10 +67,6 @@ model_start() {
 openclaw_listens() {
         local pid
         pid=$(gateway_pid) && [[ $pid -gt 0 ]] && port_listeners 18789 | grep -q "^$pid "
-}
-
-openclaw_answers() {
-        openclaw_listens && as alice openclaw gateway call health --json
 }
 
 # agent_say MESSAGE: what the agent answers, through the gateway. If that does not answer, the command would do the gateway's work

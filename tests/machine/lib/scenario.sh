@@ -137,7 +137,10 @@ scenario_own() {
         local -a MACHINE_OPTIONS=()
         name=$suite-$(basename "$file" .sh)
         if scenario_needs_openclaw "$file"; then
-                openclaw_is_prepared || { : | scenario_results "$suite" "$file" && return; }
+                if ! openclaw_is_prepared; then
+                        scenario_results "$suite" "$file" </dev/null
+                        return
+                fi
                 MACHINE_OPTIONS=("$(openclaw_bind)")
         fi
         scenario_boot scenario_machine "$suite" "$name" || return 0
