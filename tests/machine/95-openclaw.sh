@@ -76,19 +76,28 @@ check_work_has_survived() {
 
 # --- restarts -----------------------------------------------------------------------------------------------------------
 
-# agent_restarts MESSAGE: one restart that the agent asks for. It is answered, and the restart is complete; the instance that is up
-# then is noted.
+# agent_restarts MESSAGE: one restart that the agent asks for. It is answered ($SAID), and the restart, $JOB, is complete; the instance
+# that is up then is noted.
 agent_restarts() {
-        local old said
+        local old before
         old=$(gateway_pid)
-        said=$(agent_say "$1")
-        [[ $said =~ ^"the command said: "(.*[^0-9])?"job "([0-9]+)" restarts $GATEWAY when this command has ended" ||
-                $said =~ ^"the command said: "(.*)"cgmove status "([0-9]+)"' tells how it went." ]] || fail "the answer is: $said"
-        JOB=${BASH_REMATCH[2]}
+        before=$(newest_restart)
+        SAID=$(agent_say "$1")
+        check_match "$SAID" '^the command said: ' answer
+        wait_for restart_is_newer_than "$before"
+        JOB=$(newest_restart)
         check_outcome "done" restarted
         wait_for_within 150 openclaw_listens
         [[ $(gateway_pid) -ne $old ]] || fail "it is still the same process"
         note_instance
+}
+
+newest_restart() {
+        list_of alice '[.jobs[] | select(.kind == "restart") | .id] | max // 0'
+}
+
+restart_is_newer_than() {
+        [[ $(newest_restart) -gt $1 ]]
 }
 
 note_instance() {
@@ -99,7 +108,7 @@ note_instance() {
 begin_counting() {
         openclaw_count_starts
         note_instance
-        list_of alice '[.jobs[].id] | max // 0' >"$TEST_DIR/last-job"
+        newest_restart >"$TEST_DIR/last-job"
 }
 
 # "N STATE RESULT" of the restarts since then, one kind a line.
@@ -131,6 +140,7 @@ ten_in_a_row() {
         begin_counting
         for i in {1..10}; do
                 agent_restarts "Restart the gateway, as your instructions say."
+                check_contains "$SAID" "job $JOB restarts $GATEWAY when this command has ended" answer
         done
         check_contains "$(agent_say "Run \`cgmove status $JOB\`")" "$GATEWAY was restarted and is up" "what the agent learns"
         check_each_command_ran_once 12
@@ -157,6 +167,8 @@ test_commands_that_know_nothing_of_it() {
         follow_page control-group
         begin_counting
         agent_restarts "Run \`systemctl --user restart openclaw-gateway 2>&1\`"
+        check_contains "$SAID" "cgmove status $JOB" answer
+        # takes its time; the agent may have answered that it still runs
         agent_restarts "Run \`openclaw gateway restart 2>&1\`"
         check_each_command_ran_once 2
         check_nothing_doubled 2
