@@ -70,7 +70,7 @@ agent_starts_work() {
 check_work_has_survived() {
         check_equal "$(job_field work state)" running "state of the work"
         as alice touch "$AGENT_WORK"
-        check_status 0 timeout 60 "$here/as" alice cgmove wait work
+        check_status 0 timeout 60 "$here/as" alice cgmove wait "$(job_id work)"
         check_contains "$(job_log work)" finished "log of the work"
 }
 

@@ -2,7 +2,7 @@
 # The real OpenClaw as a user has it: alice's gateway as a service of hers, with an agent whose model does as it is told (see
 # openclaw/mock-model.mjs).
 
-OPENCLAW=/opt/openclaw/node_modules
+OPENCLAW=/opt/openclaw
 OPENCLAW_HOME=/home/alice/.openclaw
 OPENCLAW_WORKSPACE=$OPENCLAW_HOME/workspace
 OPENCLAW_COMMAND=/usr/local/bin/openclaw
@@ -11,7 +11,7 @@ MODEL_UNIT=mock-model.service
 MODEL_LOG=/home/alice/model.log
 
 openclaw_node() {
-        echo "$OPENCLAW"/node-linux-*/bin/node
+        echo "$OPENCLAW"/node/node_modules/node-linux-*/bin/node
 }
 
 # openclaw_install KILLMODE: the command, the model, and the service as `openclaw gateway install` writes it, but for its KillMode=.
@@ -27,7 +27,7 @@ openclaw_install() {
 }
 
 openclaw_write_command() {
-        printf '#!/bin/sh\nexec %s %s/openclaw/openclaw.mjs "$@"\n' "$(openclaw_node)" "$OPENCLAW" >"$OPENCLAW_COMMAND"
+        printf '#!/bin/sh\nexec %s %s/node_modules/openclaw/openclaw.mjs "$@"\n' "$(openclaw_node)" "$OPENCLAW" >"$OPENCLAW_COMMAND"
         chmod 0755 "$OPENCLAW_COMMAND"
 }
 

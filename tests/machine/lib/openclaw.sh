@@ -4,14 +4,12 @@
 
 OPENCLAW_GUEST_DIR=/opt/openclaw
 
-openclaw_sources() {
-        printf '%s\n' "$TOP"/tests/machine/openclaw/{package.json,package-lock.json,libsignal/package.json,libsignal/index.js}
-}
+# What npm reads; no more of that folder matters.
+OPENCLAW_SOURCES=(package.json package-lock.json libsignal node)
 
 openclaw_dir() {
-        local -a sources
-        mapfile -t sources < <(openclaw_sources)
-        printf '%s/openclaw-%s' "$CACHE" "$(cat "${sources[@]}" | sha256sum | cut -c 1-12)"
+        printf '%s/openclaw-%s' "$CACHE" "$(cd "$TOP/tests/machine/openclaw" &&
+                find "${OPENCLAW_SOURCES[@]}" -type f -exec sha256sum {} + | sort | sha256sum | cut -c 1-12)"
 }
 
 openclaw_is_prepared() {
@@ -28,16 +26,25 @@ openclaw_prepare() {
         ) 9>"$CACHE/openclaw.lock"
 }
 
-# The versions of the lock file, and no script of a package: none of them has to be compiled, and node comes as a package.
+# The versions of the lock files, and no script of a package: none of them has to be compiled. Debian's node is too old for OpenClaw,
+# and its npm for the overrides, so it gets no more than packages that are node and npm.
 openclaw_make() {
         local dir=$1 new=$1.new
         command -v npm >/dev/null || host_install openclaw || return
         rm -rf --one-file-system "$CACHE"/openclaw-*
         mkdir "$new" || return
-        cp -r "$TOP"/tests/machine/openclaw/{package.json,package-lock.json,libsignal} "$new/"
-        (cd "$new" && npm ci --cache "$new/.npm" --omit=dev --ignore-scripts --legacy-peer-deps --no-audit --no-fund) || return
-        rm -rf "$new/.npm"
+        (cd "$TOP/tests/machine/openclaw" && cp -r "${OPENCLAW_SOURCES[@]}" "$new/") || return
+        openclaw_npm "$new/node" npm || return
+        openclaw_npm "$new" "$(echo "$new"/node/node_modules/node-linux-*/bin/node)" "$new/node/node_modules/npm/bin/npm-cli.js" || return
+        rm -rf "$new/npm-cache"
         mv "$new" "$dir"
+}
+
+# openclaw_npm FOLDER NPM...: installs what its lock file says.
+openclaw_npm() {
+        local folder=$1
+        shift
+        (cd "$folder" && "$@" ci --cache "$new/npm-cache" --omit=dev --ignore-scripts --legacy-peer-deps --no-audit --no-fund)
 }
 
 # The option of systemd-nspawn that shows it to a machine.
