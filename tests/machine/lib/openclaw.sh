@@ -44,7 +44,7 @@ openclaw_make() {
 openclaw_npm() {
         local folder=$1
         shift
-        (cd "$folder" && "$@" ci --cache "$new/npm-cache" --omit=dev --ignore-scripts --legacy-peer-deps --no-audit --no-fund)
+        (cd "$folder" && "$@" ci --cache "$new/npm-cache" --omit=dev --ignore-scripts --legacy-peer-deps --no-audit --no-fund --loglevel=error)
 }
 
 # The option of systemd-nspawn that shows it to a machine.
