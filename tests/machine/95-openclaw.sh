@@ -84,7 +84,7 @@ agent_restarts() {
         before=$(newest_restart)
         SAID=$(agent_say "$1")
         check_match "$SAID" '^the command said: ' answer
-        wait_for restart_is_newer_than "$before"
+        wait_for_within 150 restart_is_newer_than "$before"
         JOB=$(newest_restart)
         check_outcome "done" restarted
         wait_for_within 150 openclaw_listens
@@ -180,7 +180,7 @@ test_page_is_checked_and_undone() {
         old=$(gateway_pid)
         check_status 0 page_run openclaw restart as alice
         check_match "$OUTPUT" 'job [0-9]+ restarts' answer
-        wait_for gateway_is_another "$old"
+        wait_for_within 150 gateway_is_another "$old"
         wait_for_within 150 no_restart_runs
         check_status 0 page_run openclaw outcome as alice
         check_match "$OUTPUT" 'restart.*done' "list of jobs"
