@@ -3,7 +3,7 @@
 # gateway, again and again.
 # machine: own
 # needs: openclaw
-# timeout: 1500
+# timeout: 2400
 
 AGENT_WORK=/home/alice/agent-work
 
@@ -190,8 +190,14 @@ test_page_is_checked_and_undone() {
         check_no_file "$DROP_IN"
         check_lacks "$(gateway_property Environment)" cgmove "environment of the service"
         check_equal "$(ls -A "$POLICY_DIR")" "" "policies"
-        check_contains "$(agent_say "Run \`command -v systemctl; cgmove restart openclaw-gateway 2>&1 || true\`")" \
-                "/usr/bin/systemctl" "the agent's systemctl"
+        check_agent_is_refused
+}
+
+check_agent_is_refused() {
+        local said
+        said=$(agent_say "Run \`command -v systemctl; cgmove restart openclaw-gateway 2>&1; echo status \$?\`")
+        check_contains "$said" "/usr/bin/systemctl" "the agent's systemctl"
+        check_contains "$said" "status 77" "a restart without a policy"
 }
 
 gateway_is_another() {
