@@ -70,6 +70,8 @@ test_adopt_refuses() {
         check_status 2 as alice cgmove adopt --yes 'open*'
         check_status 2 as alice cgmove adopt
         check_status 2 as alice cgmove adopt -p 0 "$GATEWAY"
+        check_status 2 as alice cgmove adopt --when "" "$GATEWAY"
+        check_status 2 as alice cgmove adopt --when $'true\nExecStart=/bin/sh' "$GATEWAY"
         check_status 1 as alice cgmove adopt --system --yes dbus
         check_contains "$OUTPUT" "sudo"
         check_status 1 cgmove adopt --system --yes nowhere
@@ -213,6 +215,35 @@ test_quiet() {
         check_equal "$ANSWER" "" "what it says with -q"
         check_survives "systemctl --user restart $GATEWAY 2>&1; echo done >$MARKER"
         check_match "$ANSWER" "^cgmove: $GATEWAY is restarted [^"$'\n'"]*\$"
+}
+
+# A restart from inside begins when nothing is in hand any more; one that has a condition of its own has that.
+test_restarts_wait_for_a_condition() {
+        local old when
+        gateway_start mixed
+        when="echo look >>$MARKER.looks; test -e \"$MARKER\""
+        as alice cgmove adopt --yes --when "$when" "$GATEWAY" >/dev/null
+        user_systemctl alice restart "$GATEWAY"
+        wait_for gateway_answers
+        check_equal "$(gateway_call 'printf %s "$CGMOVE_RESTART_WHEN"')" "$when" "condition as the commands see it"
+        old=$(gateway_pid)
+        gateway_call "systemctl --user restart $GATEWAY"
+        wait_for condition_was_looked_at 2
+        check_equal "$(gateway_answered_by)" "$old" "process that has answered"
+        check_equal "$(gateway_pid)" "$old" "main process before the condition is true"
+        as alice touch "$MARKER"
+        wait_for gateway_is_new "$old"
+        wait_for no_restart_runs
+        rm "$MARKER" "$MARKER.looks"
+        old=$(gateway_pid)
+        gateway_call "cgmove restart --when true $GATEWAY"
+        wait_for gateway_is_new "$old"
+        wait_for no_restart_runs
+        check_no_file "$MARKER.looks"
+}
+
+condition_was_looked_at() {
+        [[ $(wc -l <"$MARKER.looks") -ge $1 ]]
 }
 
 test_other_units_in_the_same_command() {

@@ -99,6 +99,21 @@ static void test_text(void **state) {
         assert_null(strstr(plain, "ExecStartPre"));
 }
 
+static void test_condition(void **state) {
+        DropIn drop_in = { .path = "/bin", .when = "! ls ~/\"a b\"/*.lock | grep '%'" };
+        _cleanup_free_ char *text = NULL, *none = NULL;
+
+        assert_int_equal(drop_in_text(&drop_in, &text), 0);
+        assert_non_null(strstr(
+                        text,
+                        "\nEnvironment=\"CGMOVE_RESTART_WHEN=! ls ~/\\\"a b\\\"/*.lock | grep '%%'\"\n"));
+        drop_in.when = "true\nExecStart=/bin/sh";
+        assert_int_equal(drop_in_text(&drop_in, &none), -EINVAL);
+        drop_in.when = NULL;
+        assert_int_equal(drop_in_text(&drop_in, &none), 0);
+        assert_null(strstr(none, "CGMOVE_RESTART_WHEN"));
+}
+
 static void test_empty_path(void **state) {
         const DropIn drop_in = { .path = "" };
         _cleanup_free_ char *text = NULL;
@@ -134,7 +149,7 @@ int main(void) {
                 cmocka_unit_test(test_quote),      cmocka_unit_test(test_clean_path),
                 cmocka_unit_test(test_timeout),    cmocka_unit_test(test_text),
                 cmocka_unit_test(test_empty_path), cmocka_unit_test(test_refuses_control_characters),
-                cmocka_unit_test(test_is_ours),
+                cmocka_unit_test(test_is_ours),    cmocka_unit_test(test_condition),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

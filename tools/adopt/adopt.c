@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/text.h"
 #include "tools/adopt/adoption.h"
 #include "tools/adopt/drop-in.h"
 #include "tools/adopt/ports.h"
@@ -26,13 +27,14 @@ static const char help[] =
                 "Makes 'systemctl restart' and 'systemctl stop' of the service UNIT safe for commands\n"
                 "inside of it that know nothing of cgmove: writes one drop-in, after having shown it and\n"
                 "asked.\n\n"
-                "      --system     UNIT is one of the system manager (root only)\n"
-                "  -p, --port=PORT  a TCP port that UNIT listens on (8080, 127.0.0.1:8080), instead of\n"
-                "                   those that are found\n"
-                "  -y, --yes        do not ask\n"
-                "  -n, --dry-run    only show what would be written\n"
-                "      --json       print JSON\n"
-                "  -h, --help       show this help\n";
+                "      --system        UNIT is one of the system manager (root only)\n"
+                "  -p, --port=PORT     a TCP port that UNIT listens on (8080, 127.0.0.1:8080), instead\n"
+                "                      of those that are found\n"
+                "      --when=COMMAND  a restart from inside begins when COMMAND succeeds\n"
+                "  -y, --yes           do not ask\n"
+                "  -n, --dry-run       only show what would be written\n"
+                "      --json          print JSON\n"
+                "  -h, --help          show this help\n";
 
 typedef struct Adopt {
         Adoption adoption;
@@ -67,12 +69,21 @@ static int take_port(Adopt *adopt, const char *text) {
         return -1;
 }
 
+static int take_condition(Adopt *adopt, const char *text) {
+        if (!text[0] || !text_is_plain(text))
+                return usage_error("adopt", "The command of --when is empty, has control characters, or is "
+                                            "not UTF-8");
+        adopt->drop_in.when = text;
+        return -1;
+}
+
 /* Returns -1 to go on, or the exit status. */
 static int parse(int argc, char **argv, Adopt *adopt) {
-        enum { OPTION_SYSTEM = OPTION_FIRST_FREE };
+        enum { OPTION_SYSTEM = OPTION_FIRST_FREE, OPTION_WHEN };
         static const struct option options[] = {
                 { "system", no_argument, NULL, OPTION_SYSTEM },
                 { "port", required_argument, NULL, 'p' },
+                { "when", required_argument, NULL, OPTION_WHEN },
                 { "yes", no_argument, NULL, 'y' },
                 { "dry-run", no_argument, NULL, 'n' },
                 OPTIONS_COMMON,
@@ -86,6 +97,11 @@ static int parse(int argc, char **argv, Adopt *adopt) {
                         break;
                 case 'p':
                         r = take_port(adopt, optarg);
+                        if (r >= 0)
+                                return r;
+                        break;
+                case OPTION_WHEN:
+                        r = take_condition(adopt, optarg);
                         if (r >= 0)
                                 return r;
                         break;
@@ -262,11 +278,11 @@ static int print_json(const Adopt *adopt, bool written) {
         ports_to_json(&adopt->drop_in, ports, addresses);
         for (size_t i = 0; notes && i < adopt->n_notes; i++)
                 (void) json_array_append_new(notes, output_json_text(adopt->notes[i]));
-        return output_json(json_pack("{s:{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:o}}", "adopt",
+        return output_json(json_pack("{s:{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:o, s:s?, s:b, s:b, s:o}}", "adopt",
                                      "unit", a->unit.id, "system", (int) a->system, "folder",
                                      output_json_text(a->path), "name", DROP_IN_NAME, "text",
                                      output_json_text(adopt->text), "path", output_json_text(adopt->path),
-                                     "ports", ports, "addresses", addresses, "changed",
+                                     "ports", ports, "addresses", addresses, "when", adopt->drop_in.when, "changed",
                                      (int) (written && adopt->state != DROP_IN_SAME), "dry_run",
                                      (int) a->dry_run, "notes", notes));
 }

@@ -8,6 +8,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/text.h"
+#include "tools/restart/plan.h"
 
 #define SHIMS CGMOVE_LIBEXEC_DIR "/shims"
 #define PROGRAM CGMOVE_BIN_DIR "/cgmove"
@@ -96,17 +97,47 @@ static void put_ports(FILE *f, const DropIn *d) {
         (void) fputc('\n', f);
 }
 
+/* A variable of the unit's environment as the value of Environment=. */
+static int quote_assignment(const char *name, const char *value, char **ret) {
+        _cleanup_free_ char *assignment = NULL;
+
+        if (!text_is_plain(value))
+                return -EINVAL;
+        if (asprintf(&assignment, "%s=%s", name, value) < 0)
+                return -ENOMEM;
+        return drop_in_quote(assignment, ret);
+}
+
+static int put_condition(FILE *f, const DropIn *d) {
+        _cleanup_free_ char *value = NULL;
+        int r;
+
+        if (!d->when)
+                return 0;
+        r = quote_assignment(PLAN_WHEN_VARIABLE, d->when, &value);
+        if (r < 0)
+                return r;
+        (void) fprintf(f, "# A restart from inside begins when this succeeds.\nEnvironment=%s\n", value);
+        return 0;
+}
+
+static int quote_path(const char *path, char **ret) {
+        _cleanup_free_ char *whole = NULL;
+
+        if (asprintf(&whole, SHIMS "%s%s", path[0] ? ":" : "", path) < 0)
+                return -ENOMEM;
+        return quote_assignment("PATH", whole, ret);
+}
+
 int drop_in_text(const DropIn *d, char **ret) {
-        _cleanup_free_ char *path = NULL, *value = NULL, *text = NULL;
+        _cleanup_free_ char *path = NULL, *text = NULL;
         size_t size;
         FILE *f;
+        int r;
 
-        if (!text_is_plain(d->path))
-                return -EINVAL;
-        if (asprintf(&path, "PATH=%s%s%s", SHIMS, d->path[0] ? ":" : "", d->path) < 0)
-                return -ENOMEM;
-        if (drop_in_quote(path, &value) < 0)
-                return -ENOMEM;
+        r = quote_path(d->path, &path);
+        if (r < 0)
+                return r;
         f = open_memstream(&text, &size);
         if (!f)
                 return -ENOMEM;
@@ -115,10 +146,13 @@ int drop_in_text(const DropIn *d, char **ret) {
                        "[Service]\n"
                        "# A \"systemctl\" that makes a restart or a stop from inside safe, see cgmove(1).\n"
                        "Environment=%s\n",
-                       DROP_IN_MARKER, value);
+                       DROP_IN_MARKER, path);
+        r = put_condition(f, d);
         put_ports(f, d);
         if (fclose(f) != 0)
                 return -ENOMEM;
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(text);
         return 0;
 }

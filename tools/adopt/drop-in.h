@@ -20,10 +20,11 @@ typedef struct DropIn {
         PortAddress ports[DROP_IN_PORTS_MAX]; /* in order */
         size_t n_ports;                       /* 0: the unit does not wait for ports */
         unsigned timeout; /* seconds for which it waits, see drop_in_timeout(); 0: as wait-port has it */
+        const char *when; /* the --when of restarts from inside, see plan.h; NULL: none */
         bool reuse;       /* a connection in TIME_WAIT does not keep the unit from its port */
 } DropIn;
 
-/* The text of the file. Returns 0; -EINVAL for a PATH that systemd would not take (control characters,
+/* The text of the file. Returns 0; -EINVAL for a value that systemd would not take (control characters,
  * not UTF-8: env_assignment_is_valid()); -ENOMEM. The caller frees *ret. */
 int drop_in_text(const DropIn *drop_in, char **ret);
 

@@ -15,6 +15,10 @@
 #define PLAN_ANCESTORS_MAX 16
 #define PLAN_ARGUMENTS_MAX (2 * PLAN_PORTS_MAX + PLAN_ANCESTORS_MAX + 16)
 
+/* In the environment of a unit: what `cgmove restart` of it, from inside, takes for its --when if it is given
+ * none. */
+#define PLAN_WHEN_VARIABLE "CGMOVE_RESTART_WHEN"
+
 /* One process, whatever becomes of its number. */
 typedef struct PlanProcess {
         pid_t pid;          /* 0: none */

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -206,6 +207,16 @@ static int note_caller(RestartPlan *plan, pid_t after, bool wait, Failure *failu
         return 0;
 }
 
+/* Where the unit itself says when a command inside of it may have it restarted: such a command does not know
+ * what the unit has in hand. Who waits for the outcome may be what the condition waits for. */
+static void take_condition(Arguments *arguments) {
+        RestartPlan *plan = &arguments->plan;
+        const char *when = getenv(PLAN_WHEN_VARIABLE);
+
+        if (!plan->when && !arguments->wait && plan->n_ancestors > 0 && when && when[0])
+                plan->when = when;
+}
+
 /* --- the job ------------------------------------------------------------------------------------------- */
 
 static int start(const Arguments *arguments, const char *source, EscapeReport *report) {
@@ -336,6 +347,7 @@ int verb_restart(int argc, char **argv) {
         r = resolve_unit(&arguments.plan, &report.failure);
         if (r == 0)
                 r = note_caller(&arguments.plan, arguments.after, arguments.wait, &report.failure);
+        take_condition(&arguments);
         (void) snprintf(source, sizeof(source), "%s:%s", arguments.plan.system ? "system" : "user",
                         arguments.plan.unit);
         if (r == 0 && arguments.dry_run) {

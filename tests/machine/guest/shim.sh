@@ -7,7 +7,7 @@ MARKER=/home/alice/marker
 OTHER=other-helper.service
 
 adopt_clean() {
-        rm -rf "$MARKER" /home/alice/restart.sh /home/alice/product /home/alice/bin
+        rm -rf "$MARKER" "$MARKER.looks" /home/alice/restart.sh /home/alice/product /home/alice/bin
         other_remove
         user_systemctl alice daemon-reload
 }

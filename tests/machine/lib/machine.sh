@@ -6,6 +6,9 @@
 
 GUEST_DIR=/opt/cgmove-tests
 
+# More options of systemd-nspawn, for the machines that are booted next.
+MACHINE_OPTIONS=()
+
 # With what commands run in there.
 MACHINE_ENVIRONMENT=(env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
         LC_ALL=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive)
@@ -59,7 +62,7 @@ machine_furnish() {
 machine_command() {
         MACHINE_COMMAND=(setpriv --pdeathsig KILL
                 systemd-nspawn --quiet --directory="$2/root" --machine="$1" --keep-unit --register=no
-                --private-network --console=read-only --link-journal=no --resolv-conf=off --timezone=off
+                --private-network --console=read-only --link-journal=no --resolv-conf=off --timezone=off "${MACHINE_OPTIONS[@]}"
                 --boot systemd.unit=multi-user.target)
 }
 

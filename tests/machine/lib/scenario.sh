@@ -2,7 +2,8 @@
 # Runs the scenarios, files of test_*() functions, in machines. All of a suite share a few, one for each lane, but for those with a line
 #   # machine: own     they get a machine that nothing else uses
 #   # machine: vm      they share a virtual machine, with a kernel of its own and all controllers; it is slow
-# A line "# run: all" is for those that take long: they run with `./check --all`, and where they are asked for by name.
+# A line "# run: all" is for those that take long: they run with `./check --all`, and where they are asked for by name. So do those
+# with a line "# needs: openclaw" (see openclaw.sh), and besides wherever that is in the cache. They must have a machine of their own.
 
 SCENARIO_LANES=${SCENARIO_LANES:-3}
 
@@ -14,7 +15,24 @@ scenario_files() {
 }
 
 scenario_is_left_out() {
-        [[ -z ${SCENARIO_ALL:-} && ${#ONLY[@]} -eq 0 ]] && grep -q '^# run: all$' "$1"
+        [[ -z ${SCENARIO_ALL:-} && ${#ONLY[@]} -eq 0 ]] || return 1
+        grep -q '^# run: all$' "$1" || { scenario_needs_openclaw "$1" && ! openclaw_is_prepared; }
+}
+
+scenario_needs_openclaw() {
+        grep -q '^# needs: openclaw$' "$1"
+}
+
+# Whether one of those that are wanted does.
+scenario_any_needs_openclaw() {
+        local suite file
+        for file in $(scenario_files); do
+                scenario_needs_openclaw "$file" || continue
+                for suite in "$@"; do
+                        [[ -z $(scenario_selected "$suite" "$file") ]] || return 0
+                done
+        done
+        return 1
 }
 
 # security/03-targets, machine/10-without-cgmove
@@ -94,18 +112,13 @@ scenario_take() {
 }
 
 scenario_lane() {
-        local suite=$1 lane=$2 file kind shared="" own
+        local suite=$1 lane=$2 file kind shared=""
         for file in $(scenario_files); do
                 kind=$(scenario_machine_kind "$file")
                 [[ $kind != vm && -n $(scenario_selected "$suite" "$file") ]] || continue
                 scenario_take "$suite" "$file" || continue
                 case $kind in
-                own)
-                        own=$suite-$(basename "$file" .sh)
-                        scenario_boot scenario_machine "$suite" "$own" || continue
-                        scenario_run "$suite" "$own" "$file"
-                        machine_end "$own"
-                        ;;
+                own) scenario_own "$suite" "$file" ;;
                 shared)
                         if [[ -z $shared ]]; then
                                 shared=$suite-$lane
@@ -116,6 +129,23 @@ scenario_lane() {
                 esac
         done
         [[ -z $shared ]] || machine_end "$shared"
+}
+
+# In a machine for itself. One that lacks what it needs has no results, and counts as a failure.
+scenario_own() {
+        local suite=$1 file=$2 name
+        local -a MACHINE_OPTIONS=()
+        name=$suite-$(basename "$file" .sh)
+        if scenario_needs_openclaw "$file"; then
+                if ! openclaw_is_prepared; then
+                        scenario_results "$suite" "$file" </dev/null
+                        return
+                fi
+                MACHINE_OPTIONS=("$(openclaw_bind)")
+        fi
+        scenario_boot scenario_machine "$suite" "$name" || return 0
+        scenario_run "$suite" "$name" "$file"
+        machine_end "$name"
 }
 
 # Those that do.
