@@ -110,7 +110,7 @@ import sys
 sys.path.insert(0, '/opt/cgmove-tests')
 import os, socket
 from peer import *
-from wire import version, options
+from odd_messages import options, version
 peer = Peer().authenticate()
 n = got = 0
 calls = [version(), message(1, PATH, MANAGER, 'ListJobs', 'a{sv}', options([('all', 'b', True)])),
