@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "lib/pidfd.h"
 #include "daemon/cgroup.h"
+#include "lib/pidfd.h"
 #include "tests/unit/move-fixture.h"
 
 void attempt_init(Attempt *attempt, const TreeFixture *fixture) {
