@@ -320,21 +320,22 @@ static int status_mask(const char *text, const char *key, uint64_t *ret) {
         return end == line || *end != '\n' ? -EBADMSG : 0;
 }
 
-int proc_get_pending_signals(int proc_fd, pid_t pid, uint64_t *ret) {
-        char text[SMALL_FILE_MAX];
+int proc_pending_signals_parse(const char *text, uint64_t *ret) {
         uint64_t thread, process;
-        int r;
 
-        r = read_text(proc_fd, pid, "status", text, sizeof(text));
-        if (r >= 0)
-                r = status_mask(text, "\nSigPnd:\t", &thread);
-        if (r >= 0)
-                r = status_mask(text, "\nShdPnd:\t", &process);
-        if (r < 0)
-                return r;
+        if (status_mask(text, "\nSigPnd:\t", &thread) < 0 || status_mask(text, "\nShdPnd:\t", &process) < 0)
+                return -EBADMSG;
 
         *ret = thread | process;
         return 0;
+}
+
+int proc_get_pending_signals(int proc_fd, pid_t pid, uint64_t *ret) {
+        char text[SMALL_FILE_MAX];
+        int r;
+
+        r = read_text(proc_fd, pid, "status", text, sizeof(text));
+        return r < 0 ? r : proc_pending_signals_parse(text, ret);
 }
 
 int proc_get_seccomp(int proc_fd, pid_t pid, int *ret) {

@@ -29,6 +29,8 @@ typedef struct ProcStatus {
 /* Parsers of the files' text, for tests and fuzzing. */
 int proc_stat_parse(const char *text, ProcStat *ret);
 int proc_status_parse(const char *text, ProcStatus *ret);
+int proc_pending_signals_parse(const char *text,
+                               uint64_t *ret); /* of status, see proc_get_pending_signals() */
 
 /* Whether real, effective and saved user id are all UID. */
 static inline bool proc_status_is_of(const ProcStatus *status, uid_t uid) {
@@ -38,7 +40,8 @@ static inline bool proc_status_is_of(const ProcStatus *status, uid_t uid) {
 int proc_get_stat(int proc_fd, pid_t pid, ProcStat *ret);
 int proc_get_status(int proc_fd, pid_t pid, ProcStatus *ret);
 int proc_get_cgroup(int proc_fd, pid_t pid, char **ret_path, bool *ret_deleted);
-int proc_get_cmdline(int proc_fd, pid_t pid, size_t max, char **ret); /* arguments joined by spaces, cut to MAX bytes, plain (text.h) */
+int proc_get_cmdline(int proc_fd, pid_t pid, size_t max,
+                     char **ret); /* arguments joined by spaces, cut to MAX bytes, plain (text.h) */
 /* Signals that the process has been sent and not taken yet, as a mask in which signal N is bit N - 1. */
 int proc_get_pending_signals(int proc_fd, pid_t pid, uint64_t *ret);
 int proc_get_seccomp(int proc_fd, pid_t pid, int *ret); /* a SECCOMP_MODE_* of seccomp(2) */

@@ -4,7 +4,7 @@
  * authenticate, call, send pieces or nonsense, do not read, hang up; meanwhile processes end, change and are moved, time
  * passes, the policy is loaded anew, the daemon starts anew.
  *
- * What is asked of it, besides that it does not crash: nobody is moved but into the pool of his own user (false-kernel.c); each
+ * What is asked of it, besides that it does not crash: nobody is moved but into the pool of his own user (false-calls.c); each
  * job has an owner, and its group is in that owner's pool; each call is answered, once, or its connection closed; nothing stays
  * behind of a client that is gone, no descriptor and no call; log lines are plain text. */
 
@@ -31,11 +31,11 @@
 #include "lib/values.h"
 #include "tests/fuzz/bus/client.h"
 #include "tests/fuzz/bus/false-kernel.h"
+#include "tests/fuzz/bus/false-time.h"
 
 #define CLIENTS 4
 #define ACTIONS_MAX 64
 #define TURNS_MAX 256
-#define TIMERS_MAX 1024
 #define DAY (UINT64_C(24) * 3600 * USEC_PER_SEC)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -183,71 +183,6 @@ void __wrap_journal_send(Journal *journal, const JournalEntry *entry) {
         }
 }
 
-/* --- time ---------------------------------------------------------------------------------------------------------- */
-
-static sd_event_source *timers[TIMERS_MAX];
-static clockid_t timer_clocks[TIMERS_MAX];
-
-int __real_sd_event_add_time(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
-                             uint64_t accuracy, sd_event_time_handler_t handler, void *userdata);
-int __wrap_sd_event_add_time(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
-                             uint64_t accuracy, sd_event_time_handler_t handler, void *userdata);
-int __real_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
-                                      uint64_t accuracy, sd_event_time_handler_t handler, void *userdata);
-int __wrap_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
-                                      uint64_t accuracy, sd_event_time_handler_t handler, void *userdata);
-sd_event_source *__real_sd_event_source_disable_unref(sd_event_source *source);
-sd_event_source *__wrap_sd_event_source_disable_unref(sd_event_source *source);
-
-static void add_timer(sd_event_source *source, clockid_t clock) {
-        size_t i = 0;
-
-        while (timers[i])
-                assert(++i < TIMERS_MAX);
-        timers[i] = source;
-        timer_clocks[i] = clock;
-}
-
-int __wrap_sd_event_add_time(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
-                             uint64_t accuracy, sd_event_time_handler_t handler, void *userdata) {
-        int r = __real_sd_event_add_time(event, ret, clock, usec, accuracy, handler, userdata);
-
-        if (r >= 0)
-                add_timer(*ret, clock);
-        return r;
-}
-
-int __wrap_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
-                                      uint64_t accuracy, sd_event_time_handler_t handler, void *userdata) {
-        int r = __real_sd_event_add_time_relative(event, ret, clock, usec, accuracy, handler, userdata);
-
-        if (r >= 0)
-                add_timer(*ret, clock);
-        return r;
-}
-
-sd_event_source *__wrap_sd_event_source_disable_unref(sd_event_source *source) {
-        for (size_t i = 0; source && i < TIMERS_MAX; i++)
-                if (timers[i] == source)
-                        timers[i] = NULL;
-        return __real_sd_event_source_disable_unref(source);
-}
-
-/* What was to be done within USEC is to be done now. */
-static void pass_time(uint64_t usec) {
-        for (size_t i = 0; i < TIMERS_MAX; i++) {
-                struct timespec now;
-                uint64_t at, until;
-
-                if (!timers[i] || sd_event_source_get_enabled(timers[i], NULL) <= 0 ||
-                    sd_event_source_get_time(timers[i], &at) < 0 || at == UINT64_MAX)
-                        continue;
-                (void) clock_gettime(timer_clocks[i], &now);
-                until = (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000 + usec;
-                (void) sd_event_source_set_time(timers[i], at <= until ? 1 : at - usec);
-        }
-}
-
 /* --- the daemon ---------------------------------------------------------------------------------------------------- */
 
 static int check_job(Job *job, void *userdata) {
@@ -303,8 +238,7 @@ static void stop_daemon(void) {
         policy_late = NULL;
         daemon_now = daemon_free(daemon_now);
         assert(n_pending == 0);
-        for (size_t i = 0; i < TIMERS_MAX; i++)
-                assert(!timers[i]);
+        false_time_check();
         for (size_t i = 0; i < CLIENTS; i++)
                 client_close(&clients[i]);
 }
@@ -383,7 +317,7 @@ static void do_deafen(Client *client, Input *input) {
 }
 
 static void do_time(Client *client, Input *input) {
-        pass_time(UINT64_C(1) << input_choose(input, 40));
+        false_time_pass(UINT64_C(1) << input_choose(input, 40));
 }
 
 static void do_process(Client *client, Input *input) {
@@ -497,12 +431,12 @@ static void finish(unsigned n_fds) {
         }
         for (unsigned i = 0; i < 4; i++) {
                 settle();
-                pass_time(i < 2 ? USEC_PER_SEC : DAY);
+                false_time_pass(i < 2 ? USEC_PER_SEC : DAY);
                 false_jobs_end();
         }
         for (unsigned i = 0; i < TURNS_MAX && n_pending > 0; i++) {
                 settle();
-                pass_time(USEC_PER_SEC);
+                false_time_pass(USEC_PER_SEC);
         }
         settle();
         for (size_t i = 0; i < CLIENTS; i++)

@@ -32,6 +32,7 @@ static void check_values(const char *text) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ char *text = NULL;
         ProcStatus status;
+        uint64_t signals = 0;
         ProcStat stat;
 
         text = malloc(size + 1);
@@ -44,6 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 assert(stat.ppid >= 0 && stat.pgrp >= 0 && stat.session >= 0);
         if (proc_status_parse(text, &status) == 0)
                 assert(status.tgid >= 0);
+        if (proc_pending_signals_parse(text, &signals) < 0)
+                assert(signals == 0);
         check_values(text);
         return 0;
 }

@@ -94,16 +94,10 @@ class Writer:
         self.array(8, entries, entry)
 
 
-def message(serial, path, interface, member, signature, body, fds=0, sender=None):
+def raw_message(kind, serial, fields, body, flags=0):
+    """A message of any kind (1: call, 2: reply, 3: error, 4: signal), with FIELDS as (code, signature, value)."""
     header = Writer()
-    header.data += struct.pack("<cBBBII", b"l", 1, 0, 1, len(body), serial)
-    fields = [(1, "o", path), (2, "s", interface), (3, "s", member)]
-    if sender:
-        fields.append((7, "s", sender))
-    if signature:
-        fields.append((8, "g", signature))
-    if fds:
-        fields.append((9, "u", fds))
+    header.data += struct.pack("<cBBBII", b"l", kind, flags, 1, len(body), serial)
 
     def field(item):
         header.align(8)
@@ -113,6 +107,18 @@ def message(serial, path, interface, member, signature, body, fds=0, sender=None
     header.array(8, fields, field)
     header.align(8)
     return bytes(header.data) + bytes(body)
+
+
+def message(serial, path, interface, member, signature, body, fds=0, sender=None):
+    """A call."""
+    fields = [(1, "o", path), (2, "s", interface), (3, "s", member)]
+    if sender:
+        fields.append((7, "s", sender))
+    if signature:
+        fields.append((8, "g", signature))
+    if fds:
+        fields.append((9, "u", fds))
+    return raw_message(1, serial, fields, body)
 
 
 class Closed(Exception):
@@ -468,17 +474,24 @@ def verb_huge(_):
     print(peer.answer())
 
 
-def main():
-    verbs = {name[5:]: verb for name, verb in globals().items() if name.startswith("verb_")}
+def run_verb(names, doc):
+    """Of a program with functions verb_X(args), NAMES: calls the one that the first argument names with those behind it. Returns the
+    status to exit with; without such a verb it says DOC."""
+    verbs = {name[5:].replace("_", "-"): verb for name, verb in names.items() if name.startswith("verb_")}
     args = sys.argv[1:]
     if not args or args[0] not in verbs:
-        print(__doc__, file=sys.stderr)
+        print(doc, file=sys.stderr)
         return 2
+    verbs[args[0]](args[1:])
+    return 0
+
+
+def main():
     try:
-        verbs[args[0]](args[1:])
+        return run_verb(globals(), __doc__)
     except Closed:
         print("closed")
-    return 0
+        return 0
 
 
 if __name__ == "__main__":

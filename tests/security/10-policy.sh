@@ -12,6 +12,7 @@ set_up() {
 
 tear_down() {
         rm -rf "$BAD"
+        folder_moves_back
         chmod 0755 /etc/cgmove "$POLICY_DIR"
         chown root:root /etc/cgmove "$POLICY_DIR"
 }
@@ -52,6 +53,17 @@ check_the_old_one_is_in_force() {
         check_status 77 in_session bob cgmove run -- true
 }
 
+folder_moves_away() {
+        mv "$POLICY_DIR" /root/policy.d
+        ln -s /root/policy.d "$POLICY_DIR"
+}
+
+folder_moves_back() {
+        [[ -L $POLICY_DIR ]] || return 0
+        rm "$POLICY_DIR"
+        mv /root/policy.d "$POLICY_DIR"
+}
+
 test_files_that_are_none() {
         local kind
         VARIANTS=0
@@ -84,6 +96,9 @@ test_files_that_are_none() {
         chmod 0775 /etc/cgmove
         refused_file "a folder above that a group can write" /etc/cgmove
         chmod 0755 /etc/cgmove
+        folder_moves_away
+        refused_file "a link in the place of a folder" policy.d
+        folder_moves_back
         check_the_old_one_is_in_force
         tried "$VARIANTS" "files and folders that no policy may be in"
 }
@@ -91,9 +106,10 @@ test_files_that_are_none() {
 test_texts_that_are_none() {
         local kind
         VARIANTS=0
-        for kind in large sections nesting nul-first nul-middle binary quote comment empty-users control lists; do
+        for kind in large large-comment sections nesting nul-first nul-middle binary quote comment empty-users control lists; do
                 case $kind in
                 large) truncate -s 100M "$BAD" ;;
+                large-comment) { good_text && printf '# ' && head -c 2M /dev/zero | tr '\0' x; } >"$BAD" ;; # good as far as it is read
                 sections) python3 -c "for i in range(5000): print('policy \"%d\" { users = {\"bob\"} from = {\"session\"} }' % i)" >"$BAD" ;;
                 nesting) { printf 'policy "x" { '%.0s {1..5000}; } >"$BAD" ;;
                 nul-first) printf '\0policy "x" { users = {"bob"} from = {"session"} }' >"$BAD" ;;
@@ -157,7 +173,7 @@ test_hostile_unit_names() {
 	}
 	POLICY
         for name in 'gateX.socket' xgate.service 'one@three.service' 'one@two@three.service' 'gate@other.service' 'session' \
-                'job' 'abc.service' '[.service' 'gat.service' 'GATE.service' 'one.service' 'system:gate.service'; do
+                'job' 'abc.service' '[.service' 'gat.service' 'GATE.service' 'one.service' 'one@two.service.x' 'system:gate.service'; do
                 [[ $name == *.service ]] || name=$name.service
                 said=$(as alice systemd-run --user --quiet --wait --pipe --collect --unit="$name" -- sh -c 'cgmove run -- true; echo $?' 2>&1) || true
                 n=$((n + 1))

@@ -102,7 +102,7 @@ test_the_daemons_own() {
         tried 2000 "descriptors passed by a client, all of which are closed"
 }
 
-# Answers bring none: a client that says that it takes descriptors is given none.
+# Answers bring none: a client that says that it takes descriptors is given none. Each of them fits into one reading.
 test_a_client_gets_none() {
         local said
         said=$(in_session alice python3 -c "
@@ -110,7 +110,7 @@ import sys
 sys.path.insert(0, '/opt/cgmove-tests')
 import os, socket
 from peer import *
-from wire import version, options
+from odd_messages import options, version
 peer = Peer().authenticate()
 n = 0
 calls = [version(), message(1, PATH, MANAGER, 'ListJobs', 'a{sv}', options([('all', 'b', True)])),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Netlink. The daemon uses none: process events (the proc connector) are not followed yet, so that forged, lost and late events of
 # that kind cannot be tried; here it is shown that it cannot even make such a socket. The client asks sock_diag for TCP sockets, in
-# its user's name: forged senders cannot be played to it, since the kernel checks who may send to its port; what it makes of
-# truncated, oversized, wrong and interrupted answers is in tests/unit/test-socket-diag.c. Here it is asked under load. (Threat 15.)
+# its user's name: forged senders cannot be played to it here, since the kernel checks who may send to its port. What it makes of them, of
+# lost, cut off and endless answers is in tests/unit/test-socket-diag-dump.c; of truncated, oversized and wrong messages in
+# test-socket-diag.c. Here it is asked under load. (Threat 15.)
 
 PORT=18950
 

@@ -113,6 +113,36 @@ test_results_are_roots() {
         tried "$n" "looks at results"
 }
 
+# What lies in the place of a log is its owner's choice, also when it is root who reads it: no file of another's is shown, nothing that
+# only opening has an effect on is opened, and nobody waits for it.
+test_root_reads_what_has_taken_the_place_of_a_log() {
+        local kind n=0 job log=/home/alice/mine/log
+        as alice mkdir -p /home/alice/mine
+        for kind in symlink-secret symlink-own fifo socket directory others device gone; do
+                rm -rf $log
+                check_status 0 in_session alice cgmove run --wait --name replaced --log $log -- echo written by alice
+                job=$(job_id replaced)
+                check_status 0 timeout 20 cgmove logs "$job"
+                check_equal "$OUTPUT" "written by alice" "the log, to root"
+                rm -f $log
+                case $kind in
+                symlink-secret) as alice ln -s /root/secret $log ;;
+                symlink-own) as alice sh -c "echo for root alone >$log.own; ln -s log.own $log" ;;
+                fifo) as alice mkfifo $log ;;
+                socket) as alice python3 -c "import socket; socket.socket(socket.AF_UNIX).bind('$log')" ;;
+                directory) as alice mkdir $log ;;
+                others) cp /root/secret $log ;;
+                device) mknod $log c 1 5 2>/dev/null && chown alice $log || as alice ln -s /dev/zero $log ;;
+                gone) ;;
+                esac
+                check_status 1 timeout 20 cgmove logs "$job"
+                check_lacks "$OUTPUT" "for root alone" "what root is shown ($kind)"
+                n=$((n + 1))
+        done
+        rm -rf /home/alice/mine
+        tried "$n" "things in the place of a log that root looks at"
+}
+
 # Whatever lies there by a mistake of root's or a broken disk: it is no job, and keeps none from being shown.
 test_results_that_are_none() {
         local dir=/var/lib/cgmove/1000 n=0 good text

@@ -15,31 +15,17 @@ import struct
 import sys
 import threading
 
-from peer import Writer
+from peer import Writer, raw_message
 
 RUNTIME = os.environ["XDG_RUNTIME_DIR"] + "/systemd/"
 GROUP = "/sys/fs/cgroup/user.slice/user-{0}.slice/user@{0}.service/init.scope/cgroup.procs".format(os.getuid())
 
 
-def message(kind, fields, body):
-    header = Writer()
-    header.data += struct.pack("<cBBBII", b"l", kind, 1, 1, len(body), 1)
-
-    def field(item):
-        header.align(8)
-        header.data.append(item[0])
-        header.signature(item[1])
-        header.value(item[1], item[2])
-    header.array(8, fields, field)
-    header.align(8)
-    return bytes(header.data) + bytes(body)
-
-
 def signal_of(size):
     body = Writer()
     body.string("x" * size)
-    return message(4, [(1, "o", "/org/freedesktop/systemd1"), (2, "s", "org.freedesktop.systemd1.Manager"), (3, "s", "UnitNew"),
-                       (8, "g", "s")], body.data)
+    return raw_message(4, 1, [(1, "o", "/org/freedesktop/systemd1"), (2, "s", "org.freedesktop.systemd1.Manager"), (3, "s", "UnitNew"),
+                              (8, "g", "s")], body.data, flags=1)
 
 
 def authenticate(sock):
@@ -74,13 +60,13 @@ def serve(sock, mode):
     while mode == "descriptors":
         sock.sendmsg([b"l"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [null] * 250))])
     if mode == "half":
-        sock.sendall(message(2, [(5, "u", 2), (8, "g", "v")], b"\1u\0\0\0\0\0\0")[:-2])
+        sock.sendall(raw_message(2, 1, [(5, "u", 2), (8, "g", "v")], b"\1u\0\0\0\0\0\0", flags=1)[:-2])
         threading.Event().wait()
     while mode == "garbage":
         sock.sendall(os.urandom(4096))
     if mode == "wrong":
         for serial in range(1, 10):
-            sock.sendall(message(2, [(5, "u", serial), (8, "g", "v")], b"\1s\0\0\0\0\0\0\0"))
+            sock.sendall(raw_message(2, 1, [(5, "u", serial), (8, "g", "v")], b"\1s\0\0\0\0\0\0\0", flags=1))
         threading.Event().wait()
 
 

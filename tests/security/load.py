@@ -16,8 +16,8 @@ import socket
 import sys
 import time
 
-from peer import MANAGER, PATH, SOCKET, Closed, Peer, Writer, begin_children, message
-from wire import deep_variant, entries, header, call_fields, get_body, method_call, options, version
+from peer import MANAGER, PATH, SOCKET, Closed, Peer, begin_children, message, run_verb
+from odd_messages import deep_variant, entries, header, call_fields, get_body, method_call, options, version
 
 BEGIN = b"\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n"
 NULL = os.open("/dev/null", os.O_RDONLY)
@@ -161,14 +161,5 @@ def verb_churn(args):
     print(failed)
 
 
-def main():
-    verbs = {name[5:]: verb for name, verb in globals().items() if name.startswith("verb_")}
-    if len(sys.argv) < 2 or sys.argv[1] not in verbs:
-        print(__doc__, file=sys.stderr)
-        return 2
-    verbs[sys.argv[1]](sys.argv[2:])
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_verb(globals(), __doc__))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from peer import MANAGER, PATH, Peer, Writer
+from peer import MANAGER, PATH, Peer, Writer, run_verb
 from targets import as_user, call, connect, end, place, start
 
 ROOT = "/sys/fs/cgroup"
@@ -183,14 +183,5 @@ def verb_compare(args):
     print("compared", n)
 
 
-def main():
-    verbs = {"own": verb_own, "compare": verb_compare}
-    if len(sys.argv) < 2 or sys.argv[1] not in verbs:
-        print(__doc__, file=sys.stderr)
-        return 2
-    verbs[sys.argv[1]](sys.argv[2:])
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_verb(globals(), __doc__))

@@ -360,15 +360,9 @@ def verb_explain(_):
 
 
 def main():
-    verbs = {name[5:].replace("_", "-"): verb for name, verb in globals().items() if name.startswith("verb_")}
-    args = sys.argv[1:]
-    if not args or args[0] not in verbs:
-        print(__doc__, file=sys.stderr)
-        return 2
     if "CGMOVE_SOCKET" in os.environ:
         peer.SOCKET = os.environ["CGMOVE_SOCKET"]
-    verbs[args[0]](args[1:])
-    return 0
+    return peer.run_verb(globals(), __doc__)
 
 
 if __name__ == "__main__":

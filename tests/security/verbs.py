@@ -13,7 +13,7 @@
 import re
 import sys
 
-from peer import MANAGER, PATH, Closed, Writer
+from peer import MANAGER, PATH, Closed, Writer, run_verb
 from targets import as_user, connect
 
 JOB = "org.cgmove1.Job"
@@ -148,14 +148,5 @@ def verb_explain(args):
     print("own", ask(connection, PATH, MANAGER, "Explain", "a{sv}", options(("source", "s", "session"))))
 
 
-def main():
-    verbs = {name[5:]: verb for name, verb in globals().items() if name.startswith("verb_")}
-    if len(sys.argv) < 2 or sys.argv[1] not in verbs:
-        print(__doc__, file=sys.stderr)
-        return 2
-    verbs[sys.argv[1]](sys.argv[2:])
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_verb(globals(), __doc__))

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -112,4 +115,33 @@ void job_fixture_await_end(JobFixture *fixture, uint64_t id, const char *result)
 void job_fixture_restart(JobFixture *fixture) {
         fixture->set = job_set_free(fixture->set);
         assert_int_equal(open_set(fixture), 0);
+}
+
+Job *job_fixture_begin_mixed(JobFixture *jobs, Process *ret_owners, Process *ret_others) {
+        _cleanup_close_ int fd = -1;
+        Job *job;
+
+        *ret_owners = process_start(jobs->tree->source_fd, TREE_OWNER);
+        job = job_fixture_begin(jobs, tree_fixture_record(7), ret_owners, 1);
+        assert_int_equal(job_open(job, &fd), 0);
+        *ret_others = process_start(fd, TREE_OTHER);
+        return job;
+}
+
+Process process_start_deaf(int fd) {
+        Process process;
+
+        assert_true(signal(SIGTERM, SIG_IGN) != SIG_ERR); /* is inherited */
+        process = process_start(fd, TREE_OWNER);
+        assert_true(signal(SIGTERM, SIG_DFL) != SIG_ERR);
+        return process;
+}
+
+int process_end_signal(Process *process) {
+        int status;
+
+        assert_int_equal(waitpid(process->pid, &status, 0), process->pid);
+        assert_true(WIFSIGNALED(status));
+        (void) close(process->fd);
+        return WTERMSIG(status);
 }

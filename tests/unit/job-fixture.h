@@ -22,6 +22,15 @@ JobFixture *job_fixture_need(void **state); /* or skips */
 /* Moves PROCESSES into a job, which takes over RECORD. */
 Job *job_fixture_begin(JobFixture *fixture, JobRecord *record, const Process *processes, size_t n);
 
+/* Job 7 with one process of the owner and one of somebody else (sudo). */
+Job *job_fixture_begin_mixed(JobFixture *fixture, Process *ret_owners, Process *ret_others);
+
+/* One of the owner that ignores SIGTERM. */
+Process process_start_deaf(int fd);
+
+/* Waits until it has ended, which must be by a signal, and returns that. */
+int process_end_signal(Process *process);
+
 /* Runs the loop until job ID has ended, and compares its result as it is stored. */
 void job_fixture_await_end(JobFixture *fixture, uint64_t id, const char *result);
 

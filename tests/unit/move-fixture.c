@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/cgroup.h"
 #include "lib/pidfd.h"
 #include "tests/unit/move-fixture.h"
 
@@ -39,4 +40,11 @@ void attempt_done(Attempt *attempt) {
 void assert_runs_in(const TreeFixture *fixture, const Process *process, const char *path) {
         assert_string_equal(tree_fixture_where(fixture, process->pid), path);
         assert_true(process_answers(process));
+}
+
+int tree_fixture_frozen_job(const TreeFixture *fixture) {
+        int fd = tree_fixture_group(fixture, TREE_JOB);
+
+        assert_int_equal(cgroup_freeze(fd, true), 0);
+        return fd;
 }

@@ -27,3 +27,6 @@ void attempt_done(Attempt *attempt);
 
 /* It is in the group PATH, and thawed. */
 void assert_runs_in(const TreeFixture *fixture, const Process *process, const char *path);
+
+/* The group of job 7 as a move that was cut off leaves it; the caller closes it. */
+int tree_fixture_frozen_job(const TreeFixture *fixture);

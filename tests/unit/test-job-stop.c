@@ -30,43 +30,14 @@ static void on_given_up(Job *job, unsigned left, void *userdata) {
         *given_up = (GivenUp){ .done = true, .left = left, .job = job };
 }
 
-static int end_of(Process *process) {
-        int status;
-
-        assert_int_equal(waitpid(process->pid, &status, 0), process->pid);
-        assert_true(WIFSIGNALED(status));
-        (void) close(process->fd);
-        return WTERMSIG(status);
-}
-
 /* Runs the loop until it has ended. */
 static int end_of_killed(JobFixture *jobs, Process *process) {
         siginfo_t info = {};
 
-        while (waitid(P_PID, (id_t) process->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0)
+        while (waitid(P_PID, (id_t) process->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+               info.si_pid == 0)
                 assert_true(sd_event_run(jobs->tree->event, 10000) >= 0);
-        return end_of(process);
-}
-
-static Process start_deaf(int fd) {
-        Process process;
-
-        assert_true(signal(SIGTERM, SIG_IGN) != SIG_ERR); /* is inherited */
-        process = process_start(fd, TREE_OWNER);
-        assert_true(signal(SIGTERM, SIG_DFL) != SIG_ERR);
-        return process;
-}
-
-/* One of the owner, one of somebody else (sudo). */
-static Job *begin_mixed(JobFixture *jobs, Process *ret_owners, Process *ret_others) {
-        _cleanup_close_ int fd = -1;
-        Job *job;
-
-        *ret_owners = process_start(jobs->tree->source_fd, TREE_OWNER);
-        job = job_fixture_begin(jobs, tree_fixture_record(7), ret_owners, 1);
-        assert_int_equal(job_open(job, &fd), 0);
-        *ret_others = process_start(fd, TREE_OTHER);
-        return job;
+        return process_end_signal(process);
 }
 
 static void test_terminates(void **state) {
@@ -81,7 +52,7 @@ static void test_terminates(void **state) {
                          0);
         job_fixture_await_end(jobs, 7, CGMOVE_RESULT_STOPPED);
         for (size_t i = 0; i < ELEMENTSOF(processes); i++)
-                assert_int_equal(end_of(&processes[i]), SIGTERM);
+                assert_int_equal(process_end_signal(&processes[i]), SIGTERM);
 }
 
 /* Who does not listen is killed when it is made stricter. */
@@ -90,7 +61,7 @@ static void test_made_stricter(void **state) {
         JobFixture *jobs = job_fixture_need(state);
 
         for (size_t i = 0; i < ELEMENTSOF(reaches); i++) {
-                Process deaf = start_deaf(jobs->tree->source_fd);
+                Process deaf = process_start_deaf(jobs->tree->source_fd);
                 Job *job = job_fixture_begin(jobs, tree_fixture_record(i + 1), &deaf, 1);
 
                 assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGTERM, CGMOVE_RESULT_STOPPED, NULL,
@@ -101,7 +72,7 @@ static void test_made_stricter(void **state) {
                 assert_int_equal(job_stop_begin(job, reaches[i], SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL),
                                  0);
                 job_fixture_await_end(jobs, i + 1, CGMOVE_RESULT_STOPPED); /* the first word counts */
-                assert_int_equal(end_of(&deaf), SIGKILL);
+                assert_int_equal(process_end_signal(&deaf), SIGKILL);
         }
 }
 
@@ -110,13 +81,13 @@ static void test_kills_at_once(void **state) {
         JobFixture *jobs = job_fixture_need(state);
 
         for (size_t i = 0; i < ELEMENTSOF(reaches); i++) {
-                Process process = start_deaf(jobs->tree->source_fd);
+                Process process = process_start_deaf(jobs->tree->source_fd);
                 Job *job = job_fixture_begin(jobs, tree_fixture_record(i + 1), &process, 1);
 
                 assert_int_equal(job_stop_begin(job, reaches[i], SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL),
                                  0);
                 job_fixture_await_end(jobs, i + 1, CGMOVE_RESULT_KILLED);
-                assert_int_equal(end_of(&process), SIGKILL);
+                assert_int_equal(process_end_signal(&process), SIGKILL);
         }
 }
 
@@ -127,13 +98,13 @@ static void test_others_are_left_alone(void **state) {
                 JobFixture *jobs = job_fixture_need(state);
                 GivenUp given_up = {};
                 Process owners, others;
-                Job *job = begin_mixed(jobs, &owners, &others);
+                Job *job = job_fixture_begin_mixed(jobs, &owners, &others);
 
                 assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, signals[i], CGMOVE_RESULT_STOPPED,
                                                 on_given_up, &given_up),
                                  0);
                 if (signals[i] == SIGTERM) {
-                        assert_int_equal(end_of(&owners), SIGTERM);
+                        assert_int_equal(process_end_signal(&owners), SIGTERM);
                         /* do not wait for the time to be up */
                         assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGKILL, CGMOVE_RESULT_STOPPED,
                                                         on_given_up, &given_up),
@@ -141,7 +112,7 @@ static void test_others_are_left_alone(void **state) {
                 }
                 tree_fixture_loop(jobs->tree, &given_up.done);
                 if (signals[i] == SIGKILL)
-                        assert_int_equal(end_of(&owners), SIGKILL);
+                        assert_int_equal(process_end_signal(&owners), SIGKILL);
                 assert_int_equal(given_up.left, 1);
                 assert_ptr_equal(given_up.job, job);
                 assert_null(job->stop);
@@ -156,20 +127,20 @@ static void test_others_are_left_alone(void **state) {
 static void test_everyone_is_reached(void **state) {
         JobFixture *jobs = job_fixture_need(state);
         Process owners, others;
-        Job *job = begin_mixed(jobs, &owners, &others);
+        Job *job = job_fixture_begin_mixed(jobs, &owners, &others);
 
         assert_int_equal(job_stop_begin(job, JOB_REACH_EVERYONE, SIGKILL, CGMOVE_RESULT_STOPPED, NULL, NULL),
                          0);
         job_fixture_await_end(jobs, 7, CGMOVE_RESULT_STOPPED);
-        assert_int_equal(end_of(&owners), SIGKILL);
-        assert_int_equal(end_of(&others), SIGKILL);
+        assert_int_equal(process_end_signal(&owners), SIGKILL);
+        assert_int_equal(process_end_signal(&others), SIGKILL);
 }
 
 static void test_nobody_of_the_owner(void **state) {
         JobFixture *jobs = job_fixture_need(state);
         GivenUp given_up = {};
         Process owners, others;
-        Job *job = begin_mixed(jobs, &owners, &others);
+        Job *job = job_fixture_begin_mixed(jobs, &owners, &others);
 
         process_end(&owners);
         assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGTERM, CGMOVE_RESULT_STOPPED, on_given_up,
@@ -188,22 +159,22 @@ static void test_signal_counts(void **state) {
         _cleanup_close_ int fd = -1;
         JobSignalled result = {};
         Process owners, others, root;
-        Job *job = begin_mixed(jobs, &owners, &others);
+        Job *job = job_fixture_begin_mixed(jobs, &owners, &others);
 
         assert_int_equal(job_open(job, &fd), 0);
         root = process_start(fd, 0);
         assert_int_equal(job_signal(job, JOB_REACH_OWNER, SIGTERM, &result), 0);
         assert_int_equal(result.signalled, 1);
         assert_int_equal(result.left, 2);
-        assert_int_equal(end_of(&owners), SIGTERM);
+        assert_int_equal(process_end_signal(&owners), SIGTERM);
         assert_true(process_answers(&others));
         assert_true(process_answers(&root));
 
         assert_int_equal(job_signal(job, JOB_REACH_EVERYONE, SIGTERM, &result), 0);
         assert_int_equal(result.signalled, 2);
         assert_int_equal(result.left, 0);
-        assert_int_equal(end_of(&others), SIGTERM);
-        assert_int_equal(end_of(&root), SIGTERM);
+        assert_int_equal(process_end_signal(&others), SIGTERM);
+        assert_int_equal(process_end_signal(&root), SIGTERM);
         job_fixture_await_end(jobs, 7, CGMOVE_RESULT_ENDED);
 }
 
@@ -238,10 +209,11 @@ static void test_nobody_runs_away(void **state) {
 /* It had been asked to end, and the time it has for that goes on; what it ends as is known. */
 static void test_goes_on_before_sigkill(void **state) {
         JobFixture *jobs = job_fixture_need(state);
-        Process deaf = start_deaf(jobs->tree->source_fd);
+        Process deaf = process_start_deaf(jobs->tree->source_fd);
         Job *job = job_fixture_begin(jobs, tree_fixture_record(7), &deaf, 1);
 
-        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGTERM, CGMOVE_RESULT_STOPPED, NULL, NULL), 0);
+        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGTERM, CGMOVE_RESULT_STOPPED, NULL, NULL),
+                         0);
         job_fixture_restart(jobs);
         assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
         job = job_set_find(jobs->set, 7);
@@ -252,7 +224,7 @@ static void test_goes_on_before_sigkill(void **state) {
 
         assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL), 0);
         job_fixture_await_end(jobs, 7, CGMOVE_RESULT_STOPPED);
-        assert_int_equal(end_of(&deaf), SIGKILL);
+        assert_int_equal(process_end_signal(&deaf), SIGKILL);
 }
 
 /* Frozen as it is then: nobody takes it for a move, and a process of somebody else for a stranger. */
@@ -268,7 +240,9 @@ static void test_goes_on_with_sigkill(void **state) {
                 assert_int_equal(job_open(job, &fd), 0);
                 if (!all_dead[i])
                         others = process_start(fd, TREE_OTHER);
-                assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL), 0);
+                assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGKILL, CGMOVE_RESULT_KILLED, NULL,
+                                                NULL),
+                                 0);
                 job_fixture_restart(jobs);
                 assert_int_equal(cgroup_freeze(fd, true), 0);
                 if (all_dead[i])
@@ -293,11 +267,13 @@ static void test_given_up_is_forgotten(void **state) {
         JobFixture *jobs = job_fixture_need(state);
         GivenUp given_up = {};
         Process owners, others;
-        Job *job = begin_mixed(jobs, &owners, &others);
+        Job *job = job_fixture_begin_mixed(jobs, &owners, &others);
 
-        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGKILL, CGMOVE_RESULT_STOPPED, on_given_up, &given_up), 0);
+        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGKILL, CGMOVE_RESULT_STOPPED, on_given_up,
+                                        &given_up),
+                         0);
         tree_fixture_loop(jobs->tree, &given_up.done);
-        assert_int_equal(end_of(&owners), SIGKILL);
+        assert_int_equal(process_end_signal(&owners), SIGKILL);
         job_fixture_restart(jobs);
         assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
         job = job_set_find(jobs->set, 7);
@@ -317,7 +293,7 @@ static void test_runtime(void **state) {
         record->limits.runtime_max = USEC_PER_SEC; /* since 1970 */
         (void) job_fixture_begin(jobs, record, &process, 1);
         job_fixture_await_end(jobs, 7, CGMOVE_RESULT_TIMEOUT);
-        assert_int_equal(end_of(&process), SIGTERM);
+        assert_int_equal(process_end_signal(&process), SIGTERM);
 }
 
 /* Also of others; and it goes on counting while no daemon runs. */
@@ -336,8 +312,8 @@ static void test_runtime_of_a_job_found_again(void **state) {
         job_fixture_restart(jobs); /* before the loop has run */
         assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
         job_fixture_await_end(jobs, 7, CGMOVE_RESULT_TIMEOUT);
-        assert_int_equal(end_of(&owners), SIGTERM);
-        assert_int_equal(end_of(&others), SIGTERM);
+        assert_int_equal(process_end_signal(&owners), SIGTERM);
+        assert_int_equal(process_end_signal(&others), SIGTERM);
 }
 
 static void test_runtime_not_reached(void **state) {

@@ -321,6 +321,52 @@ static void test_found_again(void **state) {
         world_close(&world, root_fd);
 }
 
+static void hold_bobs(Pool *pool, void *userdata) {
+        if (pool_uid(pool) == BOB)
+                pool_hold(pool);
+}
+
+static unsigned answers_at_once(World *world, uid_t uid) {
+        Answer answer = {};
+        PoolWait *wait = NULL;
+
+        assert_int_equal(pool_set_ensure(world->set, uid, on_ready, &answer, &wait), 0);
+        pool_wait_free(wait);
+        return answer.n;
+}
+
+/* A daemon that was killed between the start of a pool and its limits has left it without: they are set before anybody gets in. A job in
+ * it shows that it had them. */
+static void test_limits_of_one_found_again(void **state) {
+        int root_fd = root_of(state);
+        uint64_t tasks_max = 0;
+        World world;
+        Pool *pool;
+
+        world_open(&world, root_fd);
+        (void) ensure(&world, ALICE);
+        (void) ensure(&world, BOB);
+        pool_set_free(world.set);
+        assert_int_equal(pool_set_new(world.event, &world.settings, root_fd, NULL, &world.set), 0);
+        assert_int_equal(pool_set_discover(world.set, hold_bobs, NULL), 0);
+
+        pool = pool_set_find(world.set, ALICE);
+        assert_non_null(pool);
+        if (pool_has_controller(pool, "pids")) /* else there is nothing to see of it but the wait */
+                assert_int_equal(cgroup_write_u64(pool_fd(pool), "pids.max", LIMIT_NONE), 0);
+        assert_int_equal(answers_at_once(&world, ALICE), 0);
+        assert_ptr_equal(ensure(&world, ALICE), pool);
+        if (pool_has_controller(pool, "pids")) {
+                assert_int_equal(cgroup_read_u64(pool_fd(pool), "pids.max", &tasks_max), 0);
+                assert_true(tasks_max != LIMIT_NONE);
+        }
+        assert_int_equal(answers_at_once(&world, ALICE), 1);
+        assert_int_equal(answers_at_once(&world, BOB), 1);
+
+        pool_release(pool_set_find(world.set, BOB));
+        world_close(&world, root_fd);
+}
+
 static void test_waits_outlive_the_set(void **state) {
         int root_fd = root_of(state);
         Answer answer = {};
@@ -427,6 +473,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_made_again_after_it_was_removed, cgroup_fixture_setup,
                                                 cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_found_again, cgroup_fixture_setup,
+                                                cgroup_fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_limits_of_one_found_again, cgroup_fixture_setup,
                                                 cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_waits_outlive_the_set, cgroup_fixture_setup,
                                                 cgroup_fixture_teardown),

@@ -19,72 +19,21 @@
 #include <netinet/tcp.h>
 
 #include "lib/cleanup.h"
+#include "tests/unit/diag-fixture.h"
 #include "tools/net/diag-message.h"
-
-#define SEQ 7
-#define PORTID 4321
-
-/* --- messages made by hand ------------------------------------------------------------------------ */
-
-typedef struct Datagram {
-        _Alignas(struct nlmsghdr) char bytes[4096];
-        size_t size;
-} Datagram;
-
-static struct nlmsghdr *add_header(Datagram *datagram, uint16_t type, uint16_t flags) {
-        struct nlmsghdr *header = mnl_nlmsg_put_header(datagram->bytes + datagram->size);
-
-        header->nlmsg_type = type;
-        header->nlmsg_flags = flags | NLM_F_MULTI;
-        header->nlmsg_seq = SEQ;
-        header->nlmsg_pid = PORTID;
-        return header;
-}
-
-static void finish(Datagram *datagram, const struct nlmsghdr *header) {
-        datagram->size += MNL_ALIGN(header->nlmsg_len);
-}
-
-static struct nlmsghdr *add_socket(Datagram *datagram, uint8_t family, uint8_t state, uint16_t port) {
-        struct nlmsghdr *header = add_header(datagram, SOCK_DIAG_BY_FAMILY, 0);
-        struct inet_diag_msg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
-
-        message->idiag_family = family;
-        message->idiag_state = state;
-        message->id.idiag_sport = htons(port);
-        message->id.idiag_src[0] = htonl(0x7f000001);
-        message->idiag_uid = 1000;
-        message->idiag_inode = 99;
-        return header;
-}
-
-static void add_done(Datagram *datagram, int32_t error) {
-        struct nlmsghdr *header = add_header(datagram, NLMSG_DONE, 0);
-
-        memcpy(mnl_nlmsg_put_extra_header(header, sizeof(error)), &error, sizeof(error));
-        finish(datagram, header);
-}
-
-static void add_error(Datagram *datagram, int32_t error) {
-        struct nlmsghdr *header = add_header(datagram, NLMSG_ERROR, 0);
-        struct nlmsgerr *payload = mnl_nlmsg_put_extra_header(header, sizeof(*payload));
-
-        payload->error = error;
-        finish(datagram, header);
-}
 
 typedef struct Answer {
         TcpSocketList list;
         DiagDump dump;
 } Answer;
 
-static int parse(const Datagram *datagram, size_t size, Answer *ret) {
-        *ret = (Answer) { .dump = { .family = AF_INET, .port = 80, .max = 4 } };
+static int parse(const DiagDatagram *datagram, size_t size, Answer *ret) {
+        *ret = (Answer){ .dump = { .family = AF_INET, .port = 80, .max = 4 } };
         ret->dump.list = &ret->list;
-        return diag_message_parse(datagram->bytes, size, SEQ, PORTID, &ret->dump);
+        return diag_message_parse(datagram->bytes, size, DIAG_SEQ, DIAG_PORTID, &ret->dump);
 }
 
-static void assert_parse(const Datagram *datagram, int r, size_t n) {
+static void assert_parse(const DiagDatagram *datagram, int r, size_t n) {
         Answer answer;
 
         assert_int_equal(parse(datagram, datagram->size, &answer), r);
@@ -93,14 +42,14 @@ static void assert_parse(const Datagram *datagram, int r, size_t n) {
 }
 
 static void test_socket(void **state) {
-        Datagram datagram = { .size = 0 };
-        struct nlmsghdr *header = add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
+        DiagDatagram datagram = { .size = 0 };
+        struct nlmsghdr *header = diag_add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
         Answer answer;
 
         mnl_attr_put_u8(header, INET_DIAG_SKV6ONLY, 1);
         mnl_attr_put_u64(header, INET_DIAG_CGROUP_ID, UINT64_C(0x100000007));
         mnl_attr_put_u32(header, 4000, 5); /* of a later kernel */
-        finish(&datagram, header);
+        diag_finish(&datagram, header);
 
         assert_int_equal(parse(&datagram, datagram.size, &answer), 1);
         assert_int_equal(answer.list.n, 1);
@@ -117,11 +66,11 @@ static void test_socket(void **state) {
 }
 
 static void test_without_attributes(void **state) {
-        Datagram datagram = { .size = 0 };
+        DiagDatagram datagram = { .size = 0 };
         Answer answer;
 
-        finish(&datagram, add_socket(&datagram, AF_INET, TCP_TIME_WAIT, 80));
-        add_done(&datagram, 0);
+        diag_finish(&datagram, diag_add_socket(&datagram, AF_INET, TCP_TIME_WAIT, 80));
+        diag_add_done(&datagram, 0);
         assert_int_equal(parse(&datagram, datagram.size, &answer), 0);
         assert_int_equal(answer.list.n, 1);
         assert_true(answer.list.items[0].cgroup == 0 && !answer.list.items[0].v6only);
@@ -129,28 +78,30 @@ static void test_without_attributes(void **state) {
 }
 
 static void test_several_and_the_end(void **state) {
-        Datagram datagram = { .size = 0 };
+        DiagDatagram datagram = { .size = 0 };
 
         for (int i = 0; i < 3; i++)
-                finish(&datagram, add_socket(&datagram, AF_INET, TCP_LISTEN, 80));
+                diag_finish(&datagram, diag_add_socket(&datagram, AF_INET, TCP_LISTEN, 80));
         assert_parse(&datagram, 1, 3);
-        add_done(&datagram, 0);
-        finish(&datagram, add_socket(&datagram, AF_INET, TCP_LISTEN, 80)); /* after the end: not read */
+        diag_add_done(&datagram, 0);
+        diag_finish(&datagram,
+                    diag_add_socket(&datagram, AF_INET, TCP_LISTEN, 80)); /* after the end: not read */
         assert_parse(&datagram, 0, 3);
 }
 
 static void test_end_alone(void **state) {
-        Datagram datagram = { .size = 0 };
+        DiagDatagram datagram = { .size = 0 };
 
-        finish(&datagram, add_header(&datagram, NLMSG_DONE, 0)); /* without the number, as old kernels do */
+        diag_finish(&datagram,
+                    diag_add_header(&datagram, NLMSG_DONE, 0)); /* without the number, as old kernels do */
         assert_parse(&datagram, 0, 0);
 }
 
 static void test_too_many(void **state) {
-        Datagram datagram = { .size = 0 };
+        DiagDatagram datagram = { .size = 0 };
 
         for (int i = 0; i < 5; i++)
-                finish(&datagram, add_socket(&datagram, AF_INET, TCP_LISTEN, 80));
+                diag_finish(&datagram, diag_add_socket(&datagram, AF_INET, TCP_LISTEN, 80));
         assert_parse(&datagram, -E2BIG, 4);
 }
 
@@ -160,27 +111,30 @@ static bool is_of(const TcpSocket *socket, const void *userdata) {
 
 static void test_filter(void **state) {
         uid_t uid = 1001;
-        Datagram datagram = { .size = 0 };
+        DiagDatagram datagram = { .size = 0 };
         Answer answer = { .dump = { .family = AF_INET, .port = 80, .filter = is_of, .userdata = &uid } };
 
-        finish(&datagram, add_socket(&datagram, AF_INET, TCP_LISTEN, 80));
+        diag_finish(&datagram, diag_add_socket(&datagram, AF_INET, TCP_LISTEN, 80));
         answer.dump.list = &answer.list;
-        assert_int_equal(diag_message_parse(datagram.bytes, datagram.size, SEQ, PORTID, &answer.dump), 1);
+        assert_int_equal(diag_message_parse(datagram.bytes, datagram.size, DIAG_SEQ, DIAG_PORTID,
+                                            &answer.dump),
+                         1);
         uid = 1000; /* one more than dump.max now */
-        assert_int_equal(diag_message_parse(datagram.bytes, datagram.size, SEQ, PORTID, &answer.dump),
+        assert_int_equal(diag_message_parse(datagram.bytes, datagram.size, DIAG_SEQ, DIAG_PORTID,
+                                            &answer.dump),
                          -E2BIG);
 }
 
 /* Cut at every byte: nothing but the whole, and what ends between two messages, is taken. */
 static void test_truncated(void **state) {
-        Datagram datagram = { .size = 0 };
-        struct nlmsghdr *header = add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
+        DiagDatagram datagram = { .size = 0 };
+        struct nlmsghdr *header = diag_add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
         size_t first;
 
         mnl_attr_put_u64(header, INET_DIAG_CGROUP_ID, 1);
-        finish(&datagram, header);
+        diag_finish(&datagram, header);
         first = datagram.size;
-        add_done(&datagram, 0);
+        diag_add_done(&datagram, 0);
 
         for (size_t size = 0; size <= datagram.size; size++) {
                 Answer answer;
@@ -198,10 +152,10 @@ static void test_wrong_length(void **state) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(lengths); i++) {
-                Datagram datagram = { .size = 0 };
-                struct nlmsghdr *header = add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
+                DiagDatagram datagram = { .size = 0 };
+                struct nlmsghdr *header = diag_add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
 
-                finish(&datagram, header);
+                diag_finish(&datagram, header);
                 assert_int_equal(header->nlmsg_len, 88);
                 header->nlmsg_len = lengths[i];
                 assert_parse(&datagram, -EBADMSG, 0);
@@ -220,23 +174,23 @@ static void test_wrong_attribute(void **state) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                Datagram datagram = { .size = 0 };
-                struct nlmsghdr *header = add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
+                DiagDatagram datagram = { .size = 0 };
+                struct nlmsghdr *header = diag_add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
                 struct nlattr *attribute = mnl_nlmsg_get_payload_tail(header);
 
                 mnl_attr_put_u64(header, cases[i].type, 1);
                 attribute->nla_len = cases[i].length;
-                finish(&datagram, header);
+                diag_finish(&datagram, header);
                 assert_parse(&datagram, cases[i].r, cases[i].r > 0);
         }
 }
 
 static void test_another_answer(void **state) {
-        Datagram datagram = { .size = 0 };
-        struct nlmsghdr *header = add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
+        DiagDatagram datagram = { .size = 0 };
+        struct nlmsghdr *header = diag_add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
         struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
 
-        finish(&datagram, header);
+        diag_finish(&datagram, header);
         assert_parse(&datagram, 1, 1);
 
         message->id.idiag_sport = htons(81); /* what the kernel did not filter */
@@ -251,28 +205,28 @@ static void test_another_answer(void **state) {
         assert_parse(&datagram, -EBADMSG, 0);
         header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
 
-        header->nlmsg_seq = SEQ + 1;
+        header->nlmsg_seq = DIAG_SEQ + 1;
         assert_parse(&datagram, -EBADMSG, 0);
-        header->nlmsg_seq = SEQ;
+        header->nlmsg_seq = DIAG_SEQ;
 
-        header->nlmsg_pid = PORTID + 1;
+        header->nlmsg_pid = DIAG_PORTID + 1;
         assert_parse(&datagram, -EBADMSG, 0);
 }
 
 static void test_interrupted(void **state) {
-        Datagram datagram = { .size = 0 };
-        struct nlmsghdr *header = add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
+        DiagDatagram datagram = { .size = 0 };
+        struct nlmsghdr *header = diag_add_socket(&datagram, AF_INET, TCP_LISTEN, 80);
 
-        finish(&datagram, header);
+        diag_finish(&datagram, header);
         header->nlmsg_flags |= NLM_F_DUMP_INTR;
         assert_parse(&datagram, -EINTR, 0);
 
-        datagram = (Datagram) { .size = 0 };
-        finish(&datagram, add_header(&datagram, NLMSG_DONE, NLM_F_DUMP_INTR));
+        datagram = (DiagDatagram){ .size = 0 };
+        diag_finish(&datagram, diag_add_header(&datagram, NLMSG_DONE, NLM_F_DUMP_INTR));
         assert_parse(&datagram, -EINTR, 0);
 
-        datagram = (Datagram) { .size = 0 };
-        finish(&datagram, add_header(&datagram, NLMSG_OVERRUN, 0));
+        datagram = (DiagDatagram){ .size = 0 };
+        diag_finish(&datagram, diag_add_header(&datagram, NLMSG_OVERRUN, 0));
         assert_parse(&datagram, -EINTR, 0);
 }
 
@@ -284,20 +238,20 @@ static void test_error(void **state) {
                 { -ENOENT, -ENOENT }, { -EPERM, -EPERM },      { 0, -EBADMSG },
                 { ENOENT, -EBADMSG }, { INT32_MIN, -EBADMSG }, { -4096, -EBADMSG },
         };
-        Datagram datagram = { .size = 0 };
+        DiagDatagram datagram = { .size = 0 };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 datagram.size = 0;
-                add_error(&datagram, cases[i].error);
+                diag_add_error(&datagram, cases[i].error);
                 assert_parse(&datagram, cases[i].r, 0);
         }
 
         datagram.size = 0;
-        finish(&datagram, add_header(&datagram, NLMSG_ERROR, 0));
+        diag_finish(&datagram, diag_add_header(&datagram, NLMSG_ERROR, 0));
         assert_parse(&datagram, -EBADMSG, 0);
 
         datagram.size = 0;
-        add_done(&datagram, -ENOMEM); /* a dump that failed half-way */
+        diag_add_done(&datagram, -ENOMEM); /* a dump that failed half-way */
         assert_parse(&datagram, -ENOMEM, 0);
 }
 
@@ -451,9 +405,11 @@ static void test_overlaps(void **state) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                TcpSocket a = bound_to(cases[i].a, cases[i].a_v6only), b = bound_to(cases[i].b, cases[i].b_v6only);
+                TcpSocket a = bound_to(cases[i].a, cases[i].a_v6only),
+                          b = bound_to(cases[i].b, cases[i].b_v6only);
 
-                if (tcp_socket_overlaps(&a, &b) != cases[i].expected || tcp_socket_overlaps(&b, &a) != cases[i].expected)
+                if (tcp_socket_overlaps(&a, &b) != cases[i].expected ||
+                    tcp_socket_overlaps(&b, &a) != cases[i].expected)
                         fail_msg("%s, %s", cases[i].a, cases[i].b);
         }
 }

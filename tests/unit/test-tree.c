@@ -203,7 +203,8 @@ static void test_one_that_may_not(void **state) {
 /* By others, above the group of the target, or between it and one that the scan has frozen. */
 static void test_frozen_by_others(void **state) {
         const TreeFixture *fixture = tree_fixture_need(state);
-        _cleanup_close_ int slice_fd = tree_fixture_group(fixture, TREE_MANAGER "/app.slice"), middle = -1, inner = -1;
+        _cleanup_close_ int slice_fd = tree_fixture_group(fixture, TREE_MANAGER "/app.slice"), middle = -1,
+                            inner = -1;
         Process root;
         Scan scan;
 
@@ -415,88 +416,6 @@ static void test_setsid(void **state) {
         check_daemonizer(tree_fixture_need(state), setsid_for_ever);
 }
 
-/* --- the journal --------------------------------------------------------------------------------------- */
-
-/* A daemon that dies leaves its notes, and the groups frozen. */
-static void test_replay(void **state) {
-        const TreeFixture *fixture = tree_fixture_need(state);
-        Process process;
-        Scan scan;
-        pid_t pid;
-
-        process = process_start(fixture->source_fd, TREE_OWNER);
-        scan_init(&scan, fixture);
-        pid = fork();
-        if (pid == 0) {
-                FrozenGroup *group;
-
-                _exit(frozen_group_new(scan.journal_fd, TREE_SOURCE, fixture->source_fd, &group) < 0 ||
-                      frozen_group_new(scan.journal_fd, OTHER_UNIT, fixture->source_fd, &group) < 0);
-        }
-        assert_int_equal(waitpid(pid, NULL, 0), pid);
-        assert_true(process_is_silent(&process));
-        assert_int_equal(faccessat(scan.journal_fd, "1", F_OK, 0), 0); /* of a group that is gone by then */
-
-        thaw_journal_replay(scan.journal_fd, fixture->kernel.cgroup_fd);
-        assert_false(is_frozen(fixture->source_fd));
-        assert_true(process_answers(&process));
-        assert_int_equal(faccessat(scan.journal_fd, "0", F_OK, 0), -1);
-        assert_int_equal(faccessat(scan.journal_fd, "1", F_OK, 0), -1);
-        thaw_journal_replay(scan.journal_fd, fixture->kernel.cgroup_fd); /* has nothing to do */
-
-        scan_done(&scan);
-        process_end(&process);
-}
-
-/* A note is written before, so that it also covers a freeze that fails; then it goes again. */
-static void test_note_of_a_group_that_is_gone(void **state) {
-        const TreeFixture *fixture = tree_fixture_need(state);
-        _cleanup_close_ int fd = tree_fixture_group(fixture, OTHER_UNIT), app_fd = -1;
-        FrozenGroup *group = NULL;
-        Scan scan;
-
-        assert_int_equal(cgroup_open(fixture->kernel.cgroup_fd, TREE_MANAGER "/app.slice", &app_fd), 0);
-        assert_int_equal(cgroup_remove(app_fd, "other.service"), 0);
-        scan_init(&scan, fixture);
-        assert_true(frozen_group_new(scan.journal_fd, OTHER_UNIT, fd, &group) < 0);
-        assert_null(group);
-        scan_done(&scan); /* whose journal is empty */
-}
-
-/* Whoever froze it thaws it, though there are no descriptors left; and a note that cannot be read stays. */
-static void test_without_descriptors(void **state) {
-        const TreeFixture *fixture = tree_fixture_need(state);
-        FrozenGroup *group = NULL;
-        Process process;
-        Scan scan;
-        int note;
-
-        process = process_start(fixture->source_fd, TREE_OWNER);
-        scan_init(&scan, fixture);
-        assert_int_equal(frozen_group_new(scan.journal_fd, TREE_SOURCE, fixture->source_fd, &group), 0);
-        tree_fixture_leave_fds(0);
-        group = frozen_group_free(group);
-        tree_fixture_leave_fds(SIZE_MAX);
-        assert_true(process_answers(&process));
-        assert_int_equal(faccessat(scan.journal_fd, "0", F_OK, 0), -1);
-
-        note = openat(scan.journal_fd, "0", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-        assert_int_equal(write(note, TREE_SOURCE, strlen(TREE_SOURCE)), strlen(TREE_SOURCE));
-        (void) close(note);
-        assert_int_equal(cgroup_freeze(fixture->source_fd, true), 0);
-        for (size_t room = 0; room < 3; room++) { /* the journal, the note, the group, and none for its switch */
-                tree_fixture_leave_fds(room);
-                assert_int_equal(thaw_journal_replay(scan.journal_fd, fixture->kernel.cgroup_fd), -EMFILE);
-                tree_fixture_leave_fds(SIZE_MAX);
-                assert_int_equal(faccessat(scan.journal_fd, "0", F_OK, 0), 0);
-        }
-        assert_int_equal(thaw_journal_replay(scan.journal_fd, fixture->kernel.cgroup_fd), 0);
-        assert_int_equal(faccessat(scan.journal_fd, "0", F_OK, 0), -1);
-        assert_true(process_answers(&process));
-        scan_done(&scan);
-        process_end(&process);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tree_fixture_setup, tree_fixture_teardown)
 
 static int run_all(void) {
@@ -510,9 +429,6 @@ static int run_all(void) {
                 TEST(test_forks_for_ever),
                 TEST(test_double_forks),
                 TEST(test_setsid),
-                TEST(test_replay),
-                TEST(test_note_of_a_group_that_is_gone),
-                TEST(test_without_descriptors),
         };
 
         return cmocka_run_group_tests_name("tree", tests, NULL, NULL);

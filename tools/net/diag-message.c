@@ -148,15 +148,16 @@ static int on_overrun(const struct nlmsghdr *header, void *userdata) {
         return walk_fail(userdata, -EINTR);
 }
 
-/* libmnl stops without a word at a message that is cut, and takes lengths from 2^31 for negative. */
-static bool messages_are_whole(const char *buffer, size_t size) {
+/* libmnl stops without a word at a message that is cut, takes lengths from 2^31 for negative, and a sequence
+ * number or port id of 0 for anybody's. */
+static bool messages_are_answers(const char *buffer, size_t size, uint32_t seq, uint32_t portid) {
         size_t at = 0;
 
         while (at < size) {
                 const struct nlmsghdr *header = (const struct nlmsghdr *) (buffer + at);
 
                 if (size - at < sizeof(*header) || header->nlmsg_len < sizeof(*header) ||
-                    header->nlmsg_len > size - at)
+                    header->nlmsg_len > size - at || header->nlmsg_seq != seq || header->nlmsg_pid != portid)
                         return false;
                 at += MNL_ALIGN((size_t) header->nlmsg_len);
         }
@@ -172,13 +173,13 @@ int diag_message_parse(const void *buffer, size_t size, uint32_t seq, uint32_t p
         Walk walk = { .dump = dump };
         int r;
 
-        if (size > INT32_MAX || !messages_are_whole(buffer, size))
+        if (size > INT32_MAX || !messages_are_answers(buffer, size, seq, portid))
                 return -EBADMSG;
 
         r = mnl_cb_run2(buffer, size, seq, portid, on_socket, &walk, control, ELEMENTSOF(control));
         if (walk.error != 0)
                 return walk.error;
-        if (r < 0) /* what libmnl itself refuses: another's sequence number or port id */
+        if (r < 0) /* what libmnl itself refuses */
                 return errno == EINTR ? -EINTR : -EBADMSG;
         return walk.done ? 0 : 1;
 }

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tests/fuzz/bus/false-kernel.h"
+#include "tests/fuzz/bus/false-kernel-private.h"
 
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <inttypes.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +15,7 @@
 #include "daemon/cgroup.h"
 #include "daemon/job.h"
 #include "daemon/pool-tree.h"
-#include "daemon/repair.h"
 #include "lib/cleanup.h"
-#include "lib/pidfd.h"
 
 #define FIRST_PID 100
 
@@ -29,13 +24,13 @@ int false_tree_fd = -1;
 char false_folder[FALSE_PATH_MAX];
 bool false_root_asks;
 
-static int proc_fd = -1;
+int false_proc_fd = -1;
 static unsigned n_dead;
 static bool is_touched[FALSE_PROCESSES]; /* it is not what it was in the beginning any more */
 
 /* --- files --------------------------------------------------------------------------------------------------------- */
 
-static void put_file(int dir_fd, const char *name, const void *data, size_t size) {
+void false_put_file(int dir_fd, const char *name, const void *data, size_t size) {
         int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
         assert(fd >= 0);
@@ -43,8 +38,8 @@ static void put_file(int dir_fd, const char *name, const void *data, size_t size
         (void) close(fd);
 }
 
-static void put_text(int dir_fd, const char *name, const char *text) {
-        put_file(dir_fd, name, text, strlen(text));
+void false_put_text(int dir_fd, const char *name, const char *text) {
+        false_put_file(dir_fd, name, text, strlen(text));
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
@@ -78,8 +73,7 @@ unsigned false_n_fds(void) {
 
 /* --- groups -------------------------------------------------------------------------------------------------------- */
 
-/* The path of a group in the tree, from the descriptor that the daemon has of it; false for any other file. */
-static bool find_path(int fd, char ret[static FALSE_PATH_MAX]) {
+bool false_group_find(int fd, char ret[static FALSE_PATH_MAX]) {
         char link[64], text[2 * FALSE_PATH_MAX], root[2 * FALSE_PATH_MAX];
         ssize_t n;
 
@@ -94,7 +88,7 @@ static bool find_path(int fd, char ret[static FALSE_PATH_MAX]) {
         return true;
 }
 
-static bool is_in(const char *group, const char *path, bool below) {
+bool false_group_is_in(const char *group, const char *path, bool below) {
         size_t n = strlen(path);
 
         return strncmp(group, path, n) == 0 && (group[n] == 0 || (below && group[n] == '/'));
@@ -105,11 +99,10 @@ static void put_events(int fd, bool populated) {
 
         (void) cgroup_read(fd, "cgroup.freeze", freeze, sizeof(freeze));
         (void) snprintf(text, sizeof(text), "populated %d\nfrozen %d\n", populated, freeze[0] == '1');
-        put_text(fd, "cgroup.events", text);
+        false_put_text(fd, "cgroup.events", text);
 }
 
-/* What the kernel says of the processes of PATH, if it is there. */
-static void put_group(const char *path) {
+void false_group_put(const char *path) {
         _cleanup_close_ int fd = -1;
         char text[16 * FALSE_PROCESSES] = "";
         size_t n = 0;
@@ -122,23 +115,23 @@ static void put_group(const char *path) {
                 if (p->pid > 0 && !p->zombie && strcmp(p->group, path) == 0)
                         n += (size_t) snprintf(text + n, sizeof(text) - n, "%d\n", p->pid);
         }
-        put_text(fd, "cgroup.procs", text);
+        false_put_text(fd, "cgroup.procs", text);
         put_events(fd, n > 0);
 }
 
-static void fill_group(int fd) {
-        put_text(fd, "cgroup.procs", "");
-        put_text(fd, "cgroup.freeze", "0\n");
-        put_text(fd, "cgroup.kill", "");
-        put_text(fd, "cgroup.controllers", "memory pids cpu\n");
-        put_text(fd, "cgroup.subtree_control", "memory pids cpu\n");
-        put_text(fd, "pids.max", "max\n");
-        put_text(fd, "pids.current", "1\n");
-        put_text(fd, "memory.max", "max\n");
-        put_text(fd, "memory.current", "4096\n");
-        put_text(fd, "memory.events", "low 0\noom_kill 0\n");
-        put_text(fd, "cpu.weight", "100\n");
-        put_text(fd, "cpu.stat", "usage_usec 17\n");
+void false_group_fill(int fd) {
+        false_put_text(fd, "cgroup.procs", "");
+        false_put_text(fd, "cgroup.freeze", "0\n");
+        false_put_text(fd, "cgroup.kill", "");
+        false_put_text(fd, "cgroup.controllers", "memory pids cpu\n");
+        false_put_text(fd, "cgroup.subtree_control", "memory pids cpu\n");
+        false_put_text(fd, "pids.max", "max\n");
+        false_put_text(fd, "pids.current", "1\n");
+        false_put_text(fd, "memory.max", "max\n");
+        false_put_text(fd, "memory.current", "4096\n");
+        false_put_text(fd, "memory.events", "low 0\noom_kill 0\n");
+        false_put_text(fd, "cpu.weight", "100\n");
+        false_put_text(fd, "cpu.stat", "usage_usec 17\n");
         put_events(fd, false);
 }
 
@@ -155,11 +148,11 @@ static void make_groups(const char *path) {
                         continue;
                 }
                 assert(cgroup_open(false_tree_fd, part, &fd) == 0);
-                fill_group(fd);
+                false_group_fill(fd);
         }
 }
 
-static void remove_groups(const char *path) {
+void false_groups_remove(const char *path) {
         char name[FALSE_PATH_MAX + 8];
 
         (void) snprintf(name, sizeof(name), "tree%s", path);
@@ -181,7 +174,7 @@ static int open_process(pid_t pid) {
         int fd;
 
         (void) snprintf(name, sizeof(name), "%d", pid);
-        fd = openat(proc_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = openat(false_proc_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert(fd >= 0);
         return fd;
 }
@@ -199,14 +192,14 @@ static void put_process(const FalseProcess *p) {
                         "%d (a) b) %c %d %d %d 0 -1 %u 0 0 0 0 0 0 0 0 20 0 %u 0 %d 0 0\n", p->pid,
                         p->zombie ? 'Z' : 'S', p->ppid, p->pid, p->pid, p->kernel_thread ? 0x00200000U : 0U,
                         p->n_threads, 1000 + p->pid);
-        put_text(fd, "stat", text);
+        false_put_text(fd, "stat", text);
         (void) snprintf(text, sizeof(text),
                         "Name:\ta\nTgid:\t%d\nUid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->pid,
                         p->uid[0], p->uid[1], p->uid[2], p->uid[1], p->uid[0], p->uid[0], p->uid[0],
                         p->uid[0]);
-        put_text(fd, "status", text);
+        false_put_text(fd, "status", text);
         (void) snprintf(text, sizeof(text), "1:name=systemd:/x\n0::%s\n", p->group);
-        put_text(fd, "cgroup", text);
+        false_put_text(fd, "cgroup", text);
 }
 
 static void start_as(FalseProcess *p, pid_t ppid, uid_t uid, const char *group) {
@@ -223,10 +216,10 @@ static void put_new_process(const FalseProcess *p, const void *command, size_t s
         char name[16];
 
         (void) snprintf(name, sizeof(name), "%d", p->pid);
-        assert(mkdirat(proc_fd, name, 0755) == 0);
+        assert(mkdirat(false_proc_fd, name, 0755) == 0);
         fd = open_process(p->pid);
-        put_file(fd, "cmdline", command, size);
-        put_text(fd, "oom_score_adj", "100\n");
+        false_put_file(fd, "cmdline", command, size);
+        false_put_text(fd, "oom_score_adj", "100\n");
         put_process(p);
 }
 
@@ -239,7 +232,7 @@ FalseProcess *false_process_start(pid_t ppid, uid_t uid, const char *group, cons
                         continue;
                 start_as(p, ppid, uid, group);
                 put_new_process(p, command, size);
-                put_group(group);
+                false_group_put(group);
                 return p;
         }
         return NULL;
@@ -250,14 +243,14 @@ void false_process_end(FalseProcess *process, bool reap) {
 
         touch(process);
         process->zombie = true;
-        put_group(process->group);
+        false_group_put(process->group);
         if (!reap) {
                 put_process(process);
                 return;
         }
         (void) snprintf(name, sizeof(name), "%d", process->pid);
         (void) snprintf(dead, sizeof(dead), "dead-%u", n_dead++);
-        assert(renameat(proc_fd, name, proc_fd, dead) == 0);
+        assert(renameat(false_proc_fd, name, false_proc_fd, dead) == 0);
         process->pid = 0;
 }
 
@@ -273,254 +266,22 @@ void false_process_go(FalseProcess *process, const char *group) {
         memcpy(before, process->group, sizeof(before));
         (void) snprintf(process->group, sizeof(process->group), "%s", group);
         put_process(process);
-        put_group(before);
-        put_group(process->group);
+        false_group_put(before);
+        false_group_put(process->group);
 }
 
 int false_pidfd_open(const FalseProcess *process) {
         return open_process(process->pid);
 }
 
-static bool is_pool_path(const char *path) {
+bool false_group_is_pool(const char *path) {
         return strncmp(path, "/user.slice/user-cgmove.slice/", 30) == 0;
 }
 
 void false_jobs_end(void) {
         for (size_t i = 0; i < FALSE_PROCESSES; i++)
-                if (false_processes[i].pid > 0 && is_pool_path(false_processes[i].group))
+                if (false_processes[i].pid > 0 && false_group_is_pool(false_processes[i].group))
                         false_process_end(&false_processes[i], true);
-}
-
-/* --- what the daemon calls instead of the kernel's ------------------------------------------------------------------ */
-
-int __wrap_kernel_open(const char *cgroup_root, Kernel *ret);
-int __wrap_pidfd_open_process(pid_t pid);
-int __wrap_pidfd_get_pid(int fdinfo_fd, int fd, pid_t *ret);
-bool __wrap_pidfd_is_genuine(int fd);
-bool __wrap_pidfd_is_alive(int fd);
-int __wrap_pidfd_kill(int fd, int sig);
-int __real_cgroup_create(int parent_fd, const char *name, int *ret_fd);
-int __wrap_cgroup_create(int parent_fd, const char *name, int *ret_fd);
-int __wrap_cgroup_remove(int parent_fd, const char *name);
-int __wrap_cgroup_attach(int fd, pid_t pid);
-int __wrap_cgroup_freeze(int fd, bool freeze);
-int __wrap_cgroup_kill(int fd);
-int __wrap_cgroup_set_record(int fd, const char *text, size_t size);
-int __wrap_cgroup_get_record(int fd, char *buffer, size_t size, size_t *ret_size);
-int __wrap_cgroup_remove_record(int fd);
-
-int __wrap_kernel_open(const char *cgroup_root, Kernel *ret) {
-        Kernel kernel = KERNEL_INIT;
-
-        kernel.cgroup_fd = fcntl(false_tree_fd, F_DUPFD_CLOEXEC, 3);
-        kernel.proc_fd = fcntl(proc_fd, F_DUPFD_CLOEXEC, 3);
-        kernel.fdinfo_fd = open("/proc/self/fdinfo", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        assert(kernel.cgroup_fd >= 0 && kernel.proc_fd >= 0 && kernel.fdinfo_fd >= 0);
-        *ret = kernel;
-        return 0;
-}
-
-int __wrap_pidfd_open_process(pid_t pid) {
-        const FalseProcess *process = false_process_find(pid);
-
-        return pid < 1 ? -EINVAL : !process ? -ESRCH : false_pidfd_open(process);
-}
-
-/* The folder of a process in the false /proc stands for its pidfd: one that was reaped has another name. */
-int __wrap_pidfd_get_pid(int fdinfo_fd, int fd, pid_t *ret) {
-        char link[64], text[2 * FALSE_PATH_MAX], root[2 * FALSE_PATH_MAX];
-        ssize_t n;
-
-        (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-        n = readlink(link, text, sizeof(text) - 1);
-        if (n < 0)
-                return -EBADF;
-        text[n] = 0;
-        n = snprintf(root, sizeof(root), "%s/proc/", false_folder);
-        if (strncmp(text, root, (size_t) n) != 0)
-                return -EBADF;
-        if (text[n] < '0' || text[n] > '9')
-                return -ESRCH;
-        *ret = (pid_t) strtol(text + n, NULL, 10);
-        return 0;
-}
-
-bool __wrap_pidfd_is_genuine(int fd) {
-        pid_t pid;
-
-        return __wrap_pidfd_get_pid(-1, fd, &pid) != -EBADF;
-}
-
-bool __wrap_pidfd_is_alive(int fd) {
-        const FalseProcess *process;
-        pid_t pid;
-
-        if (__wrap_pidfd_get_pid(-1, fd, &pid) < 0)
-                return false;
-        process = false_process_find(pid);
-        return process && !process->zombie;
-}
-
-/* The daemon signals nobody but members of jobs. */
-int __wrap_pidfd_kill(int fd, int sig) {
-        FalseProcess *process;
-        pid_t pid;
-
-        if (!__wrap_pidfd_is_alive(fd) || __wrap_pidfd_get_pid(-1, fd, &pid) < 0)
-                return -ESRCH;
-        process = false_process_find(pid);
-        assert(is_pool_path(process->group));
-        if (sig == SIGKILL)
-                false_process_end(process, true);
-        return 0;
-}
-
-int __wrap_cgroup_create(int parent_fd, const char *name, int *ret_fd) {
-        char path[FALSE_PATH_MAX];
-        uint64_t id;
-        int r;
-
-        assert(find_path(parent_fd, path));
-        /* no name of a client's becomes part of a path */
-        if (strstr(path, "/cgmove@"))
-                assert(job_group_name_parse(name, &id) || strcmp(name, QUARANTINE_GROUP) == 0 ||
-                       strcmp(name, "keeper") == 0);
-        r = __real_cgroup_create(parent_fd, name, ret_fd);
-        if (r >= 0)
-                fill_group(*ret_fd);
-        return r;
-}
-
-int __wrap_cgroup_remove(int parent_fd, const char *name) {
-        char parent[FALSE_PATH_MAX], path[2 * FALSE_PATH_MAX];
-
-        assert(find_path(parent_fd, parent) && !strchr(name, '/'));
-        (void) snprintf(path, sizeof(path), "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, name);
-        assert(is_pool_path(path));
-        for (size_t i = 0; i < FALSE_PROCESSES; i++)
-                if (false_processes[i].pid > 0 && !false_processes[i].zombie &&
-                    is_in(false_processes[i].group, path, true))
-                        return -EBUSY;
-        if (faccessat(parent_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-                return 0;
-        remove_groups(path);
-        return 0;
-}
-
-/* What happens to a process just when it is moved; false if it does not arrive. */
-static bool play(FalseProcess *process) {
-        pid_t pid = process->pid;
-
-        if (process->exec_suid)
-                false_process_become(process, process->uid[0], 0);
-        if (!process->dies)
-                return true;
-        if (process->taken_over) {
-                bool bobs = process->uid[0] != FALSE_BOB;
-
-                false_process_end(process, true);
-                process = false_process_start(1, bobs ? FALSE_BOB : FALSE_ALICE,
-                                              "/system.slice/cron.service", "x", 1);
-                return process && process->pid == pid;
-        }
-        false_process_end(process, true);
-        return false;
-}
-
-/* Where the daemon may put a process: into a job of its owner's pool, or its quarantine; or back to where it was, or to its parent. */
-static void check_destination(const FalseProcess *process, const char *path) {
-        const FalseProcess *parent = false_process_find(process->ppid);
-        char pool[POOL_PATH_MAX], *name;
-        uint64_t id;
-        unsigned uid;
-
-        if (strcmp(process->source, path) == 0 || (parent && strcmp(parent->group, path) == 0))
-                return;
-        assert(is_pool_path(path) &&
-               sscanf(path, "/user.slice/user-cgmove.slice/user-cgmove-%u.slice/", &uid) == 1);
-        pool_tree_path(uid, pool);
-        assert(strncmp(path, pool, strlen(pool)) == 0 && path[strlen(pool)] == '/');
-        name = strrchr(path, '/') + 1;
-        assert(name == path + strlen(pool) + 1);
-        assert(job_group_name_parse(name, &id) || strcmp(name, QUARANTINE_GROUP) == 0);
-}
-
-int __wrap_cgroup_attach(int fd, pid_t pid) {
-        FalseProcess *process = false_process_find(pid);
-        char path[FALSE_PATH_MAX], pool[POOL_PATH_MAX];
-        bool was_moved = process && process->source[0];
-
-        assert(find_path(fd, path));
-        if (!process || process->zombie)
-                return -ESRCH;
-        assert(!process->kernel_thread && pid != 1);
-        check_destination(process, path);
-        if (!is_pool_path(path) || was_moved) {
-                process->source[0] = 0;
-                false_process_go(process, path);
-                return 0;
-        }
-
-        if (strcmp(strrchr(path, '/') + 1, QUARANTINE_GROUP) != 0) {
-                /* into a job: of his own who is moved, and nobody whom a manager has to keep */
-                pool_tree_path(process->uid[0], pool);
-                assert(strncmp(path, pool, strlen(pool)) == 0);
-                assert(!strstr(process->group, "/.control") && !strstr(process->group, "/init.scope") &&
-                       process->group[1]);
-                assert(false_root_asks ||
-                       (process->uid[0] == process->uid[1] && process->uid[1] == process->uid[2]));
-        }
-        if (!play(process))
-                return -ESRCH;
-        process = false_process_find(pid);
-        memcpy(process->source, process->group, sizeof(process->source));
-        false_process_go(process, path);
-        return 0;
-}
-
-int __wrap_cgroup_freeze(int fd, bool freeze) {
-        char path[FALSE_PATH_MAX];
-
-        assert(find_path(fd, path));
-        put_text(fd, "cgroup.freeze", freeze ? "1\n" : "0\n");
-        put_group(path);
-        return 0;
-}
-
-int __wrap_cgroup_kill(int fd) {
-        char path[FALSE_PATH_MAX];
-
-        assert(find_path(fd, path) && is_pool_path(path) && strstr(path, "/job-"));
-        for (size_t i = 0; i < FALSE_PROCESSES; i++)
-                if (false_processes[i].pid > 0 && is_in(false_processes[i].group, path, true))
-                        false_process_end(&false_processes[i], true);
-        return 0;
-}
-
-/* A file, since not every kernel's tmpfs has "user." attributes. */
-int __wrap_cgroup_set_record(int fd, const char *text, size_t size) {
-        put_file(fd, "record", text, size);
-        return 0;
-}
-
-int __wrap_cgroup_get_record(int fd, char *buffer, size_t size, size_t *ret_size) {
-        _cleanup_close_ int file = openat(fd, "record", O_RDONLY | O_CLOEXEC);
-        struct stat st;
-        ssize_t n;
-
-        if (file < 0)
-                return -ENODATA;
-        assert(fstat(file, &st) == 0);
-        if ((size_t) st.st_size > size)
-                return -ERANGE;
-        n = read(file, buffer, size);
-        assert(n >= 0);
-        *ret_size = (size_t) n;
-        return 0;
-}
-
-int __wrap_cgroup_remove_record(int fd) {
-        return unlinkat(fd, "record", 0) < 0 ? -errno : 0;
 }
 
 /* --- the beginning ------------------------------------------------------------------------------------------------- */
@@ -536,9 +297,9 @@ void false_job_leave(uid_t uid, uint64_t id, const void *record, size_t size, bo
         (void) snprintf(path, sizeof(path), "%s/%s", pool, name);
         make_groups(path);
         assert(cgroup_open(false_tree_fd, path, &fd) == 0);
-        put_file(fd, "record", record, size);
-        put_text(fd, "cgroup.freeze", frozen ? "1\n" : "0\n");
-        put_group(path);
+        false_put_file(fd, "record", record, size);
+        false_put_text(fd, "cgroup.freeze", frozen ? "1\n" : "0\n");
+        false_group_put(path);
 }
 
 void false_pool_stop(uid_t uid) {
@@ -546,10 +307,10 @@ void false_pool_stop(uid_t uid) {
 
         pool_tree_path(uid, pool);
         for (size_t i = 0; i < FALSE_PROCESSES; i++)
-                if (false_processes[i].pid > 0 && is_in(false_processes[i].group, pool, true))
+                if (false_processes[i].pid > 0 && false_group_is_in(false_processes[i].group, pool, true))
                         false_process_end(&false_processes[i], true);
         if (faccessat(false_tree_fd, pool + 1, F_OK, 0) == 0)
-                remove_groups(pool);
+                false_groups_remove(pool);
 }
 
 static void remove_folder(void) {
@@ -571,9 +332,9 @@ void false_kernel_new(void) {
         for (size_t i = 0; i < ELEMENTSOF(folders); i++)
                 assert(mkdirat(fd, folders[i], 0700) == 0);
         false_tree_fd = openat(fd, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        proc_fd = openat(fd, "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        assert(false_tree_fd >= 0 && proc_fd >= 0);
-        fill_group(false_tree_fd);
+        false_proc_fd = openat(fd, "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert(false_tree_fd >= 0 && false_proc_fd >= 0);
+        false_group_fill(false_tree_fd);
         memset(is_touched, true, sizeof(is_touched));
 }
 
@@ -605,7 +366,7 @@ static void remove_process(const FalseProcess *process) {
                 return;
         (void) snprintf(name, sizeof(name), "proc/%d", process->pid);
         clear_folder(name);
-        assert(unlinkat(proc_fd, name + 5, AT_REMOVEDIR) == 0);
+        assert(unlinkat(false_proc_fd, name + 5, AT_REMOVEDIR) == 0);
 }
 
 static void reset_processes(void) {
@@ -614,7 +375,7 @@ static void reset_processes(void) {
 
                 (void) snprintf(name, sizeof(name), "proc/dead-%u", n_dead - 1);
                 clear_folder(name);
-                assert(unlinkat(proc_fd, name + 5, AT_REMOVEDIR) == 0);
+                assert(unlinkat(false_proc_fd, name + 5, AT_REMOVEDIR) == 0);
         }
         for (size_t i = 0; i < FALSE_PROCESSES; i++) {
                 FalseProcess *p = &false_processes[i];
@@ -648,7 +409,7 @@ void false_kernel_reset(void) {
         clear_folder("state");
         clear_folder("run");
         if (faccessat(false_tree_fd, pools + 1, F_OK, 0) == 0)
-                remove_groups(pools);
+                false_groups_remove(pools);
         reset_processes();
         for (size_t i = 0; i < ELEMENTSOF(beginning); i++) {
                 const char *group = beginning[i].group;
@@ -658,8 +419,8 @@ void false_kernel_reset(void) {
                         continue;
                 make_groups(group);
                 assert(cgroup_open(false_tree_fd, group, &fd) == 0);
-                put_text(fd, "cgroup.freeze", strstr(group, "/frozen") ? "1\n" : "0\n");
-                put_group(group);
+                false_put_text(fd, "cgroup.freeze", strstr(group, "/frozen") ? "1\n" : "0\n");
+                false_group_put(group);
         }
         memset(is_touched, false, sizeof(is_touched));
 }

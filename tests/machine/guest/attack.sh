@@ -12,12 +12,7 @@ attack_begin() {
 
 # attack_end: the same daemon, which serves an honest client.
 attack_end() {
-        check_equal "$(daemon_pid)" "$ATTACK_DAEMON" "the daemon after the attack"
-        honest_client
-}
-
-honest_client() {
-        check_status 0 in_session alice cgmove run --wait -- true
+        daemon_check_serves "$ATTACK_DAEMON"
 }
 
 # check_log UID TEXT: a line on a refusal, that says who and why.

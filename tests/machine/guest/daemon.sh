@@ -22,12 +22,17 @@ daemon_has_no_more_fds() {
         [[ $(daemon_fds) -le $DAEMON_FDS ]]
 }
 
+# daemon_check_serves PID: it is this process still, and serves honest clients.
+daemon_check_serves() {
+        check_equal "$(daemon_pid)" "$1" "the daemon"
+        check_status 0 in_session alice cgmove run --wait -- true
+        check_status 0 as bob cgmove list
+}
+
 # daemon_check_goes_on [MORE]: it is the same process, has no descriptor more and no more memory than MORE KiB above what it had,
 # and serves everybody.
 daemon_check_goes_on() {
-        check_equal "$(daemon_pid)" "$DAEMON" "the daemon"
-        check_status 0 in_session alice cgmove run --wait -- true
-        check_status 0 as bob cgmove list
+        daemon_check_serves "$DAEMON"
         wait_for daemon_has_no_more_fds
         daemon_check_memory "${1:-512}"
 }

@@ -20,8 +20,10 @@ suite_number() {
 
 # The mirror that the host itself takes Debian from; nothing if there is none, and mmdebstrap uses its default.
 base_mirror() {
-        apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
-                sed -n 's/^Debian|Debian|\(.*[^/]\)\/*$/\1/p' | head -n 1
+        local mirrors
+        mirrors=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
+                sed -n 's/^Debian|Debian|\(.*[^/]\)\/*$/\1/p') || return
+        printf '%s' "${mirrors%%$'\n'*}"
 }
 
 # The host's way to the network, for apt inside of mmdebstrap.
@@ -34,9 +36,9 @@ base_get() {
         local kind=$1 suite=$2 dir
         dir=$CACHE/$kind-$suite-$(base_key "$kind" "$suite")
         (
-                flock 9
+                flock 9 || exit
                 [[ -d $dir ]] || base_make "$kind" "$suite" "$dir" >&2
-        ) 9>"$CACHE/$kind-$suite.lock"
+        ) 9>"$CACHE/$kind-$suite.lock" || return
         printf '%s\n' "$dir"
 }
 
@@ -55,7 +57,7 @@ base_key() {
 
 base_make() {
         local kind=$1 suite=$2 dir=$3 new=$3.new mirror
-        mirror=$(base_mirror)
+        mirror=$(base_mirror) || return
         rm -rf --one-file-system "$CACHE/$kind-$suite"-*
         # shellcheck disable=SC2086 # the mirror may be absent
         mapfile -t options < <(base_apt_options)
@@ -67,8 +69,8 @@ base_make() {
 base_make_build() {
         local suite=$1 dir=$2
         shift 2
-        mkdir -p "$WORK/control-$suite/debian"
-        cp "$TOP"/debian/{control,changelog} "$WORK/control-$suite/debian/"
+        mkdir -p "$WORK/control-$suite/debian" || return
+        cp "$TOP"/debian/{control,changelog} "$WORK/control-$suite/debian/" || return
         mmdebstrap --variant=buildd "${options[@]}" \
                 --customize-hook="APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get --yes --no-install-recommends -o DPkg::Chroot-Directory=\"\$1\" build-dep '$WORK/control-$suite'" \
                 "$suite" "$dir" "$@"

@@ -12,7 +12,11 @@ bench_suite() {
                 return
         fi
         scenario_boot scenario_machine "$suite" "$name" || return 0
-        bench_prepare "$suite" "$name" >"$log" 2>&1
+        if ! strictly bench_prepare "$suite" "$name" >"$log" 2>&1; then
+                report_fail "$title" "$(seconds_since "$start")" "$log"
+                machine_end "$name"
+                return
+        fi
         if machine_exec "$name" "$BENCH_DIR/run-bench" "$BENCH_DIR/out" </dev/null 2>&1 | tee -a "$log"; then
                 report_pass "$title" "$(seconds_since "$start")"
         else

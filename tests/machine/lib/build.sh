@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Builds and tests that need no machine. All of them work on a copy of the sources, $WORK/src, and build outside of it.
+#
+# shellcheck disable=SC2164 # all of it is run strictly()
 
 BUILD_JOBS=$(nproc)
 
@@ -62,11 +64,59 @@ build_clang_tidy() {
 }
 
 build_shellcheck() {
-        cd "$WORK/src" || return
+        local script
+        cd "$WORK/src"
         # not: files that are not given, variables of other files, commands for another shell in quotes
         shellcheck --shell=bash --severity=warning --exclude=SC1090,SC1091,SC2034,SC2154 check demo \
-                tests/machine/lib/{*.sh,machine-base,vm-base} tests/machine/guest/* tests/machine/[0-9]*.sh tests/security/[0-9]*.sh || return
-        sh -n debian/*.p* autogen.sh .ci/run
+                tests/machine/lib/{*.sh,machine-base,vm-base} tests/machine/guest/* tests/machine/[0-9]*.sh tests/security/[0-9]*.sh
+        for script in debian/*.p* autogen.sh .ci/run; do
+                sh -n "$script"
+        done
+}
+
+# What the tests rely on: whichever step of a part fails, the part does.
+build_strictly() {
+        local part
+        strictly part_passes || return
+        for part in part_with_step part_with_function part_with_substitution part_with_pipe part_with_loop; do
+                if strictly "$part"; then
+                        echo "$part has not failed" >&2
+                        return 1
+                fi
+        done
+}
+
+part_passes() {
+        [[ -z ${part_undefined:-} && -n $WORK ]] || return
+        ! false || true
+}
+
+part_with_step() {
+        false
+        true
+}
+
+part_with_function() {
+        part_with_step
+        true
+}
+
+part_with_substitution() {
+        local said
+        said=$(part_with_step && true; false; echo)
+        true
+}
+
+part_with_pipe() {
+        false | true
+        true
+}
+
+part_with_loop() {
+        local i
+        for i in 1 2; do
+                [[ $i -eq 2 ]]
+        done
 }
 
 build_distcheck() {
@@ -85,7 +135,7 @@ unit_run() {
 unit_check() {
         local name=$1 start=$EPOCHREALTIME dir=$WORK/build/$1 log=$LOGS/unit-$1.log file test n=0
         say "  begun unit/$name"
-        (set -e; unit_run "$name") >"$log" 2>&1 </dev/null &
+        strictly unit_run "$name" >"$log" 2>&1 </dev/null &
         watch_process $! "unit/$name" "$start"
         wait $! || true
         while IFS= read -r file; do

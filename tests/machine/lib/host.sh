@@ -135,9 +135,10 @@ package_list() {
 }
 
 host_missing_packages() {
-        local list choice
+        local list choice choices
         for list in "$@"; do
-                for choice in $(package_list "$list"); do
+                choices=$(package_list "$list") || return
+                for choice in $choices; do
                         host_missing_package "$choice" || return
                 done
         done

@@ -31,9 +31,9 @@ machine_boot() {
         local suite=$1 name=$2 dir base
         dir=$(machine_dir "$name")
         base=$(base_get machine "$suite") || return
-        mkdir -p "$dir/root" "$dir/upper" "$dir/overlay"
+        mkdir -p "$dir/root" "$dir/upper" "$dir/overlay" || return
         machine_mount "$base" "$dir" || return
-        machine_furnish "$suite" "$dir/root"
+        machine_furnish "$suite" "$dir/root" || return
         if host_has_systemd; then
                 machine_start_in_scope "$name" "$dir"
         else
@@ -52,9 +52,9 @@ machine_mount() {
 # What the tests need: themselves, with the programs that were built along with the package of this suite, and that package.
 machine_furnish() {
         local collected=$WORK/deb/$1 root=$2
-        mkdir -p "$root$GUEST_DIR"
-        cp -a "$TOP/tests/machine/." "$root$GUEST_DIR/"
-        cp -a "$collected/security/." "$root$GUEST_DIR/"
+        mkdir -p "$root$GUEST_DIR" || return
+        cp -a "$TOP/tests/machine/." "$root$GUEST_DIR/" || return
+        cp -a "$collected/security/." "$root$GUEST_DIR/" || return
         cp "$collected/cgmove.deb" "$collected/upgrade.deb" "$root/opt/"
 }
 
@@ -69,7 +69,7 @@ machine_command() {
 machine_start_in_cgroup() {
         local name=$1 dir=$2 cgroup
         cgroup=$(cgroup2_mount)/cgmove-$$-$name
-        mkdir "$cgroup"
+        mkdir "$cgroup" || return
         printf '%s\n' "$cgroup" >"$dir/cgroup"
         machine_command "$name" "$dir"
         (

@@ -91,6 +91,13 @@ watch_process() {
         printf '\r\e[K'
 }
 
+# strictly COMMAND...: any step that fails ends it, as with set -e, and COMMAND fails. In a shell of its own, with our variables and
+# functions: bash ignores set -e in all that is called from a condition, subshells in the background included.
+strictly() {
+        # shellcheck disable=SC2016
+        bash -euo pipefail -O inherit_errexit <(declare -p | grep -v -E '^declare -[A-Za-z]*r' && declare -f && echo '"$@"') "$@"
+}
+
 # task_start NAME COMMAND...: in the background, output to the log of NAME; task_wait NAME collects it. NAME is that of
 # a test; the status of the command decides.
 task_start() {
@@ -101,9 +108,7 @@ task_start() {
         (
                 start=$EPOCHREALTIME
                 trap - EXIT
-                # not in a condition: set -e would be off in COMMAND
-                set +e
-                (set -e; "$@") >"$base.log" 2>&1 </dev/null
+                strictly "$@" >"$base.log" 2>&1 </dev/null
                 printf '%d %s\n' "$?" "$(seconds_since "$start")" >"$base.status.new"
                 mv "$base.status.new" "$base.status"
         ) &

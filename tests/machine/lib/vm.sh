@@ -16,9 +16,9 @@ vm_boot() {
         local suite=$1 name=$2 dir base
         dir=$(machine_dir "$name")
         base=$(base_get vm "$suite") || return
-        mkdir -p "$dir/root" "$dir/upper" "$dir/overlay"
+        mkdir -p "$dir/root" "$dir/upper" "$dir/overlay" || return
         machine_mount "$base" "$dir" || return
-        machine_furnish "$suite" "$dir/root"
+        machine_furnish "$suite" "$dir/root" || return
         vm_furnish "$dir/root" || return
         vm_make_image "$dir" || return
         vm_start "$base" "$dir"
@@ -28,9 +28,9 @@ vm_boot() {
 # The package is there before the boot: apt takes long under emulation.
 vm_furnish() {
         local root=$1
-        cat >"$root$VM_LIST"
+        cat >"$root$VM_LIST" || return
         chroot "$root" "${MACHINE_ENVIRONMENT[@]}" apt-get install --yes --no-install-recommends /opt/cgmove.deb || return
-        cat >"$root/etc/systemd/system/cgmove-tests.service" <<-UNIT
+        cat >"$root/etc/systemd/system/cgmove-tests.service" <<-UNIT || return
 	[Unit]
 	After=multi-user.target
 	[Service]
@@ -42,7 +42,7 @@ vm_furnish() {
 # A file system with room for what the tests write.
 vm_make_image() {
         local dir=$1
-        truncate --size=4G "$dir/image"
+        truncate --size=4G "$dir/image" || return
         mkfs.ext4 -q -O ^has_journal -d "$dir/root" "$dir/image" || return
         umount "$dir/root" || umount --lazy "$dir/root" || rm -rf --one-file-system "$dir/root"
 }
