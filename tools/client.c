@@ -36,7 +36,7 @@ static bool is_timeout(const Failure *failure) {
         return strcmp(failure->code, "Timeout") == 0;
 }
 
-int client_fail_connection(int error, Failure *failure) {
+static int fail_connection(int error, Failure *failure) {
         int r;
 
         if (error == -EPERM)
@@ -75,18 +75,18 @@ int client_connect(Client **ret, Failure *failure) {
                 return failure_errno(failure, ENOMEM, "Cannot connect");
         r = sd_bus_new(&client->bus);
         if (r < 0)
-                return client_fail_connection(r, failure);
+                return fail_connection(r, failure);
         fd = connect_private(CGMOVE_PRIVATE_SOCKET);
         if (fd < 0)
-                return client_fail_connection(fd, failure);
+                return fail_connection(fd, failure);
         r = sd_bus_set_fd(client->bus, fd, fd);
         if (r < 0) {
                 (void) close(fd);
-                return client_fail_connection(r, failure);
+                return fail_connection(r, failure);
         }
         r = sd_bus_start(client->bus);
         if (r < 0)
-                return client_fail_connection(r, failure);
+                return fail_connection(r, failure);
         *ret = TAKE_PTR(client);
         return 0;
 }
@@ -166,14 +166,14 @@ static bool is_no_answer(const char *name) {
                strcmp(name, SD_BUS_ERROR_DISCONNECTED) == 0;
 }
 
-int client_fail_answer(sd_bus *bus, sd_bus_message *answer, Failure *failure) {
+static int fail_answer(Client *client, sd_bus_message *answer, Failure *failure) {
         static const char prefix[] = "org.cgmove1.Error.";
         const sd_bus_error *error = sd_bus_message_get_error(answer);
         const char *dot;
 
         if (is_no_answer(error->name)) {
-                if (!sd_bus_is_open(bus))
-                        return client_fail_connection(-ECONNRESET, failure);
+                if (!sd_bus_is_open(client->bus))
+                        return fail_connection(-ECONNRESET, failure);
                 return fail_timeout(failure);
         }
         if (strcmp(error->name, SD_BUS_ERROR_UNKNOWN_METHOD) == 0)
@@ -185,6 +185,16 @@ int client_fail_answer(sd_bus *bus, sd_bus_message *answer, Failure *failure) {
         return failure_set(failure, status_from_error(error->name),
                            strncmp(error->name, prefix, strlen(prefix)) == 0 && dot ? dot + 1 : error->name,
                            "%s", error->message && error->message[0] ? error->message : error->name);
+}
+
+int client_fail_connection(int error, Failure *failure) {
+        return fail_connection(error, failure);
+}
+
+int client_fail_answer(sd_bus *bus, sd_bus_message *answer, Failure *failure) {
+        Client client = { .bus = bus };
+
+        return fail_answer(&client, answer, failure);
 }
 
 int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progress *progress,
@@ -203,9 +213,9 @@ int client_call(Client *client, sd_bus_message *message, uint64_t timeout, Progr
         progress_end(progress);
         received = answer.message;
         if (r < 0)
-                return client_fail_connection(r, failure);
+                return fail_connection(r, failure);
         if (sd_bus_message_is_method_error(received, NULL))
-                return client_fail_answer(client->bus, received, failure);
+                return fail_answer(client, received, failure);
         *ret = TAKE_PTR(received);
         return 0;
 }
