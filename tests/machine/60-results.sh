@@ -168,6 +168,7 @@ test_json_of_each_verb() {
         check_json as alice cgmove list --json
         check_json as alice cgmove list --all --json
         check_json as alice cgmove status --json "$id"
+        check_json as alice cgmove top --json
         check_json as alice cgmove logs --json "$id"
         check_json as alice cgmove where --json
         check_json as alice cgmove where --json "$(cat "$TEST_DIR/shell-json")"

@@ -143,7 +143,7 @@ static Fixture *start(void **state) {
         write_file(fixture, "cgmove.conf", text);
         write_policy(fixture, 1, true);
         assert_int_equal(daemon_new(&paths, listen_on(fixture), &fixture->daemon), 0);
-        policy_loader_start(fixture->daemon->loader);
+        policy_loader_start(fixture->daemon->loader, fixture->daemon->policy);
         await_sections(fixture, 1);
         return fixture;
 }

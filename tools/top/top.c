@@ -29,17 +29,15 @@
 
 static const char help[] =
                 "Usage: cgmove top [OPTION...]\n\n"
-                "Shows what your running jobs use (root: everybody's), again and again on a terminal, else\n"
-                "once.\n\n"
-                "  -d, --delay=TIME    time between two looks (seconds, or 500ms, 1min, ...); 2 if not "
-                "given\n"
+                "Shows what your running jobs use (root: everybody's): on a terminal live, else once.\n\n"
+                "  -d, --delay=TIME    between two looks (seconds, or 500ms, 1min, ...); 2 if not given\n"
                 "  -s, --sort=KEY      cpu (if not given), memory, tasks, age or name\n"
                 "  -n, --iterations=N  end after N looks\n"
                 "  -b, --batch         print one look after the other, for a file or a pipe\n"
                 "      --json          print JSON, once\n"
                 "  -h, --help          show this help\n\n"
-                "Keys: q quit; c, m, t, a, n sort by CPU, memory, tasks, age, name; r reverse; space look "
-                "now.\n";
+                "Keys: q quits; c, m, t, a, n sort by CPU, memory, tasks, age, name; r reverses;\n"
+                "space looks now.\n";
 
 typedef struct Arguments {
         LiveOptions live;
