@@ -50,7 +50,7 @@ test_a_killed_daemon_goes_on() {
         wait_for daemon_is_new "$old"
         check_equal "$(fate carol stubborn)" running
         wait_for has_fate carol stubborn logout
-        check_contains "$(as carol cgmove logs stubborn)" asked
+        check_contains "$(as carol cgmove logs "$(list_of carol '[.jobs[] | select(.name == "stubborn") | .id] | max')")" asked
 }
 
 test_logind_is_restarted() {

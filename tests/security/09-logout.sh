@@ -19,8 +19,9 @@ set_up() {
 
 tear_down() {
         systemctl stop 'flood-*.service' 2>/dev/null || true
+        pkill -KILL -u carol -x sh || true
         logins_reset
-        rm -f/home/carol/late
+        rm -f /home/carol/late
 }
 
 # The daemon's connections to the system bus.
@@ -73,6 +74,7 @@ test_forged_signals() {
 
 # What a job moves has that job's origin; and what was left in a session that is over, and is moved out only then, is too late.
 test_no_other_origin() {
+        local late=late-$SRANDOM
         policy_only <<-'POLICY'
 	policy "logout" {
 	        users = {"alice", "carol"}
@@ -94,11 +96,11 @@ test_no_other_origin() {
 	        on-logout = "stop"
 	}
 	POLICY
-        login_begin b carol "setsid sh -c 'until test -e /home/carol/late; do sleep 0.1; done; exec cgmove exec --name late -- sleep 4801' >/dev/null 2>&1 </dev/null & sleep 0.2"
+        login_begin b carol "setsid sh -c 'until test -e /home/carol/late; do sleep 0.1; done; exec cgmove exec --name $late -- sleep 4801' >/dev/null 2>&1 </dev/null & sleep 0.2"
         login_end b
         wait_for sh -c "loginctl show-session -p State --value $SESSION | grep -q closing"
         touch /home/carol/late
-        wait_for has_fate carol late logout
+        wait_for has_fate carol "$late" logout
         rm /home/carol/late
         tried 4 ways to another origin
         attack_end
