@@ -118,9 +118,10 @@ static bool section_matches(const PolicySection *section, const PolicyFacts *fac
         return false;
 }
 
-/* Whether a section before END refuses the user everything that PATTERN stands for: as a text it is one of the names that a pattern of
- * that section stands for, "*" being a character like others. */
-static bool is_refused_before(const Policy *policy, const PolicySection *end, const PolicyFacts *facts, const char *pattern) {
+/* Whether a section before END refuses the user everything that PATTERN stands for: as a text it is one of
+ * the names that a pattern of that section stands for, "*" being a character like others. */
+static bool is_refused_before(const Policy *policy, const PolicySection *end, const PolicyFacts *facts,
+                              const char *pattern) {
         for (const PolicySection *section = policy->sections; section < end; section++) {
                 if (section->allow || !section_is_about(section, facts))
                         continue;

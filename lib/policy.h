@@ -84,9 +84,10 @@ typedef struct PolicyVerdict {
  * section. Pure. */
 void policy_decide(const Policy *policy, const PolicyFacts *facts, PolicyVerdict *ret);
 
-/* Whether there is any source from which the user of FACTS (whose source is not looked at) may be allowed to move something: a section
- * that allows, and of whose "from" an earlier section that refuses him does not have all. For what is only prepared, never for what is
- * granted: where patterns overlap in part it may be true for a user who is refused everywhere. Pure. */
+/* Whether there is any source from which the user of FACTS (whose source is not looked at) may be allowed to
+ * move something: a section that allows, and of whose "from" an earlier section that refuses him does not
+ * have all. For what is only prepared, never for what is granted: where patterns overlap in part it may be
+ * true for a user who is refused everywhere. Pure. */
 bool policy_may_allow(const Policy *policy, const PolicyFacts *facts);
 
 /* Whether one of the section's "restart" patterns stands for SERVICE (see service_from_string()). Pure. */
