@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Sessions that pam_cgmove has reported and that have not ended: which PAM service opened them, and when. For the log alone: nothing is
- * decided by it, it is lost with the daemon, and a program that dies with its session open never reports the end. Hence the limits
- * (CGMOVE_SESSIONS_MAX, CGMOVE_SESSIONS_PER_USER_MAX), at which the longest open one is forgotten: the user's own, where he has reached
- * his. */
+/* Sessions that pam_cgmove has reported and that have not ended: which PAM service opened them, and when.
+ * For the log alone: nothing is decided by it, it is lost with the daemon, and a program that dies with its
+ * session open never reports the end. Hence the limits (CGMOVE_SESSIONS_MAX, CGMOVE_SESSIONS_PER_USER_MAX),
+ * at which the longest open one is forgotten: the user's own, where he has reached his. */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -240,7 +240,8 @@ void pool_started(Pool *pool) {
 
 void pool_failed(Pool *pool, int error, const char *message) {
         if (TAILQ_EMPTY(&pool->waits))
-                log_failure(NULL, "The pool %s could not be prepared: %s", pool->unit, message ? message : strerror(-error));
+                log_failure(NULL, "The pool %s could not be prepared: %s", pool->unit,
+                            message ? message : strerror(-error));
         pool_detach(pool); /* who asks again from a callback gets a new try */
         tell_waits(pool, error, message);
 }
@@ -296,7 +297,8 @@ static int set_start(PoolSet *set, uid_t uid, unsigned max_pools, Pool **ret) {
         return 0;
 }
 
-/* The pool of UID as it is: it may be starting or stopping. One that is not there is started, unless there are MAX_POOLS. */
+/* The pool of UID as it is: it may be starting or stopping. One that is not there is started, unless there
+ * are MAX_POOLS. */
 static int set_get(PoolSet *set, uid_t uid, unsigned max_pools, Pool **ret) {
         Pool *pool = set_find(set, uid);
         int r;

@@ -41,9 +41,10 @@ typedef void (*pool_ready_t)(int error, const char *message, Pool *pool, void *u
  * that its jobs still hold. Returns 0, or -ENOMEM without READY having been called. */
 int pool_set_ensure(PoolSet *set, uid_t uid, pool_ready_t ready, void *userdata, PoolWait **ret_wait);
 
-/* Starts the pool of UID, as pool_set_ensure() does, for nobody who waits: so that it runs when a first job needs it. One that runs is
- * not stopped for another settings->pool_idle. Returns 0, also while it starts; -EUSERS if it is not there and half of the host's
- * max_pools are: the others are for jobs; or why it cannot be started. What fails later is logged. */
+/* Starts the pool of UID, as pool_set_ensure() does, for nobody who waits: so that it runs when a first job
+ * needs it. One that runs is not stopped for another settings->pool_idle. Returns 0, also while it starts;
+ * -EUSERS if it is not there and half of the host's max_pools are: the others are for jobs; or why it cannot
+ * be started. What fails later is logged. */
 int pool_set_prepare(PoolSet *set, uid_t uid);
 
 PoolWait *pool_wait_free(PoolWait *wait);

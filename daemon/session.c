@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* OpenSession() and CloseSession() of org.cgmove1.Manager: what pam_cgmove reports, from inside of programs that are root for it. It
- * brings nobody any right: the pool of a user whom the policy names is started before he needs it, and the log says so. For this the
- * module's word on the user's groups is good enough, who asks no directory service in vain, while we never ask one; a move goes by the
- * kernel's word as ever. */
+/* OpenSession() and CloseSession() of org.cgmove1.Manager: what pam_cgmove reports, from inside of programs
+ * that are root for it. It brings nobody any right: the pool of a user whom the policy names is started
+ * before he needs it, and the log says so. For this the module's word on the user's groups is good enough,
+ * who asks no directory service in vain, while we never ask one; a move goes by the kernel's word as
+ * ever. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -53,7 +54,8 @@ static int read_options(sd_bus_message *message, const char *method, PolicyFacts
                         r = sd_bus_message_enter_container(message, 'v', "au");
                 if (r == -ENXIO)
                         return sd_bus_error_setf(ret_error, CGMOVE_ERROR_INVALID,
-                                                 "The option \"gids\" of %s is an array of numbers (au).", method);
+                                                 "The option \"gids\" of %s is an array of numbers (au).",
+                                                 method);
                 if (r >= 0)
                         r = sd_bus_message_read_array(message, 'u', (const void **) &facts->gids, &size);
                 if (r >= 0) {
@@ -118,8 +120,9 @@ int request_open_session(sd_bus_message *message, Connection *connection, sd_bus
         return r < 0 ? r : sd_bus_reply_method_return(message, "t", session);
 }
 
-/* Root may report the end of a session that is not known (any more): an earlier daemon may have known it. A user may report the end of
- * one of his that is, and whatever else is no news: systemd's (sd-pam), which closes the sessions of PAMName=, has become the user. */
+/* Root may report the end of a session that is not known (any more): an earlier daemon may have known it. A
+ * user may report the end of one of his that is, and whatever else is no news: systemd's (sd-pam), which
+ * closes the sessions of PAMName=, has become the user. */
 static void close_session(Daemon *daemon, const Caller *caller, uint64_t id, uid_t uid, const char *service,
                           uint64_t now) {
         LogFields fields = { .caller_pid = caller->pid, .service = service };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* As much of D-Bus as one call on the daemon's private socket takes, for programs that must not load libsystemd: `cgmove exec`, which
- * stands in the place of a command, and the PAM module, which lives inside of other programs. Everything else uses sd-bus.
- * (https://dbus.freedesktop.org/doc/dbus-specification.html: "Authentication Protocol", "Message Format".) Pure. */
+/* As much of D-Bus as one call on the daemon's private socket takes, for programs that must not load
+ * libsystemd: `cgmove exec`, which stands in the place of a command, and the PAM module, which lives inside
+ * of other programs. Everything else uses sd-bus. (https://dbus.freedesktop.org/doc/dbus-specification.html:
+ * "Authentication Protocol", "Message Format".) Pure. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,17 +17,18 @@
 extern const char peer_authentication[];
 extern const size_t peer_authentication_size;
 
-/* Where the answer to the call begins in the SIZE bytes that were received so far, and how many of them are its; NULL if the answer to
- * the authentication is not yet complete. */
+/* Where the answer to the call begins in the SIZE bytes that were received so far, and how many of them are
+ * its; NULL if the answer to the authentication is not yet complete. */
 const uint8_t *peer_find_answer(const uint8_t *received, size_t size, size_t *ret_size);
 
-/* The size of the whole message that begins with these PEER_HEADER_SIZE bytes; 0 if it is no message, or one that is too large. */
+/* The size of the whole message that begins with these PEER_HEADER_SIZE bytes; 0 if it is no message, or one
+ * that is too large. */
 size_t peer_get_size(const uint8_t *answer);
 
 typedef struct PeerAnswer {
         const uint8_t *body; /* in the message */
         size_t body_size;
-        const char *error; /* the sentence of an error, NUL-terminated in the message; NULL: it is a method return */
+        const char *error; /* its sentence, in the message; NULL: it is a method return */
         bool is_big_endian;
 } PeerAnswer;
 

@@ -20,8 +20,8 @@ static uint64_t now_ms(void) {
         return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
 }
 
-/* Waits for EVENTS on FD (-1: just waits), LONGEST milliseconds at most, and not beyond DEADLINE. Being interrupted counts as an event:
- * whoever waits looks again. */
+/* Waits for EVENTS on FD (-1: just waits), LONGEST milliseconds at most, and not beyond DEADLINE. Being
+ * interrupted counts as an event: whoever waits looks again. */
 static int wait_until(int fd, short events, uint64_t deadline, int longest) {
         struct pollfd p = { .fd = fd, .events = events };
         uint64_t now = now_ms();
@@ -129,7 +129,8 @@ static int receive_some(int fd, uint8_t *buffer, size_t size, uint64_t deadline)
         }
 }
 
-/* The answer to the authentication, and behind it the one to the call. One that trickles in has no more time than any other. */
+/* The answer to the authentication, and behind it the one to the call. One that trickles in has no more time
+ * than any other. */
 static int receive_answer(int fd, uint64_t deadline, uint8_t buffer[static PEER_ANSWER_MAX],
                           PeerAnswer *ret) {
         const uint8_t *answer = NULL;

@@ -6,8 +6,8 @@
 #define BODY_SIZE_AT 4 /* in the header */
 #define FIELDS_SIZE_AT 12
 
-/* D-Bus Specification, "Marshaling": little-endian, whatever the machine is; sd-bus takes either. What is written has bounds of its
- * own (see PAM_MESSAGE_MAX), so there is room for all of it. */
+/* D-Bus Specification, "Marshaling": little-endian, whatever the machine is; sd-bus takes either. What is
+ * written has bounds of its own (see PAM_MESSAGE_MAX), so there is room for all of it. */
 typedef struct Writer {
         uint8_t *data;
         size_t size;

@@ -16,5 +16,6 @@ typedef struct PamOptions {
         const char *unknown; /* the first word that means nothing, which is passed over; NULL */
 } PamOptions;
 
-/* A time is seconds ("2", "2s") or milliseconds ("500ms"); one beyond the limits above is set to the nearest. Pure. */
+/* A time is seconds ("2", "2s") or milliseconds ("500ms"); one beyond the limits above is set to the
+ * nearest. Pure. */
 void pam_options_parse(int argc, const char *const *argv, PamOptions *ret);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A user's runtime directory and the socket of his bus, as logind makes the one and his manager the other (pam_systemd(8)): only where
- * they are, and only if they are his. Nothing is taken from the environment, which in a set-uid program is somebody else's. */
+/* A user's runtime directory and the socket of his bus, as logind makes the one and his manager the other
+ * (pam_systemd(8)): only where they are, and only if they are his. Nothing is taken from the environment,
+ * which in a set-uid program is somebody else's. */
 
 #include <stdbool.h>
 #include <sys/types.h>

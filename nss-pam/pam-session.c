@@ -31,7 +31,7 @@ static void session_cleanup(pam_handle_t *handle, void *data, int status) {
         free(data);
 }
 
-/* --- what is said ------------------------------------------------------------------------------------------------------ */
+/* --- what is said -------------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 4))) static void say_debug(pam_handle_t *handle, const PamOptions *options,
                                                             const char *format, ...) {
@@ -60,7 +60,8 @@ static const char *error_text(int error) {
         }
 }
 
-/* The session goes on without; nobody is told but the administrator, and he not, if there is no daemon: then he knows. */
+/* The session goes on without; nobody is told but the administrator, and he not, if there is no daemon: then
+ * he knows. */
 static void say_failed(pam_handle_t *handle, const PamOptions *options, const char *what, int error) {
         bool is_absent = error == -ENOENT || error == -ECONNREFUSED;
         const char *text = error_text(error);
@@ -78,7 +79,7 @@ static void say_failed(pam_handle_t *handle, const PamOptions *options, const ch
                 pam_syslog(handle, LOG_WARNING, "%s without cgmoved: %m", what);
 }
 
-/* --- the facts --------------------------------------------------------------------------------------------------------- */
+/* --- the facts ----------------------------------------------------------------------------------------- */
 
 static const char *get_text(pam_handle_t *handle, int item) {
         const void *text = NULL;
@@ -88,8 +89,9 @@ static const char *get_text(pam_handle_t *handle, int item) {
         return text;
 }
 
-/* Returns how many of the user's groups are at *RET, of at most PAM_MESSAGE_GIDS_MAX. The daemon would not ask for them: it waits for
- * no directory service, and a login has waited for this one anyway (initgroups(3)). */
+/* Returns how many of the user's groups are at *RET, of at most PAM_MESSAGE_GIDS_MAX. The daemon would not
+ * ask for them: it waits for no directory service, and a login has waited for this one anyway
+ * (initgroups(3)). */
 static size_t get_groups(const struct passwd *user, gid_t **ret) {
         int n = PAM_MESSAGE_GIDS_MAX;
         gid_t *gids = calloc(PAM_MESSAGE_GIDS_MAX, sizeof(gid_t));
@@ -102,7 +104,7 @@ static size_t get_groups(const struct passwd *user, gid_t **ret) {
         return n > 0 ? (size_t) n : 0;
 }
 
-/* --- a session begins -------------------------------------------------------------------------------------------------- */
+/* --- a session begins ---------------------------------------------------------------------------------- */
 
 /* Asks the daemon, which answers with a number, or 0: there is no policy for this user. */
 static int ask_to_open(const PamPlace *place, const PamOptions *options, const struct passwd *user,
@@ -212,7 +214,7 @@ int pam_session_open(pam_handle_t *handle, const PamPlace *place, int argc, cons
         return PAM_SUCCESS;
 }
 
-/* --- a session ends ---------------------------------------------------------------------------------------------------- */
+/* --- a session ends ------------------------------------------------------------------------------------ */
 
 static void try_close(pam_handle_t *handle, const PamPlace *place, const PamOptions *options) {
         const Session *session = get_session(handle);

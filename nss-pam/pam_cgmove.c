@@ -11,10 +11,10 @@ static const PamPlace place = {
         .runtime_root = PAM_RUNTIME_ROOT,
 };
 
-int pam_sm_open_session(pam_handle_t *handle, int flags, int argc, const char **argv) {
-        return pam_session_open(handle, &place, argc, argv);
+int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv) {
+        return pam_session_open(pamh, &place, argc, argv);
 }
 
-int pam_sm_close_session(pam_handle_t *handle, int flags, int argc, const char **argv) {
-        return pam_session_close(handle, &place, argc, argv);
+int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv) {
+        return pam_session_close(pamh, &place, argc, argv);
 }

@@ -121,11 +121,19 @@ test_sudo() {
         not pool_is_up 0
 }
 
+# What is typed before the shell is there may be thrown away.
+type_until_done() {
+        until [[ -e $TEST_DIR/done ]]; do
+                echo "env >$TEST_DIR/env && touch $TEST_DIR/done; exit"
+                sleep 0.5
+        done
+}
+
 test_login() {
-        printf 'env >%s/env\nexit\n' /tmp/session-test | timeout 60 script --quiet --command 'mkdir -m 777 /tmp/session-test; login -f alice' /dev/null
+        chmod 0777 "$TEST_DIR"
+        type_until_done | timeout 60 script --quiet --command 'exec login -f alice' /dev/null
         check_session 1000 login
-        check_variables 1000 /tmp/session-test/env
-        rm -r /tmp/session-test
+        check_variables 1000 "$TEST_DIR/env"
 }
 
 cron_has_run() {

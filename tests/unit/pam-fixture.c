@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <security/pam_ext.h>
 #include <security/pam_modutil.h>
 #include <setjmp.h>
@@ -19,6 +20,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -26,7 +28,7 @@
 #include "lib/cleanup.h"
 #include "lib/protocol.h"
 
-/* --- libpam ------------------------------------------------------------------------------------------------------------ */
+/* --- libpam -------------------------------------------------------------------------------------------- */
 
 int pam_get_item(const pam_handle_t *handle, int item, const void **ret) {
         if (item != PAM_USER && item != PAM_SERVICE)
@@ -102,7 +104,7 @@ void pam_fixture_end(pam_handle_t *handle) {
         handle->said[0] = '\0';
 }
 
-/* --- daemons ----------------------------------------------------------------------------------------------------------- */
+/* --- daemons ------------------------------------------------------------------------------------------- */
 
 typedef struct Server {
         FalseDaemon kind;
@@ -302,4 +304,60 @@ void daemon_fixture_read(DaemonFixture *f, char *line, size_t size) {
         while (n + 1 < size && read(f->log_fd, line + n, 1) == 1 && line[n] != '\n')
                 n++;
         line[n] = '\0';
+}
+
+/* --- for both ------------------------------------------------------------------------------------------ */
+
+const char *const hasty[2] = { "debug", "timeout=150ms" };
+const char *const patient[2] = { "timeout=10s", "debug" };
+
+const char *me(void) {
+        static char name[64];
+
+        if (!name[0])
+                (void) snprintf(name, sizeof(name), "%s", getpwuid(getuid())->pw_name);
+        return name;
+}
+
+PamPlace place_of(const DaemonFixture *f) {
+        return (PamPlace){ .daemon = { .path = f->path, .uid = getuid() }, .runtime_root = f->folder };
+}
+
+uint64_t now_ms(void) {
+        struct timespec ts;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+}
+
+void assert_said(const pam_handle_t *handle, const char *text) {
+        if (!strstr(handle->said, text))
+                fail_msg("\"%s\" is not in \"%s\"", text, handle->said);
+}
+
+void assert_call(DaemonFixture *f, const char *member, const char *service) {
+        char line[256], expected[256];
+
+        daemon_fixture_read(f, line, sizeof(line));
+        (void) snprintf(expected, sizeof(expected), "%s %u %s ", member, getuid(), service);
+        if (strncmp(line, expected, strlen(expected)) != 0)
+                fail_msg("\"%s\" is not \"%s\"", line, expected);
+}
+
+const char *const said_of[N_FALSE_DAEMONS] = {
+        [DAEMON_ANSWERS] = "is known to cgmoved",
+        [DAEMON_NO_POLICY] = "no policy is for user",
+        [DAEMON_REFUSES] = "cgmoved refuses: Only root may.",
+        [DAEMON_HANGS] = "it did not answer within 150 ms",
+        [DAEMON_NEVER_TAKES] = "it did not answer within 150 ms",
+        [DAEMON_HALF] = "it did not answer within 150 ms",
+        [DAEMON_TRICKLES] = "it did not answer within 150 ms",
+        [DAEMON_FLOODS] = "what it says is no answer",
+        [DAEMON_HANGS_UP] = "it has hung up",
+        [DAEMON_GARBAGE] = "what it says is no answer",
+        [DAEMON_LARGE] = "what it says is no answer",
+};
+
+const char *const *words_for(FalseDaemon kind) {
+        return strstr(said_of[kind], "150 ms") ? hasty : patient;
 }

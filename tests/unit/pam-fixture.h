@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the PAM module finds around it: a libpam of a few functions (they stand in the program, before those of the library), and daemons
- * that are none. */
+/* What the PAM module finds around it: a libpam of a few functions (they stand in the program, before those
+ * of the library), and daemons that are none. */
 
 #include <pwd.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "nss-pam/pam-session.h"
@@ -54,3 +55,24 @@ void daemon_fixture_stop(DaemonFixture *fixture);
 
 /* The next line of the log; waits for it. */
 void daemon_fixture_read(DaemonFixture *fixture, char *line, size_t size);
+
+/* What the module says to the system log of each of them, with debug. */
+extern const char *const said_of[N_FALSE_DAEMONS];
+
+/* Words behind the module: who does not answer at all is not to be waited for for long here (150 ms); who
+ * answers may be slow, on a machine that does other things. The first of the patient ones is no debug. */
+extern const char *const hasty[2];
+extern const char *const patient[2];
+const char *const *words_for(FalseDaemon kind);
+
+#define GENEROUS 20000 /* milliseconds, for such a machine */
+uint64_t now_ms(void);
+
+/* The user who runs the test. The first call is for one thread. */
+const char *me(void);
+
+/* The daemon, and runtime directories in its folder. */
+PamPlace place_of(const DaemonFixture *fixture);
+
+void assert_said(const pam_handle_t *handle, const char *text);
+void assert_call(DaemonFixture *fixture, const char *member, const char *service);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* pam_cgmove.so as it is installed: loaded, called and unloaded, in several threads too. Whether there is a daemon on this host, and what
- * it says, must not matter. */
+/* pam_cgmove.so as it is installed: loaded, called and unloaded, in several threads too. Whether there is a
+ * daemon on this host, and what it says, must not matter. */
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -74,7 +74,8 @@ static void test_threads(void **state) {
         }
 }
 
-/* Only what libpam calls can be seen from outside; there is nothing for authentication, which it would be asked for in vain. */
+/* Only what libpam calls can be seen from outside; there is nothing for authentication, which it would be
+ * asked for in vain. */
 static void test_symbols(void **state) {
         static const char *const hidden[] = { "pam_call", "pam_session_open", "peer_parse",
                                               "pam_sm_authenticate", "pam_sm_setcred" };
