@@ -46,7 +46,7 @@ build_cppcheck() {
         # what it takes for a lost pointer is a statement expression of lib/cleanup.h.
         cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr --suppress=missingIncludeSystem \
                 --suppress=unknownMacro --suppress=memleak --suppress=resourceLeak --suppress=AssignmentAddressToInteger \
-                --error-exitcode=1 -j "$BUILD_JOBS" -I . lib daemon tools
+                --error-exitcode=1 -j "$BUILD_JOBS" -I . lib daemon nss-pam tools
 }
 
 # The checks are in .clang-tidy, with the reason for each that is left out. Flags as the compiler gets them. Not tests/security, where
@@ -56,7 +56,7 @@ build_clang_tidy() {
         defines+=' -DCGMOVE_LIBEXEC_DIR="/usr/libexec/cgmove" -DCGMOVE_BIN_DIR="/usr/bin"'
         build_configure clang-tidy CC=clang
         cd "$WORK/src"
-        find lib daemon tools tests/fuzz tests/bench -name '*.c' -print0 | sort -z |
+        find lib daemon nss-pam tools tests/fuzz tests/bench -name '*.c' -print0 | sort -z |
                 TIDY_FLAGS="-std=gnu11 -I. -I$WORK/build/clang-tidy $defines" xargs -0 -P "$BUILD_JOBS" -n 6 \
                         bash -c 'read -ra flags <<<"$TIDY_FLAGS" && clang-tidy --quiet "$@" -- "${flags[@]}"' clang-tidy
 }
