@@ -71,7 +71,7 @@ static int set_patience(NameLookup *lookup) {
         return r < 0 ? r : sd_event_source_set_enabled(lookup->timer, SD_EVENT_ONESHOT);
 }
 
-/* --- what is read ---------------------------------------------------------------------------------------------------- */
+/* --- what is read ---------------------------------------- */
 
 static int take_answer(UserMatchKind kind, const char *name, void *userdata, uint32_t *ret) {
         const NameAnswer **next = userdata, *answer = (*next)++;
@@ -159,7 +159,7 @@ static int read_some(NameLookup *lookup, int fd) {
         return 0;
 }
 
-/* --- a child, and another -------------------------------------------------------------------------------------------- */
+/* --- a child, and another ---------------------------------------- */
 
 static int on_pipe(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
@@ -220,7 +220,8 @@ static bool policy_allows_anybody(const Policy *policy) {
         return false;
 }
 
-/* Without names there is nothing to wait for, and if nobody is allowed anything, not even a child is needed. */
+/* Without names there is nothing to wait for, and if nobody is allowed anything, not even a child is needed.
+ */
 static int start(NameLookup *lookup) {
         Policy *policy = lookup->policy;
 

@@ -29,7 +29,7 @@ static void members_done(Members *members) {
         free(members->names);
 }
 
-/* --- one user -------------------------------------------------------------------------------------------------------- */
+/* --- one user ---------------------------------------- */
 
 static void members_add(Members *members, const char *name) {
         char *copy;
@@ -102,7 +102,7 @@ static void consider_entry(Members *members, const char *name, uid_t uid) {
                 members->failed = true;
 }
 
-/* --- whom the policy means ------------------------------------------------------------------------------------------- */
+/* --- whom the policy means ---------------------------------------- */
 
 static void consider_group(Members *members, const char *name) {
         size_t size = 1024 * 1024;
@@ -153,7 +153,8 @@ static bool match_is_of(const UserMatch *match, const struct passwd *entry) {
         return entry->pw_uid >= match->first && entry->pw_uid <= match->last;
 }
 
-/* Whether an entry of a section that allows something stands for the user; without one: whether any needs the walk. */
+/* Whether an entry of a section that allows something stands for the user; without one: whether any needs
+ * the walk. */
 static bool any_match(const Policy *policy, const struct passwd *entry) {
         for (size_t i = 0; i < policy->n_sections; i++) {
                 const PolicySection *section = &policy->sections[i];
@@ -192,7 +193,7 @@ static void walk(Members *members) {
         endpwent();
 }
 
-/* --- the text -------------------------------------------------------------------------------------------------------- */
+/* --- the text ---------------------------------------- */
 
 static int compare_names(const void *a, const void *b) {
         return strcmp(*(char *const *) a, *(char *const *) b);

@@ -4,7 +4,7 @@
 /* The users whom a policy lets do anything, as far as the sources of nsswitch.conf(5) name them:
  *
  *   - users that it names, and the users of single ids;
- *   - members of its groups, also those whose primary group it is, if an enumeration of all users gives them;
+ *   - members of its groups, also those whose primary group it is, if an enumeration gives them;
  *   - of a range of ids, those that such an enumeration gives.
  *
  * Each is then asked for all his groups, and listed if policy_lets_user(). An enumeration goes through

@@ -8,7 +8,8 @@
 #include "lib/policy-file.h"
 #include "lib/values.h"
 
-/* Clients of a daemon that has just been started wait for the names, 15 s at most; a second look has time. */
+/* Clients of a daemon that has just been started wait for the names, 15 s at most; a second look has time.
+ */
 #define FIRST_PATIENCE (5 * USEC_PER_SEC)
 #define AGAIN_PATIENCE (60 * USEC_PER_SEC)
 

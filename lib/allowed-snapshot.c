@@ -132,7 +132,7 @@ bool allowed_body_is_complete(const AllowedBody *body) {
         return body->ended;
 }
 
-/* --- the daemon's side ----------------------------------------------------------------------------------------------- */
+/* --- the daemon's side ---------------------------------------- */
 
 static int check_names(const AllowedHead *head, const char *names, size_t size) {
         AllowedBody body;

@@ -76,7 +76,7 @@ void policy_inherit(Policy *policy, const Policy *from) {
                 }
 }
 
-/* --- libc ------------------------------------------------------------------------------------------------------------ */
+/* --- libc ---------------------------------------- */
 
 bool policy_error_is_absence(int error) {
         return error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The entry points that libc calls for "cgmove" in nsswitch.conf(5), see libnss_cgmove(8). They run in every program,
- * set-uid ones too, in any thread, after fork() and with any limit: no lock, no heap but libc's own array of groups, no
- * environment, no log, no other library. For any other group they answer without looking at a file. */
+/* The entry points that libc calls for "cgmove" in nsswitch.conf(5), see libnss_cgmove(8). They run in every
+ * program, set-uid ones too, in any thread, after fork() and with any limit: no lock, no heap but libc's own
+ * array of groups, no environment, no log, no other library. For any other group they answer without looking
+ * at a file. */
 
 #include <errno.h>
 #include <grp.h>
@@ -19,8 +20,8 @@
 
 #define NO_PASSWORD "!*" /* that nobody can type: newgrp(1) adds nobody */
 
-/* The one group of getgrent(): handed out already. libc has a lock around its enumeration; without one there is nothing
- * here that a fork() in another thread could leave locked. */
+/* The one group of getgrent(): handed out already. libc has a lock around its enumeration; without one there
+ * is nothing here that a fork() in another thread could leave locked. */
 static atomic_bool group_given;
 
 /* libc tells the caller what is in *ret_errno, which is its errno mostly. */
@@ -45,7 +46,7 @@ static enum nss_status status_of(int r, int saved_errno, int *ret_errno) {
         }
 }
 
-/* --- the group ------------------------------------------------------------------------------------------------------- */
+/* --- the group ---------------------------------------- */
 
 /* The caller's buffer: pointers to names first, aligned, then the names. */
 typedef struct Layout {
@@ -159,7 +160,7 @@ enum nss_status _nss_cgmove_getgrent_r(struct group *ret, char *buffer, size_t s
         return status_of(r, saved_errno, ret_errno);
 }
 
-/* --- the groups of a user -------------------------------------------------------------------------------------------- */
+/* --- the groups of a user ---------------------------------------- */
 
 typedef struct Search {
         const char *name;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What libc looks for in libnss_cgmove.so.2, by these names; see "Adding another Service to NSS" in libc's manual. They
- * return NSS_STATUS_SUCCESS; NSS_STATUS_NOTFOUND (ENOENT) for any other group or user, and while there is no snapshot;
- * NSS_STATUS_TRYAGAIN with ERANGE if the buffer is too small, or with EMFILE, ENFILE, ENOMEM or EINTR; and
- * NSS_STATUS_UNAVAIL (ENOENT) for a snapshot that is not to be believed. errno is left alone on success. */
+/* What libc looks for in libnss_cgmove.so.2, by these names; see "Adding another Service to NSS" in libc's
+ * manual. They return NSS_STATUS_SUCCESS; NSS_STATUS_NOTFOUND (ENOENT) for any other group or user, and
+ * while there is no snapshot; NSS_STATUS_TRYAGAIN with ERANGE if the buffer is too small, or with EMFILE,
+ * ENFILE, ENOMEM or EINTR; and NSS_STATUS_UNAVAIL (ENOENT) for a snapshot that is not to be believed. errno
+ * is left alone on success. */
 
 #include <grp.h>
 #include <nss.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Which snapshot the module believes. A unit test has another one in the place of nss-place.c: nothing that a program
- * or its environment says counts here. */
+/* Which snapshot the module believes. A unit test has another one in the place of nss-place.c: nothing that
+ * a program or its environment says counts here. */
 
 #include <sys/types.h>
 

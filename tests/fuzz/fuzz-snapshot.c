@@ -40,8 +40,8 @@ static int read_body(const AllowedHead *head, const char *text, size_t size, siz
         return allowed_body_is_complete(&body);
 }
 
-/* Nothing is written beyond what the first line announces; pieces of any size give the same; and whatever is taken for a
- * snapshot is what would have been written for it. */
+/* Nothing is written beyond what the first line announces; pieces of any size give the same; and whatever is
+ * taken for a snapshot is what would have been written for it. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         const char *text = (const char *) data;
         AllowedHead head;

@@ -124,8 +124,15 @@ test_removal_from_inside_a_job_is_refused() {
 test_removal_ends_jobs_and_says_so() {
         gateway_start mixed
         job_begin lasting
+        nss_use group cgmove
         check_status 0 apt-get remove --yes cgmove
         check_contains "$OUTPUT" "cgmove@1000.service"
+        # a file of the administrator's, which is not touched, and harmless
+        check_contains "$OUTPUT" "/etc/nsswitch.conf names the module"
+        check_no_file "$ALLOWED"
+        check_status 2 getent group cgmove-allowed
+        check_contains "$(id alice)" alice
+        nss_restore
         wait_for not kill -0 "$(cat "$TEST_DIR/shell-lasting")"
         check_no_file "$POOL"
         check_no_file /usr/bin/cgmove

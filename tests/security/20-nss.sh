@@ -29,22 +29,17 @@ snapshot() {
 test_the_module_gives_no_rights() {
         check_equal "$(stat -c '%U:%G %a' "$MODULE")" "root:root 644" "the module"
         check_equal "$(dpkg -S "$MODULE" 2>/dev/null | cut -d: -f1)" cgmove "its package"
-        python3 - "$MODULE" <<-'PYTHON'
-		import ctypes, sys
-		module = ctypes.CDLL(sys.argv[1])
-		for name in ("getpwnam_r", "getpwuid_r", "getspnam_r", "gethostbyname_r", "getpwent_r"):
-		    assert not hasattr(module, "_nss_cgmove_" + name), name
-		assert hasattr(module, "_nss_cgmove_getgrnam_r")
-		PYTHON
+        check_equal "$(grep -a -o '_nss_[a-z_]*' "$MODULE" | sort -u | paste -s -d ' ')" "_nss_cgmove_endgrent _nss_cgmove_getgrent_r \
+_nss_cgmove_getgrgid_r _nss_cgmove_getgrnam_r _nss_cgmove_initgroups_dyn _nss_cgmove_setgrent" "what libc finds in it"
         check_lacks "$(dpkg-deb -c /opt/cgmove.deb)" nsswitch "files of the package"
-        tried 8 "facts of the module"
+        tried 4 "facts of the module"
 }
 
 # It opens one file, and nothing else; no program of an attacker's choice is asked.
 test_it_opens_one_file() {
         local said
         snapshot alice
-        said=$(LC_ALL=de_DE.UTF-8 LD_LIBRARY_PATH=/tmp CGMOVE_RUN_DIR=/tmp strace -f -e trace=%file,%network,%process getent group cgmove-allowed 2>&1)
+        said=$(LC_ALL=de_DE.UTF-8 LD_LIBRARY_PATH=/tmp CGMOVE_RUN_DIR=/tmp strace -f -e trace=openat,open,%network,%process getent group cgmove-allowed 2>&1)
         check_contains "$said" "cgmove-allowed:!*:77000:alice"
         # once it is loaded
         said=$(awk '/libnss_cgmove/ { text = ""; next } { text = text $0 "\n" } END { printf "%s", text }' <<<"$said")

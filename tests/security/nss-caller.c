@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Asks libc for the group cgmove-allowed in every way, from threads and from children of a process with threads, for
- * SECONDS: nss-caller SECONDS. Each answer must be "alice" alone or "bob" and "carol" (which whoever calls it puts there in
- * turn), or none. Says "tried N"; the exit status is 1 if one was anything else. */
+/* Asks libc for the group cgmove-allowed in every way, from threads and from children of a process with
+ * threads, for SECONDS: nss-caller SECONDS. Each answer must be "alice" alone or "bob" and "carol" (which
+ * whoever calls it puts there in turn), or none. Says "tried N"; the exit status is 1 if one was anything
+ * else. */
 
 #include <errno.h>
 #include <grp.h>

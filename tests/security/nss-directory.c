@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* libnss_directory.so.2: a directory service for tests. It knows the user "remote" (5000), whose primary group is "remotes"
- * (5000), and has "bob" in "farers" (5001). While /run/nss-directory-hangs is there, it answers nothing; with
- * /run/nss-directory-crashes it crashes; with /run/nss-directory-is-away it says that it cannot be reached. Which groups a
- * user is in it always says, so that nobody's login hangs with it. */
+/* libnss_directory.so.2: a directory service for tests. It knows the user "remote" (5000), whose primary
+ * group is "remotes" (5000), and has "bob" in "farers" (5001). While /run/nss-directory-hangs is there, it
+ * answers nothing; with /run/nss-directory-crashes it crashes; with /run/nss-directory-is-away it says that
+ * it cannot be reached. Which groups a user is in it always says, so that nobody's login hangs with it. */
 
 #include <errno.h>
 #include <grp.h>

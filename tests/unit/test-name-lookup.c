@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The look-up of names on children that the test plays: name_child_start() here stands in the place of daemon/name-child.c. */
+/* The look-up of names on children that the test plays: name_child_start() here stands in the place of
+ * daemon/name-child.c. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,7 +91,7 @@ int name_child_start(Policy *policy, NameSources sources, bool with_names, int *
         return 0;
 }
 
-/* --- one look-up ----------------------------------------------------------------------------------------------------- */
+/* --- one look-up ---------------------------------------- */
 
 typedef struct Result {
         int n_names; /* calls */
@@ -172,7 +173,8 @@ static void test_all_answer(void **state) {
         assert_int_equal(stage.n_children, 1);
 }
 
-/* Whatever befalls the child that asks everybody, local names get their ids from another one, and the rest is unknown. */
+/* Whatever befalls the child that asks everybody, local names get their ids from another one, and the rest
+ * is unknown. */
 static void test_a_bad_child(void **state) {
         static const Play bad[] = { PLAY_HANG, PLAY_DIE, PLAY_DIE_IN_NAMES };
 
@@ -280,7 +282,7 @@ static void test_nothing_to_look_up(void **state) {
         assert_string_equal(result.members, "");
 }
 
-/* --- members, from the files of this machine ------------------------------------------------------------------------- */
+/* --- members, from the files of this machine ---------------------------------------- */
 
 static void check_members(const char *text, const char *expected) {
         _cleanup_(policy_freep) Policy *policy = policy_make(text);

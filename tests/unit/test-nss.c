@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The module's entry points, on a snapshot of the test's: nss_place_*() here stand in the place of nss-pam/nss-place.c. */
+/* The module's entry points, on a snapshot of the test's: nss_place_*() here stand in the place of
+ * nss-pam/nss-place.c. */
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -68,7 +69,7 @@ static int tear_down(void **state) {
         return rmdir(place);
 }
 
-/* --- what it answers ------------------------------------------------------------------------------------------------- */
+/* --- what it answers ---------------------------------------- */
 
 static void check_group(const struct group *group, const char *const *members) {
         size_t n = 0;
@@ -149,7 +150,8 @@ static void test_enumeration(void **state) {
         }
 }
 
-/* Each size that is too small, at each alignment, says so and writes nothing beyond; the first that is not has room for all. */
+/* Each size that is too small, at each alignment, says so and writes nothing beyond; the first that is not
+ * has room for all. */
 static void test_every_buffer_size(void **state) {
         static const char *const lists[] = { "", "a\n", "alice\nbob\ncarol\n" };
         const size_t room = 512;
@@ -211,7 +213,7 @@ static void test_many_members(void **state) {
         assert_int_equal(allowed_encode(GID, names, n * 8 + 2, &text, &size), -EINVAL);
 }
 
-/* --- the groups of a user -------------------------------------------------------------------------------------------- */
+/* --- the groups of a user ---------------------------------------- */
 
 static enum nss_status init_groups(const char *user, gid_t primary, long *n, long *size, gid_t **groups,
                                    long limit, int *error) {
@@ -267,7 +269,7 @@ static void test_limit_of_groups(void **state) {
         free(groups);
 }
 
-/* --- what it does not believe ---------------------------------------------------------------------------------------- */
+/* --- what it does not believe ---------------------------------------- */
 
 static void check_refused(const char *what) {
         gid_t *groups = calloc(1, sizeof(gid_t));
@@ -425,7 +427,7 @@ static void test_texts_that_are_none(void **state) {
         check_refused("an end mark in a name");
 }
 
-/* --- in programs of all kinds ---------------------------------------------------------------------------------------- */
+/* --- in programs of all kinds ---------------------------------------- */
 
 static void test_no_descriptors(void **state) {
         struct rlimit saved, none;
@@ -537,7 +539,7 @@ static void test_fork_beside_threads(void **state) {
                 assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
-/* --- the shared object ----------------------------------------------------------------------------------------------- */
+/* --- the shared object ---------------------------------------- */
 
 static void test_shared_object(void **state) {
         static const char *const entries[] = { "_nss_cgmove_getgrnam_r", "_nss_cgmove_getgrgid_r",
