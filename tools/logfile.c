@@ -112,19 +112,34 @@ void logfile_name(uint64_t id, unsigned n, char ret[static LOGFILE_NAME_MAX]) {
                 (void) snprintf(ret, LOGFILE_NAME_MAX, "job-%" PRIu64 "-%u.log", id, n);
 }
 
+/* The log of another job that had this number: it keeps its content under another name. */
+static int move_aside(const char *directory, uint64_t id, const char *path) {
+        char name[LOGFILE_NAME_MAX], aside[PATH_MAX];
+
+        for (unsigned n = 2; n <= LOGFILE_SAME_MAX; n++) {
+                logfile_name(id, n, name);
+                if (snprintf(aside, sizeof(aside), "%s/%s", directory, name) >= (int) sizeof(aside))
+                        return -ENAMETOOLONG;
+                if (renameat2(AT_FDCWD, path, AT_FDCWD, aside, RENAME_NOREPLACE) == 0)
+                        return 0;
+                if (errno != EEXIST)
+                        return -errno;
+        }
+        return -EEXIST;
+}
+
 int logfile_create(const char *directory, uint64_t id, char path[static PATH_MAX], int *ret_fd,
                    Failure *failure) {
+        const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
         char name[LOGFILE_NAME_MAX];
-        int fd = -1;
+        int fd;
 
-        for (unsigned n = 1; fd < 0 && n <= LOGFILE_SAME_MAX; n++) {
-                logfile_name(id, n, name);
-                if (snprintf(path, PATH_MAX, "%s/%s", directory, name) >= PATH_MAX)
-                        return failure_errno(failure, ENAMETOOLONG, "Cannot make the log");
-                fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
-                if (fd < 0 && errno != EEXIST)
-                        break;
-        }
+        logfile_name(id, 1, name);
+        if (snprintf(path, PATH_MAX, "%s/%s", directory, name) >= PATH_MAX)
+                return failure_errno(failure, ENAMETOOLONG, "Cannot make the log");
+        fd = open(path, flags, 0600);
+        if (fd < 0 && errno == EEXIST && move_aside(directory, id, path) >= 0)
+                fd = open(path, flags, 0600);
         if (fd < 0)
                 return failure_errno(failure, errno, "Cannot make the log %s", path);
         *ret_fd = fd;

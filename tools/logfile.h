@@ -24,14 +24,14 @@ const char *logfile_home(void);
  * without links. */
 int logfile_directory(char ret[static PATH_MAX], Failure *failure);
 
-/* "job-ID.log", and from N = 2 on "job-ID-N.log": numbers of jobs begin anew when the package was purged,
- * and two hosts may share a home directory. */
+/* "job-ID.log", where the daemon says that the log is; from N = 2 on "job-ID-N.log", older logs of other jobs
+ * of that number, which begin anew when the package was purged. */
 #define LOGFILE_NAME_MAX 48
 #define LOGFILE_SAME_MAX 99 /* logs of one number */
 void logfile_name(uint64_t id, unsigned n, char ret[static LOGFILE_NAME_MAX]);
 
-/* A new file of the first such name in DIRECTORY that is free (0600), open for reading and writing. Its
- * path goes to PATH. */
+/* A new file DIRECTORY/job-ID.log (0600), open for reading and writing; one that has this name gets another.
+ * Its path goes to PATH. */
 int logfile_create(const char *directory, uint64_t id, char path[static PATH_MAX], int *ret_fd,
                    Failure *failure);
 

@@ -201,3 +201,15 @@ test_where() {
         check_status 0 in_session alice sh -c 'cgmove where; true'
         check_match "$OUTPUT" 'session'
 }
+
+# Numbers of jobs begin anew after a purge, and the logs of those that had them may still be there.
+test_log_of_another_job_of_that_number() {
+        local id folder=/home/alice/.local/state/cgmove
+        in_session alice cgmove run --wait -- true
+        id=$(($(list_of alice '[.jobs[].id] | max') + 1))
+        as alice sh -c "echo old >$folder/job-$id.log; echo older >$folder/job-$id-2.log"
+        in_session alice cgmove run --wait -- echo new
+        check_equal "$(as alice cgmove logs "$id")" new
+        check_equal "$(cat "$folder/job-$id-2.log" "$folder/job-$id-3.log")" $'older\nold'
+        rm "$folder/job-$id"-[23].log
+}

@@ -71,6 +71,7 @@ first_minute() {
         bash -c "${lines[0]#as root: }" >/dev/null
         check_status 0 "$@" "${lines[1]#as alice: } 2>&1"
         check_contains "$OUTPUT" "job 1 started"
+        check_file /home/alice/.local/state/cgmove/job-1-2.log
         check_status 0 "$@" "cgmove doctor"
         check_lacks "$OUTPUT" "no policy yet"
 }
