@@ -170,6 +170,7 @@ test_json_of_each_verb() {
         check_json as alice cgmove status --json "$id"
         check_json as alice cgmove top --json
         check_json as alice cgmove logs --json "$id"
+        check_json as alice cgmove sessions --json
         check_json as alice cgmove where --json
         check_json as alice cgmove where --json "$(cat "$TEST_DIR/shell-json")"
         check_json as alice cgmove move --json --dry-run "$(cat "$TEST_DIR/shell-json")"
