@@ -18,18 +18,16 @@ static LogoutVerdict decide_session(const LogoutFacts *facts) {
 }
 
 /* logind forgets a user also when somebody stops or restarts his manager by hand; as long as he lingers that
- * is no logout. */
+ * is no logout. And where it kills nobody's processes, a job outlives the manager as it outlives a session. */
 static LogoutVerdict decide_manager(const LogoutFacts *facts) {
-        switch (facts->lingers) {
-        case YES:
+        if (facts->lingers == YES)
                 return (LogoutVerdict){ LOGOUT_STAYS, LOGOUT_LINGERS, false };
-        case NO:
-                return (LogoutVerdict){ LOGOUT_ENDS_WITH_LAST, LOGOUT_MANAGER_ENDS,
-                                        facts->user_was_known && !facts->user_known };
-        case UNKNOWN:
-                break;
-        }
-        return (LogoutVerdict){ LOGOUT_STAYS, LOGOUT_UNKNOWN, false };
+        if (facts->kills == NO)
+                return (LogoutVerdict){ LOGOUT_STAYS, LOGOUT_NOT_KILLED, false };
+        if (facts->lingers == UNKNOWN || facts->kills == UNKNOWN)
+                return (LogoutVerdict){ LOGOUT_STAYS, LOGOUT_UNKNOWN, false };
+        return (LogoutVerdict){ LOGOUT_ENDS_WITH_LAST, LOGOUT_MANAGER_ENDS,
+                                facts->user_was_known && !facts->user_known };
 }
 
 static LogoutVerdict decide_auto(const LogoutFacts *facts) {
@@ -70,9 +68,11 @@ static void add_session(LogoutFacts *facts, const JobRecord *record, const Login
 static void add_manager(LogoutFacts *facts, const JobRecord *record, const Logins *logins,
                         logout_lingers_t lingers) {
         const LoginUser *user = logins_find_user(logins, record->uid);
+        const char *rule;
 
         facts->user_was_known = record->login[0] != '\0';
         facts->user_known = logins_knows_user(logins, record->uid);
+        facts->kills = logins_kills(logins, record->login, record->uid, &rule);
         if (user)
                 facts->lingers = user->lingers;
         else if (!facts->user_known)
@@ -116,7 +116,7 @@ const char *logout_reason_to_string(LogoutReason reason) {
                 [LOGOUT_NO_LOGIND] = "no-logind",   [LOGOUT_NO_LOGIN] = "no-login",
                 [LOGOUT_KILLED] = "session-killed", [LOGOUT_LEFT] = "session-left",
                 [LOGOUT_LINGERS] = "lingers",       [LOGOUT_MANAGER_ENDS] = "manager-ends",
-                [LOGOUT_UNKNOWN] = "unknown",
+                [LOGOUT_NOT_KILLED] = "not-killed", [LOGOUT_UNKNOWN] = "unknown",
         };
 
         return (size_t) reason < ELEMENTSOF(words) ? words[reason] : NULL;
@@ -147,7 +147,12 @@ static const char *explain_rest(const JobRecord *record, const Logins *logins, L
                 (void) snprintf(buffer, size, "; the user lingers, so %s stays", record->origin);
                 return buffer;
         case LOGOUT_MANAGER_ENDS:
-                (void) snprintf(buffer, size, "; the user does not linger, so %s ends", record->origin);
+        case LOGOUT_NOT_KILLED:
+                if (logins)
+                        (void) logins_kills(logins, record->login, record->uid, &rule);
+                (void) snprintf(buffer, size, "; logind %s the user's processes at the last logout (%s%s)",
+                                reason == LOGOUT_MANAGER_ENDS ? "kills" : "does not kill", rule,
+                                reason == LOGOUT_MANAGER_ENDS ? ", and no lingering" : "");
                 return buffer;
         case LOGOUT_UNKNOWN:
                 break;

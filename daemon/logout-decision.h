@@ -5,10 +5,10 @@
  *
  *   keep  nothing.
  *   stop  the job ends at the last logout of its user, wherever it came from, and whether or not he lingers.
- *   auto  the job ends when what stayed behind in the place it came from is ended by logind: with the
- * session, if it came from one and logind kills what is left in it (KillUserProcesses=, KillOnlyUsers=,
- *         KillExcludeUsers=); with the user's manager, if it came from one of its units and he does not
- * linger.
+ *   auto  the job ends where logind kills the processes of its user (KillUserProcesses=, KillOnlyUsers=,
+ *         KillExcludeUsers=): with the session, if it came from one; if it came from a unit of the user's
+ *         manager, with the last session, unless he lingers. Where logind kills nothing, the manager's end
+ *         is its units' end and not that of what has left them.
  *
  * A logout is one only for who was logged in: nothing ends a job whose user logind has not known while it
  * ran. Without logind, or without knowing, a job stays. */
@@ -24,7 +24,7 @@ typedef struct LogoutFacts {
         OriginKind origin;
         bool logind;         /* it answers; if not, what follows is of no meaning */
         bool session_open;   /* ORIGIN_SESSION: that session is there, and not closing */
-        Knowledge kills;     /* ORIGIN_SESSION: logind kills what is left in it at its end */
+        Knowledge kills;     /* not ORIGIN_NONE: logind kills what the user leaves behind */
         bool user_known;     /* ORIGIN_MANAGER: logind knows of the user now */
         bool user_was_known; /* ... and has while the job ran */
         Knowledge lingers;   /* ORIGIN_MANAGER */
@@ -46,7 +46,8 @@ typedef enum LogoutReason {
         LOGOUT_KILLED,       /* logind kills what is left in its session */
         LOGOUT_LEFT,         /* logind lets what is left in its session run on */
         LOGOUT_LINGERS,      /* the user's manager stays */
-        LOGOUT_MANAGER_ENDS, /* the user's manager ends with his last session */
+        LOGOUT_MANAGER_ENDS, /* the user's manager, and all else of his, ends with his last session */
+        LOGOUT_NOT_KILLED,   /* logind lets the user's processes run on */
         LOGOUT_UNKNOWN,      /* what decides cannot be had */
 } LogoutReason;
 

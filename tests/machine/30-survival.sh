@@ -34,11 +34,8 @@ test_end_of_the_user_slice() {
         check_survived
 }
 
-# The last logout of somebody who does not linger ends the manager by itself. See 61-logout.sh for jobs that shall end with it.
+# The last logout of somebody who does not linger ends the manager by itself. (Where logind kills processes, see 61-logout.sh.)
 test_end_of_lingering() {
-        as alice cgmove stop lasting
-        policy_only <<<"$(policy_default | sed 's/^}/        on-logout = "keep"\n}/')"
-        job_begin lasting
         # as a unit: newer logind refuses what comes from outside of all cgroups of the machine
         systemd-run --quiet --wait loginctl disable-linger alice
         in_session alice true

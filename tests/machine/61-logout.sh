@@ -43,11 +43,18 @@ test_auto_as_logind_kills_it() {
         check_contains "$(journalctl -u cgmoved -o cat --no-pager CGMOVE_EVENT=logout | tail -n 1)" KillUserProcesses=yes
 }
 
-# What came from a unit of her manager ends as that does.
+# What came from a unit of her manager outlives that where nothing is killed, and where she lingers.
 test_auto_of_a_user_unit() {
         local command
         policy_logout auto
         command="systemd-run --user --quiet --wait --collect cgmove run --name of-unit -- sleep 4801"
+        login_begin a carol "$command"
+        check_equal "$(verdict of-unit)" "stays not-killed"
+        login_end a
+        wait_for is_unknown carol
+        check_stays carol of-unit
+        end_jobs
+        logind_set KillUserProcesses=yes
         login_begin a carol "$command"
         check_equal "$(verdict of-unit)" "ends-with-last-logout manager-ends"
         login_end a

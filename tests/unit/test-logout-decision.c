@@ -28,20 +28,25 @@ static void test_decide(void **state) {
                     .was_logged_in = true, .is_logged_in = true },
                   { LOGOUT_ENDS_WITH_SESSION, LOGOUT_KILLED, true } },
 
-                /* the manager's units end with it, whatever is killed in sessions */
-                { { MANAGER, .lingers = NO, .user_was_known = true },
+                /* what came from a unit of the manager ends with the last session, if anything is killed */
+                { { MANAGER, .lingers = NO, .kills = YES, .user_was_known = true },
                   { LOGOUT_ENDS_WITH_LAST, LOGOUT_MANAGER_ENDS, true } },
-                { { MANAGER, .lingers = NO, .user_was_known = true, .kills = NO },
-                  { LOGOUT_ENDS_WITH_LAST, LOGOUT_MANAGER_ENDS, true } },
-                { { MANAGER, .lingers = NO, .user_was_known = true, .user_known = true },
+                { { MANAGER, .lingers = NO, .kills = NO, .user_was_known = true },
+                  { LOGOUT_STAYS, LOGOUT_NOT_KILLED, false } },
+                { { MANAGER, .lingers = NO, .kills = UNKNOWN, .user_was_known = true },
+                  { LOGOUT_STAYS, LOGOUT_UNKNOWN, false } },
+                { { MANAGER, .lingers = NO, .kills = YES, .user_was_known = true, .user_known = true },
                   { LOGOUT_ENDS_WITH_LAST, LOGOUT_MANAGER_ENDS, false } },
                 /* it was started by hand, and logind has no part in it */
-                { { MANAGER, .lingers = NO }, { LOGOUT_ENDS_WITH_LAST, LOGOUT_MANAGER_ENDS, false } },
+                { { MANAGER, .lingers = NO, .kills = YES },
+                  { LOGOUT_ENDS_WITH_LAST, LOGOUT_MANAGER_ENDS, false } },
                 /* somebody has stopped it though the user lingers */
-                { { MANAGER, .lingers = YES, .user_was_known = true },
+                { { MANAGER, .lingers = YES, .kills = YES, .user_was_known = true },
                   { LOGOUT_STAYS, LOGOUT_LINGERS, false } },
-                { { MANAGER, .lingers = UNKNOWN, .user_was_known = true },
+                { { MANAGER, .lingers = UNKNOWN, .kills = YES, .user_was_known = true },
                   { LOGOUT_STAYS, LOGOUT_UNKNOWN, false } },
+                { { MANAGER, .lingers = UNKNOWN, .kills = NO, .user_was_known = true },
+                  { LOGOUT_STAYS, LOGOUT_NOT_KILLED, false } },
 
                 /* a unit of the system is no part of a login */
                 { { .logind = true,
@@ -240,6 +245,13 @@ static void test_explain(void **state) {
         record.section = "";
         check_text(&record, logins, LOGOUT_LINGERS,
                    "on-logout = \"auto\"; the user lingers, so user@1000.service stays");
+        check_text(&record, logins, LOGOUT_MANAGER_ENDS,
+                   "on-logout = \"auto\"; logind kills the user's processes at the last logout "
+                   "(KillUserProcesses=yes, and no lingering)");
+        logins->kill_user_processes = false;
+        check_text(&record, logins, LOGOUT_NOT_KILLED,
+                   "on-logout = \"auto\"; logind does not kill the user's processes at the last logout "
+                   "(KillUserProcesses=no)");
         for (LogoutReason reason = LOGOUT_BY_KEEP; reason <= LOGOUT_UNKNOWN; reason++)
                 assert_non_null(logout_reason_to_string(reason));
         logins_free(logins);

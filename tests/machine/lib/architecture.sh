@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Whether doc/architecture.md is still true: every file that it names is there, and every source file is named.
 
-ARCHITECTURE_FOLDERS=(daemon lib tools)
+ARCHITECTURE_FOLDERS=(daemon lib nss-pam tools)
 
 # The sources that the page names, without suffix; in a row of a table the words behind `FOLDER/` are files in it.
 architecture_named() {
