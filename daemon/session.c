@@ -159,5 +159,6 @@ int request_close_session(sd_bus_message *message, Connection *connection, sd_bu
                 return r;
 
         close_session(daemon, caller, id, uid, service, now);
+        logout_look(daemon->logout);
         return sd_bus_reply_method_return(message, NULL);
 }

@@ -21,26 +21,6 @@ tear_down() {
 
 # --- the page -----------------------------------------------------------------------------------------------------------
 
-# page_block PAGE NAME: the text of its block that begins with ```LANGUAGE NAME.
-page_block() {
-        awk -v name="$2" '/^```/ { wanted = !open && $2 == name; open = !open; next } wanted' "/usr/share/doc/cgmove/doc/$1.md" | grep .
-}
-
-# page_run PAGE NAME [COMMAND...]: executes a block in a shell that COMMAND starts, root's own if there is none.
-page_run() {
-        local text
-        text=$(page_block "$1" "$2")
-        shift 2
-        "$@" bash -e -c "$text"
-}
-
-# Nothing is allowed to anybody, as after the installation.
-page_begin() {
-        touch /run/policy-touched
-        rm -rf "${POLICY_DIR:?}"/*
-        policy_reload
-}
-
 # follow_page KILLMODE: the gateway, and all that the page says up to its checks.
 follow_page() {
         openclaw_install "$1"

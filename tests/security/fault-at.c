@@ -253,7 +253,8 @@ static void exec_watched(const char *file, const Fault *fault, char **command) {
                         watch(self, (unsigned long) n, fault, 1);
                 }
                 (void) close(fds[1]);
-                (void) read(fds[0], &c, 1);
+                while (read(fds[0], &c, 1) < 0 && errno == EINTR) /* until it is seized */
+                        ;
                 (void) close(fds[0]);
         }
         (void) execv(command[0], command);
