@@ -190,8 +190,10 @@ static void call_abandon(Pending *pending) {
 
 static void on_told(LogoutWaiter *waiter, const Logins *logins) {
         SessionsCall *call = (SessionsCall *) ((char *) waiter - offsetof(SessionsCall, waiter));
+        uint64_t began = connection_begin_charge();
 
         pending_answered(&call->pending, reply_sessions(call, logins));
+        connection_charge(call->pending.connection, began);
         call_free(call);
 }
 

@@ -48,12 +48,21 @@ static int process(Connection *connection) {
         return r;
 }
 
+/* What others do to the machine is not the peer's fault. */
+uint64_t connection_begin_charge(void) {
+        return now_usec(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void connection_charge(Connection *connection, uint64_t began) {
+        listener_user_charge(connection->user, now_usec(CLOCK_THREAD_CPUTIME_ID) - began, now_usec(CLOCK_MONOTONIC));
+}
+
 static void serve(Connection *connection) {
-        uint64_t began = now_usec(CLOCK_THREAD_CPUTIME_ID); /* what others do to the machine is not the peer's fault */
+        uint64_t began = connection_begin_charge();
         int r;
 
         r = process(connection);
-        listener_user_charge(connection->user, now_usec(CLOCK_THREAD_CPUTIME_ID) - began, now_usec(CLOCK_MONOTONIC));
+        connection_charge(connection, began);
         /* the turn is over; what sd-bus has read ahead would not wake the loop */
         if (r > 0 && !has_unread_answers(connection))
                 (void) sd_event_source_set_enabled(connection->begin, SD_EVENT_ONESHOT);

@@ -66,6 +66,10 @@ Connection *connection_free(Connection *connection);
 /* Serves what came with the connection, once it is in the listener's list; later if its user has to wait. */
 void connection_begin(Connection *connection);
 
+/* For what is done for a peer outside of its turn: the processor time since connection_begin_charge() counts as a turn's does. */
+uint64_t connection_begin_charge(void);
+void connection_charge(Connection *connection, uint64_t began);
+
 /* Counts against CGMOVE_REQUESTS_PER_USER_MAX: Busy beyond, since others of the user's calls will be answered. Returns 0, or a
  * negative errno with RET_ERROR set. */
 int pending_begin(Pending *pending, Connection *connection, sd_bus_message *call, void (*abandon)(Pending *pending),

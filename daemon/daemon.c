@@ -24,6 +24,7 @@
 #define RESTART_RATE_KEYS_MAX 16384 /* 64 each for the users of 256 pools */
 #define POLICY_PATIENCE (2 * USEC_PER_SEC)
 #define POLICY_AGAIN_AFTER (10 * USEC_PER_SEC)
+#define MEMBERS_DOUBLINGS_MAX 6
 
 /* --- the policy -------------------------------------------------------------------------------------------------------- */
 
@@ -89,8 +90,11 @@ static int on_load_again(sd_event_source *source, uint64_t usec, void *userdata)
 /* FILES: an administrator was told that his files are good, and would have to find out from the log that they are not in
  * force. Else only names could not be looked up. */
 static void load_again(Daemon *daemon, bool files) {
+        unsigned doublings = daemon->members_failed < MEMBERS_DOUBLINGS_MAX ? daemon->members_failed : MEMBERS_DOUBLINGS_MAX;
+
         daemon->reload_files = files;
-        (void) sd_event_source_set_time_relative(daemon->reload, POLICY_AGAIN_AFTER);
+        /* who is in a group can take a directory longer than it is given: nobody waits for it, so it has peace in between */
+        (void) sd_event_source_set_time_relative(daemon->reload, POLICY_AGAIN_AFTER << (files || daemon->names_failed > 0 ? 0 : doublings));
         (void) sd_event_source_set_enabled(daemon->reload, SD_EVENT_ONESHOT);
 }
 
@@ -120,6 +124,7 @@ static void take_policy(Daemon *daemon, const Settings *settings, Policy *policy
                           policy->n_sections, n_failed);
         daemon->names_failed = n_failed;
         daemon->members_due = true;
+        daemon->members_failed = 0;
 }
 
 static void on_policy(int error, const char *problem, const Settings *settings, Policy *policy,
@@ -166,7 +171,8 @@ static void on_names(size_t n_failed, void *userdata) {
 static void on_members(NameMembersState state, const char *names, size_t size, void *userdata) {
         Daemon *daemon = userdata;
 
-        daemon->members_due = false;
+        daemon->members_due = state == NAME_MEMBERS_FAILED; /* a reload of bad files does not forget it */
+        daemon->members_failed = daemon->members_due ? daemon->members_failed + 1 : 0;
         publish_members(daemon, names, size);
         if (state == NAME_MEMBERS_CUT)
                 log_failure(NULL, "The policy allows more users than the group " ALLOWED_GROUP

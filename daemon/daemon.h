@@ -52,6 +52,7 @@ struct Daemon {
         bool reload_files;         /* all of it then; else only names are looked up again */
         size_t names_failed;       /* of the policy in force, at the last look-up */
         bool members_due;          /* whom it lets do anything has not been published yet */
+        unsigned members_failed;   /* how often in a row that could not be found out */
         sd_event_source *patience; /* runs while a policy is loaded that moves wait for */
         LIST_HEAD(RequestList, Request) parked; /* those moves; see request.c */
         int state_fd;            /* results */

@@ -159,13 +159,10 @@ static void go_on(LogindQuery *query) {
                 query->stage++;
 }
 
-/* A user or session that has gone since it was listed is taken off the list. */
+/* A user or session that has gone since it was listed is taken off the list. No other error says so: a user could have logind's queue
+ * full, and would log others out. */
 static bool take_off(LogindQuery *query, const sd_bus_error *error) {
-        if (sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY) ||
-            sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
-            sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
-            sd_bus_error_has_name(error, SD_BUS_ERROR_TIMEOUT) ||
-            sd_bus_error_has_name(error, SD_BUS_ERROR_DISCONNECTED))
+        if (!sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_OBJECT))
                 return false;
         if (query->stage == STAGE_EACH_USER)
                 logins_remove_user(query->logins, query->index);

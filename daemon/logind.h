@@ -22,12 +22,12 @@ typedef struct LogindListener {
 } LogindListener;
 
 int logind_new(sd_event *event, const LogindListener *listener, Logind **ret);
-Logind *logind_free(Logind *logind);
+Logind *logind_free(Logind *self);
 DEFINE_CLEANUP(Logind, logind_free)
 
 /* Has LISTENER told; nothing is asked while an earlier question is under way. Returns 0; -EBUSY then;
  * -ENOTCONN without a bus; another negative errno. CHANGED is called when it is worth to be tried again. */
-int logind_ask(Logind *logind);
+int logind_ask(Logind *self);
 
 /* Whether NAME lingers, for a user that logind does not know any more, and so has no object of: by the file
  * that logind itself looks at for the property Linger of those that it does. UNKNOWN for a name that it

@@ -60,8 +60,7 @@ static void add_session(LogoutFacts *facts, const JobRecord *record, const Login
         const char *rule;
 
         /* logind begins to count anew when it is restarted: that may be another one, of another user */
-        facts->session_open = session && login_session_is_open(session) &&
-                              (!record->login[0] || strcmp(session->user, record->login) == 0);
+        facts->session_open = session && login_session_is_open(session) && session->uid == record->uid;
         facts->kills = logins_kills(logins, record->login, record->uid, &rule);
 }
 

@@ -322,7 +322,6 @@ void logout_describe(const Logout *self, JobSet *jobs, const Target *targets, si
                 return;
         if (record->login[0] == '\0')
                 record->login = find_login(self->logins, record);
-        record->logged_in |= logins_is_logged_in(self->logins, record->uid);
 }
 
 bool logout_has_logind(const Logout *self) {

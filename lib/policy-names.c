@@ -79,7 +79,7 @@ void policy_inherit(Policy *policy, const Policy *from) {
 /* --- libc ---------------------------------------- */
 
 bool policy_error_is_absence(int error) {
-        return error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM;
+        return error == 0;
 }
 
 static uint32_t resolve_user(const char *name, char *buffer, size_t size, int *ret_error) {
