@@ -106,6 +106,20 @@ test_stop() {
         systemctl stop caller-alice.service
 }
 
+# A look at logind before she had a job has not asked about her sessions, and that of her manager is none of hers.
+test_stop_without_a_login() {
+        policy_logout stop
+        systemctl restart cgmoved.service
+        cgmove sessions >/dev/null
+        in_unit alice cgmove run --name no-login -- sleep 4801
+        check_equal "$(verdict no-login)" "ends-with-last-logout stop"
+        sleep 1
+        check_equal "$(verdict no-login)" "ends-with-last-logout stop"
+        check_stays alice no-login
+        end_jobs
+        systemctl stop caller-alice.service
+}
+
 test_keep() {
         policy_logout keep
         logind_set KillUserProcesses=yes

@@ -248,7 +248,7 @@ test_directory_that_hangs_at_the_start() {
 
 test_directory_that_crashes_or_is_away() {
         directory_begin
-        for state in crashes is-away; do
+        for state in crashes is-away is-unreachable; do
                 directory_is "$state"
                 policy_only < <(policy_of_both)
                 systemctl restart cgmoved.service

@@ -3,7 +3,7 @@
 /* libnss_directory.so.2: a directory service for tests. It knows the user "remote" (5000), whose primary
  * group is "remotes" (5000), and has "bob" in "farers" (5001). While /run/nss-directory-hangs is there, it
  * answers nothing; with /run/nss-directory-crashes it crashes; with /run/nss-directory-is-away it says that
- * it cannot be reached. Which groups a user is in it always says, so that nobody's login hangs with it. */
+ * it cannot be reached, and so with /run/nss-directory-is-unreachable, in the words of a client whose socket is not there. Which groups a user is in it always says, so that nobody's login hangs with it. */
 
 #include <errno.h>
 #include <grp.h>
@@ -45,6 +45,10 @@ static enum nss_status answer(enum nss_status status, int *ret_errno) {
         }
         if (status != NSS_STATUS_SUCCESS)
                 *ret_errno = ENOENT;
+        if (is_there("/run/nss-directory-is-unreachable")) {
+                *ret_errno = ENOENT;
+                return NSS_STATUS_UNAVAIL;
+        }
         return status;
 }
 
