@@ -43,6 +43,29 @@ test_auto_as_logind_kills_it() {
         check_contains "$(journalctl -u cgmoved -o cat --no-pager CGMOVE_EVENT=logout | tail -n 1)" KillUserProcesses=yes
 }
 
+# Real logins, each over in a moment, with every value.
+test_over_ssh() {
+        logind_set KillUserProcesses=yes
+        sshd_start
+        policy_logout auto
+        over_ssh "$(run_job ssh-auto)"
+        wait_for has_fate alice ssh-auto logout
+        policy_logout stop
+        over_ssh "$(run_job ssh-stop)"
+        wait_for has_fate alice ssh-stop logout
+        policy_logout keep
+        over_ssh "$(run_job ssh-keep)"
+        wait_for has_no_session alice
+        check_stays alice ssh-keep
+        logind_set KillUserProcesses=no
+        policy_logout auto
+        over_ssh "$(run_job ssh-left)"
+        wait_for has_no_session alice
+        check_stays alice ssh-left
+        systemctl stop ssh.service
+        end_jobs
+}
+
 # What came from a unit of her manager outlives that where nothing is killed, and where she lingers.
 test_auto_of_a_user_unit() {
         local command
