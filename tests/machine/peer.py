@@ -126,13 +126,14 @@ class Closed(Exception):
 
 
 class Peer:
+    descriptors = ()  # that have come with answers
+
     def __init__(self):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(TIMEOUT)
         self.sock.connect(SOCKET)
         self.serial = 0
         self.buffer = b""
-        self.descriptors = []  # that have come with answers
 
     def authenticate(self, uid=None):
         """As the user that the kernel tells of us, or as another."""
@@ -147,7 +148,7 @@ class Peer:
     def fill(self):
         try:
             part, descriptors, _, _ = socket.recv_fds(self.sock, 65536, 16)
-            self.descriptors += descriptors
+            self.descriptors += tuple(descriptors)
         except ConnectionError:
             part = b""
         if not part:
