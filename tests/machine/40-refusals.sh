@@ -115,6 +115,7 @@ test_bad_arguments_are_usage_errors() {
 }
 
 test_jobs_of_others_are_not_there() {
+        results_forget bob
         gateway_start mixed
         job_begin private
         local id
