@@ -196,7 +196,7 @@ session_ends_are() {
 test_reports_that_are_none() {
         local n=0 call long
         long=$(printf 'x%.0s' {1..65})
-        honest_client # the pool is open
+        check_status 0 in_session alice cgmove run --wait -- true # the pool is open
         daemon_note
         while IFS= read -r call; do
                 # shellcheck disable=SC2086 # words
