@@ -31,14 +31,14 @@ static const char help[] =
                 "Usage: cgmove policy allow USER --from=SOURCE [--restart=UNIT]... [OPTION...]\n\n"
                 "Allows USER (a name, an id, or @GROUP) to move processes out of SOURCE: writes a file "
                 "in\n" POLICY_FOLDER " and asks the daemon to reload. Root only.\n\n"
-                "      --from=SOURCE   user:UNIT, system:UNIT (a unit's name or a pattern), session or job\n"
-                "      --restart=UNIT  user:UNIT or system:UNIT, which USER may restart from SOURCE; can be "
-                "repeated\n"
-                "      --on-logout=auto|keep|stop\n"
-                "                      what becomes of jobs at USER's last logout\n"
-                "      --name=NAME     name of the section and of the file\n"
-                "      --json          print JSON\n"
-                "  -h, --help          show this help\n";
+                "      --from=SOURCE     user:UNIT, system:UNIT (a unit's name or a pattern), session or "
+                "job\n"
+                "      --restart=UNIT    user:UNIT or system:UNIT, which USER may restart from SOURCE; can "
+                "be repeated\n"
+                "      --on-logout=WORD  auto, keep or stop: what a logout does to the jobs\n"
+                "      --name=NAME       name of the section and of the file\n"
+                "      --json            print JSON\n"
+                "  -h, --help            show this help\n";
 
 typedef struct Arguments {
         const char *user;
