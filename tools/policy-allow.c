@@ -305,13 +305,14 @@ static void find_shed(const Rule *rule, char shed[static SHED_MAX]) {
 }
 
 static void warn_of_shed(const Rule *rule, const char *shed) {
+        const char *quote = strchr(rule->from, '\\') ? "'" : ""; /* a shell would eat the "\" of "\x2d" */
+
         if (shed[0])
                 (void) fprintf(stderr,
-                               "cgmove: Warning: what leaves %s leaves this behind: %s; 'cgmove doctor%s "
-                               "%s' says "
-                               "what becomes of it.\n",
+                               "cgmove: Warning: what leaves %s leaves this behind: %s; \"cgmove doctor%s "
+                               "%s%s%s\" says what becomes of it.\n",
                                rule->from, shed, strncmp(rule->from, "system:", 7) == 0 ? " --system" : "",
-                               strchr(rule->from, ':') + 1);
+                               quote, strchr(rule->from, ':') + 1, quote);
 }
 
 /* --- telling ------------------------------------------------------------------------------------------ */

@@ -30,12 +30,13 @@ __cgmove_jobs() {
         }' root="$((EUID == 0))"
 }
 
-# Services that run, or could: of the user's manager, or of the system's.
+# Services that run, or could: of the user's manager, or of the system's. A "\" of a name ("\x2d") is four: `compgen -W` takes half of
+# them, the shell that reads the line half of what is left.
 __cgmove_services() {
         local manager=--user
         [[ ${1:-} != system && ( ${1:-} == user || " ${COMP_WORDS[*]} " != *" --system "* ) ]] || manager=--system
         timeout 2 systemctl "$manager" list-units --type=service --all --plain --no-legend --no-pager 2>/dev/null |
-                awk '$1 !~ /@\.service$/ { print $1 }'
+                awk '$1 !~ /@\.service$/ { gsub(/\\/, "&&&&", $1); print $1 }'
 }
 
 # __cgmove_values OPTION: what may follow it; status 1 if it is not known here.
