@@ -147,7 +147,8 @@ test_processes_and_units() {
                 cgmoved.service 'cgmove doctor --system cgmoved'
         # a name with a backslash, as the shell is to read it
         in_session alice systemd-run --user --quiet --collect --unit='over\x2dthere' sleep 1000
-        check_equal "$(bash_offers 'cgmove doctor over')" 'over\\x2dthere.service'
+        check_equal "$(bash_offers 'cgmove doctor over' 'cgmove doctor over\\x2dth' 'cgmove policy explain --from user:over')" \
+                "$(printf '%s\n' 'over\\x2dthere.service'{,,})"
         in_session alice systemctl --user stop 'over\x2dthere'
 }
 
