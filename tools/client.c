@@ -218,7 +218,8 @@ int client_fail_answer(sd_bus *bus, sd_bus_message *answer, Failure *failure) {
         const char *dot;
 
         if (is_no_answer(error->name))
-                return sd_bus_is_open(bus) ? fail_timeout(failure) : client_fail_connection(-ECONNRESET, failure);
+                return sd_bus_is_open(bus) ? fail_timeout(failure)
+                                           : client_fail_connection(-ECONNRESET, failure);
         if (strcmp(error->name, SD_BUS_ERROR_UNKNOWN_METHOD) == 0)
                 return failure_set(failure, STATUS_FAILED, "Unsupported",
                                    "The daemon is of another version than this command and does not know "
@@ -289,8 +290,10 @@ int client_call_again(Client **client, client_build_t build, void *userdata, uin
                 uint64_t start = now_monotonic();
                 int r = call_once(client, build, userdata, timeout, progress, ret, failure);
 
-                if (r == 0 || !(failure->lost || failure->status == STATUS_TRY_AGAIN))
+                if (r == 0 || !(failure->lost || failure->status == STATUS_TRY_AGAIN)) {
+                        progress_end(progress);
                         return r;
+                }
                 if (failure->lost)
                         *client = client_free(*client);
                 /* a call that was waiting for long was answered by a daemon that was there: count from
@@ -301,8 +304,10 @@ int client_call_again(Client **client, client_build_t build, void *userdata, uin
                         lost_since = now_monotonic();
                         pause = PAUSE_FIRST;
                 }
-                if (now_monotonic() - lost_since >= give_up)
+                if (now_monotonic() - lost_since >= give_up) {
+                        progress_end(progress);
                         return r;
+                }
                 progress_tick(progress);
                 pause_before_retry(pause);
                 pause = pause * 2 < PAUSE_MAX ? pause * 2 : PAUSE_MAX;

@@ -71,9 +71,9 @@ void failure_print_text(const char *text) {
 int failure_print(const Failure *failure, bool json) {
         failure_print_text(failure->message);
         if (json)
-                (void) output_json(json_pack("{s:{s:s, s:s%, s:i}}", "error", "code", failure->code,
-                                             "message", failure->message, strlen(failure->message),
-                                             "exit_status", failure->status));
+                (void) output_json(json_pack("{s:{s:s, s:o, s:i}}", "error", "code", failure->code,
+                                             "message", output_json_text(failure->message), "exit_status",
+                                             failure->status));
         return failure->status;
 }
 

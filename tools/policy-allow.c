@@ -31,14 +31,14 @@ static const char help[] =
                 "Usage: cgmove policy allow USER --from=SOURCE [--restart=UNIT]... [OPTION...]\n\n"
                 "Allows USER (a name, an id, or @GROUP) to move processes out of SOURCE: writes a file "
                 "in\n" POLICY_FOLDER " and asks the daemon to reload. Root only.\n\n"
-                "      --from=SOURCE   user:UNIT, system:UNIT (a unit's name or a pattern), session or job\n"
-                "      --restart=UNIT  user:UNIT or system:UNIT, which USER may restart from SOURCE; can be "
-                "repeated\n"
-                "      --on-logout=auto|keep|stop\n"
-                "                      what becomes of jobs at USER's last logout\n"
-                "      --name=NAME     name of the section and of the file\n"
-                "      --json          print JSON\n"
-                "  -h, --help          show this help\n";
+                "      --from=SOURCE     user:UNIT, system:UNIT (a unit's name or a pattern), session or "
+                "job\n"
+                "      --restart=UNIT    user:UNIT or system:UNIT, which USER may restart from SOURCE; can "
+                "be repeated\n"
+                "      --on-logout=WORD  auto, keep or stop: what a logout does to the jobs\n"
+                "      --name=NAME       name of the section and of the file\n"
+                "      --json            print JSON\n"
+                "  -h, --help            show this help\n";
 
 typedef struct Arguments {
         const char *user;
@@ -305,13 +305,14 @@ static void find_shed(const Rule *rule, char shed[static SHED_MAX]) {
 }
 
 static void warn_of_shed(const Rule *rule, const char *shed) {
+        const char *quote = strchr(rule->from, '\\') ? "'" : ""; /* a shell would eat the "\" of "\x2d" */
+
         if (shed[0])
                 (void) fprintf(stderr,
-                               "cgmove: Warning: what leaves %s leaves this behind: %s; 'cgmove doctor%s "
-                               "%s' says "
-                               "what becomes of it.\n",
+                               "cgmove: Warning: what leaves %s leaves this behind: %s; \"cgmove doctor%s "
+                               "%s%s%s\" says what becomes of it.\n",
                                rule->from, shed, strncmp(rule->from, "system:", 7) == 0 ? " --system" : "",
-                               strchr(rule->from, ':') + 1);
+                               quote, strchr(rule->from, ':') + 1, quote);
 }
 
 /* --- telling ------------------------------------------------------------------------------------------ */

@@ -168,16 +168,32 @@ bool remote_serves(const char *verb) {
         return false;
 }
 
-int remote_check_verb(const char *verb) {
+/* Those that could have a way there, being questions to the daemon alone, and have none yet. */
+static bool is_not_offered(const char *verb) {
+        return strcmp(verb, "sessions") == 0 || strcmp(verb, "top") == 0;
+}
+
+/* What does the same over there, as whom and at which port was said here. */
+static void call_over_there(const char *verb, char *buffer, size_t size) {
         bool host = chosen.kind == REMOTE_HOST;
+
+        (void) snprintf(buffer, size, "%s%s%s%s %s%s%s %scgmove %s", host ? "ssh" : "machinectl shell",
+                        host && strcmp(verb, "top") == 0 ? " -t" : "", /* a terminal */
+                        chosen.port[0] ? " -p " : "", chosen.port, chosen.user, chosen.user[0] ? "@" : "",
+                        chosen.name, host ? "" : CGMOVE_BIN_DIR "/", verb);
+}
+
+int remote_check_verb(const char *verb) {
+        char there[REMOTE_USER_MAX + REMOTE_NAME_MAX + 96];
 
         if (chosen.kind == REMOTE_NONE || remote_serves(verb))
                 return 0;
-        return usage_error(verb,
-                           "This verb is about processes and files where it is called, so it has no %s; "
-                           "call it over there: %s %s %scgmove %s",
-                           host ? "--host=" : "--machine=", host ? "ssh" : "machinectl shell", chosen.name,
-                           host ? "" : "/usr/bin/", verb);
+        call_over_there(verb, there, sizeof(there));
+        return usage_error(verb, "This verb is %s %s; call it over there: %s",
+                           is_not_offered(verb)
+                                           ? "not offered from afar, so it has no"
+                                           : "about processes and files where it is called, so it has no",
+                           chosen.kind == REMOTE_HOST ? "--host=" : "--machine=", there);
 }
 
 int remote_choose(const char *verb, RemoteKind kind, const char *text) {

@@ -7,7 +7,8 @@
  * by ssh(1) or, in a container, by systemd-run(1), passes the messages on. So the kernel over there tells
  * its daemon who asks, namely the user that ssh or systemd-run has started the bridge as; nothing that
  * this side says of itself is believed. Descriptors cannot be passed on, so verbs that hand over a process
- * have no way there, nor have those that look at files and processes themselves. */
+ * have no way there, nor have those that look at files and processes themselves. top and sessions are not
+ * offered from afar. */
 
 #include <stdbool.h>
 

@@ -30,12 +30,13 @@ __cgmove_jobs() {
         }' root="$((EUID == 0))"
 }
 
-# Services that run, or could: of the user's manager, or of the system's.
+# Services that run, or could: of the user's manager, or of the system's, as far as they begin with what is typed. A "\" of a name
+# ("\x2d") is two for `compgen -W`, and two for the shell that reads the line.
 __cgmove_services() {
         local manager=--user
         [[ ${1:-} != system && ( ${1:-} == user || " ${COMP_WORDS[*]} " != *" --system "* ) ]] || manager=--system
-        timeout 2 systemctl "$manager" list-units --type=service --all --plain --no-legend --no-pager 2>/dev/null |
-                awk '$1 !~ /@\.service$/ { print $1 }'
+        compgen -W "$(timeout 2 systemctl "$manager" list-units --type=service --all --plain --no-legend --no-pager 2>/dev/null |
+                awk '$1 !~ /@\.service$/ { gsub(/\\/, "&&", $1); print $1 }')" -- "${cur#:}" | sed 's/\\/&&/g'
 }
 
 # __cgmove_values OPTION: what may follow it; status 1 if it is not known here.
@@ -74,7 +75,7 @@ __cgmove_words() {
         status | logs) compgen -W "$(__cgmove_jobs --all)" -- "$cur" ;;
         wait | stop | kill) compgen -W "$(__cgmove_jobs)" -- "$cur" ;;
         move | where) compgen -W "$(command ps -u "$EUID" -o pid= 2>/dev/null)" -- "$cur" ;;
-        restart | adopt | release | doctor) compgen -W "$(__cgmove_services)" -- "$cur" ;;
+        restart | adopt | release | doctor) __cgmove_services ;;
         run | exec) compgen -c -- "$cur" ;;
         'policy check') compgen -f -- "$cur" ;;
         'policy allow') compgen -u -- "$cur"; [[ $cur != @* ]] || compgen -g -P @ -- "${cur#@}" ;;
@@ -140,7 +141,7 @@ _cgmove() {
         */:) colon=$((COMP_CWORD - 1)) ;;
         esac
         if [[ $colon ]]; then
-                mapfile -t COMPREPLY < <(compgen -W "$(__cgmove_services "${COMP_WORDS[colon - 1]}")" -- "${cur#:}")
+                mapfile -t COMPREPLY < <(__cgmove_services "${COMP_WORDS[colon - 1]}")
                 return
         fi
 

@@ -23,7 +23,7 @@ static unsigned count(const char *text, char c) {
 
 /* A PATH stays on the line that it is on, whatever is in it. */
 static void check_text(const char *path) {
-        DropIn drop_in = { .path = "", .ports = { 80 }, .n_ports = 1 };
+        DropIn drop_in = { .path = "", .ports = { { .port = 80, .any = true } }, .n_ports = 1 };
         _cleanup_free_ char *text = NULL, *plain = NULL;
         int r;
 

@@ -63,7 +63,7 @@ test_logind_is_restarted() {
 }
 
 says_without_logind() {
-        journalctl -u cgmoved -o cat --no-pager --since "@$1" CGMOVE_EVENT=logind | grep -q 'cannot be asked'
+        grep -q 'cannot be asked' < <(journalctl -u cgmoved -o cat --no-pager --since "@$1" CGMOVE_EVENT=logind)
 }
 
 # Jobs stay, it is said once and to whoever asks; and when it is there again the logout is seen.

@@ -145,6 +145,11 @@ test_processes_and_units() {
         pid=$(gateway_pid)
         check_offers "$pid" "cgmove move $pid" "$pid" "cgmove where $pid" "$GATEWAY" "cgmove restart ${GATEWAY:0:6}" \
                 cgmoved.service 'cgmove doctor --system cgmoved'
+        # a name with a backslash, as the shell is to read it
+        in_session alice systemd-run --user --quiet --collect --unit='over\x2dthere' sleep 1000
+        check_equal "$(bash_offers 'cgmove doctor over' 'cgmove doctor over\\x2dth' 'cgmove policy explain --from user:over')" \
+                "$(printf '%s\n' 'over\\x2dthere.service'{,,})"
+        in_session alice systemctl --user stop 'over\x2dthere'
 }
 
 test_no_daemon_no_delay() {

@@ -79,6 +79,8 @@ test_long_values_go_on_below() {
         check_status 0 at_terminal 40x24 end state -- cgmove status no-such-job
         check_contains "$OUTPUT" "status 1"
         check_lacks "$OUTPUT" wrapped "an error"
+        # a word that is no UTF-8 is told, too
+        check_equal "$(as alice cgmove status --json $'\xff' 2>/dev/null | jq -r '.error | .code, .exit_status')" $'NoSuchJob\n1'
         check_status 0 at_terminal 40x24 end state -- cgmove list --no-such-option
         check_lacks "$OUTPUT" wrapped "a usage error"
         check_status 0 at_terminal 80x60 end state -- cgmove doctor
@@ -105,6 +107,17 @@ test_progress() {
         check_lacks "$OUTPUT" waiting
         check_contains "$OUTPUT" slow
         as alice cgmove stop slow
+}
+
+# The line goes also when every try to connect has failed.
+test_progress_without_a_daemon() {
+        systemctl stop cgmoved.socket cgmoved.service
+        check_status 0 at_terminal "until=waiting for the daemon" end screen state -- cgmove list
+        systemctl start cgmoved.socket cgmoved.service
+        check_contains "$OUTPUT" "status 69"
+        check_contains "$OUTPUT" "cannot be reached"
+        check_lacks "$OUTPUT" waiting
+        check_lacks "$OUTPUT" wrapped
 }
 
 # --- top -----------------------------------------------------------------------------------------------------------
@@ -154,6 +167,25 @@ status 0
 $RESTORED"
 }
 
+# Stopped is only who can be made to go on, and who has not been told to ignore it.
+test_top_is_not_stopped_for_good() {
+        check_status 0 at_terminal "until=running jobs" end state -- \
+                setsid --wait sh -c '(sleep 1; kill -TSTP $$) & exec cgmove top --delay 0.3 --iterations 10'
+        check_equal "$OUTPUT" "status 0
+$RESTORED" "an orphaned process group"
+        check_status 0 at_terminal "until=running jobs" "type=^Z" type=q end state -- sh -c 'trap "" TSTP; exec cgmove top --delay 0.3'
+        check_equal "$OUTPUT" "status 0
+$RESTORED" "an ignored signal"
+}
+
+# A terminal that takes nothing keeps no signal from ending it.
+test_top_at_a_terminal_that_is_stuck() {
+        check_status 0 at_top "until=running jobs" stuck=r signal=TERM end
+        check_equal "$OUTPUT" "signal 15"
+        check_status 0 at_top "until=running jobs" stuck=r "type=^C" end
+        check_equal "$OUTPUT" "signal 2"
+}
+
 test_top_follows_the_size_of_the_window() {
         jobs_start
         check_status 0 at_top 80x24 "until=a-name" size=200x24 "until=do :; done" "until=$LONG" size=30x5 "gone=COMMAND" "until=more" \
@@ -177,6 +209,9 @@ test_top_without_a_daemon() {
         check_status 0 at_top "until=cannot be reached" type=q end state
         check_contains "$OUTPUT" "$RESTORED"
         check_status 69 as alice cgmove top
+        check_status 0 at_terminal "until=cannot be reached" end state -- cgmove top --delay 0.3 --iterations 3
+        check_contains "$OUTPUT" "status 69"
+        check_contains "$OUTPUT" "$RESTORED"
         check_contains "$OUTPUT" "cannot be reached"
         (sleep 1 && systemctl start cgmoved.socket cgmoved.service) &
         check_status 0 at_top "until=cannot be reached" "until=running jobs" type=q end

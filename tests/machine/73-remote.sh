@@ -136,6 +136,15 @@ test_verbs_that_belong_here() {
         done
         check_status 2 with_fake run --machine=far -- true
         check_contains "$OUTPUT" "machinectl shell far /usr/bin/cgmove run"
+        for verb in top sessions; do
+                check_status 2 with_fake -H far $verb
+                check_match "$(tr '\n' ' ' <<<"$OUTPUT")" "not offered from +afar.*ssh (-t )?far +cgmove +$verb"
+        done
+        # as whom, and at which port
+        check_status 2 with_fake -H bob@far:2222 logs 1
+        check_match "$(tr '\n' ' ' <<<"$OUTPUT")" "ssh +-p +2222 +bob@far +cgmove +logs"
+        check_status 2 with_fake -M bob@far where
+        check_match "$(tr '\n' ' ' <<<"$OUTPUT")" "machinectl +shell +bob@far +/usr/bin/cgmove +where"
         check_status 2 with_fake policy explain -H far
         check_status 0 as alice cgmove -M .host policy check
         check_no_file "$TEST_DIR/called"

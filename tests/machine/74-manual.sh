@@ -108,7 +108,7 @@ things() {
                 -e 's,^/etc/cgmove/(cgmove.conf)$,\1,p' \
                 -e 's,^/usr/share/dbus-1/system.d/(.*)\.conf$,\1,p' \
                 -e 's,^.*/security/(pam_.*)\.so$,\1,p' \
-                -e 's,^.*/(libnss_.*)$,\1,p' | grep -v -x shims
+                -e 's,^.*/(libnss_[^.]*)\.so.*$,\1,p' | grep -v -x shims
 }
 
 test_a_page_for_everything() {
@@ -126,7 +126,7 @@ test_version() {
         local file version
         version=$(cgmove --version)
         for file in /usr/share/man/man?/*cgmove*; do
-                zcat "$file" | grep -q "^\.TH .*\"$version\"" || fail "$file is not of $version"
+                grep -q "^\.TH .*\"$version\"" < <(zcat "$file") || fail "$file is not of $version"
         done
 }
 

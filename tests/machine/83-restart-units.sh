@@ -252,6 +252,11 @@ test_dry_run_touches_nothing() {
         check_contains "$answer" 18789
         answer=$(gateway_call_strict "cgmove restart --dry-run --json $GATEWAY") || fail "no answer: $answer"
         check_equal "$(jq .schema <<<"$answer")" 1 schema
+        check_equal "$(jq .dry_run.when <<<"$answer")" null "no condition"
+        answer=$(gateway_call_strict "cgmove restart --dry-run --when 'test -e /go' $GATEWAY") || fail "no answer: $answer"
+        check_contains "$answer" "succeeds: test -e /go"
+        answer=$(gateway_call_strict "CGMOVE_RESTART_WHEN=true cgmove restart --dry-run --json $GATEWAY") || fail "no answer: $answer"
+        check_equal "$(jq -r .dry_run.when <<<"$answer")" true "the unit's condition"
         sleep 2
         check_untouched "$old"
         check_equal "$(list_of alice '[.jobs[] | select(.kind == "restart" and .state == "running")] | length')" 0 jobs

@@ -16,6 +16,7 @@ thing after the other.
   colours         prints how many control sequences for colours have come
   state           prints what the terminal is set to: echo or no-echo, lines or keys, main or alternate screen, cursor or no-cursor, wrap
                   or no-wrap; and "wrapped" if something was too wide for its line
+  stuck=KEY       reads nothing more, and types KEY until the command waits in vain for its terminal
   end             waits for the end of the command, prints "status N" or "signal N"
 
 A control character or sequence that it does not know, which a program that is careful with what others say never writes, ends it with
@@ -203,16 +204,38 @@ def state():
     return " ".join(words + ["wrapped"] * screen.wrapped)
 
 
+def waits_for_the_terminal():
+    """In write(2) or for POLLOUT: then it does not read what was typed."""
+    return struct.unpack("i", fcntl.ioctl(slave, termios.FIONREAD, b"\0" * 4))[0] > 0
+
+
+def get_stuck(key):
+    global stuck
+    end = time.monotonic() + PATIENCE
+    stuck = True
+    since = time.monotonic()
+    while time.monotonic() - since < 0.5:
+        if time.monotonic() > end:
+            give_up("the terminal takes all")
+        if not waits_for_the_terminal():
+            os.write(master, key.encode())
+            since = time.monotonic()
+        time.sleep(0.001)
+
+
 def wait_for_end():
     end = time.monotonic() + PATIENCE
     while True:
-        read_some(0.05)
+        if stuck:
+            time.sleep(0.05)
+        else:
+            read_some(0.05)
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             break
         if time.monotonic() > end:
             give_up("the command does not end")
-    while select.select([master], [], [], 0.1)[0] and read_some(0):
+    while not stuck and select.select([master], [], [], 0.1)[0] and read_some(0):
         pass
     print("signal %d" % os.WTERMSIG(status) if os.WIFSIGNALED(status) else "status %d" % os.WEXITSTATUS(status))
 
@@ -232,6 +255,8 @@ def act(action):
         os.kill(child, getattr(signal, "SIG" + value))
     elif word == "stopped":
         wait_for("a stop", lambda: process_state() == "T")
+    elif word == "stuck":
+        get_stuck(value)
     elif word == "screen":
         print(screen.text())
     elif word == "colours":
@@ -252,14 +277,28 @@ if re.fullmatch("[0-9]+x[0-9]+", arguments[0]):
     columns, rows = parse_size(arguments.pop(0))
 actions, command = arguments[:arguments.index("--")], arguments[arguments.index("--") + 1:]
 
+# The session is this one's, as a shell's is, and the command a process group of it: its own would be orphaned, where the kernel
+# ignores SIGTSTP.
+if os.getpid() == os.getpgrp():
+    shell = os.fork()
+    if shell:
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(shell, 0)[1]))
+os.setsid()
+
 undecoded = b""
+stuck = False
 screen = Screen(columns, rows)
 master, slave = pty.openpty()
 set_size(slave, columns, rows)
+fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
 child = os.fork()
 if child == 0:
-    os.setsid()
-    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    os.tcsetpgrp(slave, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     for fd in 0, 1, 2:
         os.dup2(slave, fd)
     os.closerange(3, 64)

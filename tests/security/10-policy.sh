@@ -45,7 +45,7 @@ refused_file() {
 }
 
 said_that_it_is_bad() {
-        daemon_logged -o json CGMOVE_EVENT=policy-invalid | grep -q .
+        grep -q . < <(daemon_logged -o json CGMOVE_EVENT=policy-invalid)
 }
 
 check_the_old_one_is_in_force() {

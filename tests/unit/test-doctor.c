@@ -175,6 +175,9 @@ static void test_first_minute(void **state) {
                     (no_policy(f), f->caller.source.kind = SOURCE_USER_UNIT,
                      strcpy(f->caller.place, "user:x.service")),
                     (no_policy(f), f->caller.move.allowed = ANSWER_YES));
+        CHECK_PLACE(PROBLEM, "policy", text, "--from 'user:app-a\\x2db.scope'\n",
+                    (no_policy(f), f->caller.source.kind = SOURCE_USER_UNIT,
+                     strcpy(f->caller.place, "user:app-a\\x2db.scope")), );
         CHECK_PLACE(PROBLEM, "policy", text, "--from session\nas alice, in a login session: ",
                     (no_policy(f), f->caller.source.kind = SOURCE_OTHER),
                     (no_policy(f), f->daemon.reachable = ANSWER_NO));
@@ -182,8 +185,13 @@ static void test_first_minute(void **state) {
                     (no_policy(f), f->caller.n_services = 1, f->caller.ways[0] = true));
         CHECK_PLACE(NOTE, "policy", "no user is allowed", "cgmove policy allow USER --from session",
                     (no_policy(f), f->caller.uid = 0), f->caller.uid = 0);
-        CHECK(PROBLEM, "policy", text, "--from user:gateway.service\nas alice: cgmove doctor gateway.service",
-              no_policy(f), (no_policy(f), f->unit.system = true));
+        CHECK(PROBLEM, "policy", text,
+              "--from user:gateway.service\nas alice: cgmove doctor gateway.service", no_policy(f),
+              (no_policy(f), f->unit.system = true));
+        CHECK(PROBLEM, "policy", text,
+              "--from 'user:a\\x2db.service'\nas alice: cgmove doctor 'a\\x2db.service'",
+              (no_policy(f), strcpy(f->unit.source, "user:a\\x2db.service"),
+               strcpy(f->unit.name, "a\\x2db.service")), );
         CHECK(PROBLEM, "policy", text, "", no_policy(f), (no_policy(f), f->unit.rule.allowed = ANSWER_YES));
 }
 
@@ -220,6 +228,18 @@ static void test_unit_rule(void **state) {
         CHECK(NOTE, "place", "From here it would be refused: not listed",
               "as root: restart = {\"user:gateway.service\"} in section \"agents\"",
               f->caller.move = ((MoveFacts){ ANSWER_NO, "Denied", "not listed" }), );
+}
+
+/* A "\" that a shell or a policy would eat. */
+static void test_quoted(void **state) {
+        CHECK(PROBLEM, "policy", "No policy", "cgmove policy allow alice --from 'user:a\\x2db.service'",
+              (refuse_unit(f), strcpy(f->unit.source, "user:a\\x2db.service")), );
+        CHECK(NOTE, "place", "not listed",
+              "as root: restart = {'user:a\\x2db.service'} in section \"agents\"",
+              (f->caller.move = ((MoveFacts){ ANSWER_NO, "Denied", "not listed" }),
+               strcpy(f->unit.source, "user:a\\x2db.service")), );
+        CHECK(PROBLEM, "load", "is masked", "systemctl --user unmask 'a\\x2db.service'",
+              (strcpy(f->unit.load_state, "masked"), strcpy(f->unit.name, "a\\x2db.service")), );
 }
 
 static void test_unit_move(void **state) {
@@ -261,10 +281,11 @@ static void test_login(void **state) {
         CHECK(NOTE, "logout", "shared memory", "loginctl enable-linger alice", f->caller.lingers = ANSWER_NO,
               (f->caller.lingers = ANSWER_NO, f->host.remove_ipc = ANSWER_NO));
         CHECK(NOTE, "logout", "jobs stay (on-logout", "loginctl enable-linger alice",
-              (f->caller.lingers = ANSWER_NO, strcpy(f->caller.rule.on_logout, "keep")),
+              (f->caller.lingers = ANSWER_NO, strcpy(f->unit.rule.on_logout, "keep")),
               f->caller.lingers = ANSWER_NO);
-        CHECK(NOTE, "logind", "whatever on-logout says", "as root: systemctl start dbus.service systemd-logind.service",
-              f->daemon.logind = ANSWER_NO, f->daemon.logind = ANSWER_YES);
+        CHECK(NOTE, "logind", "whatever on-logout says",
+              "as root: systemctl start dbus.service systemd-logind.service", f->daemon.logind = ANSWER_NO,
+              f->daemon.logind = ANSWER_YES);
         CHECK(NOTE, "logout", "/run/user/1000", "", f->caller.lingers = ANSWER_NO, );
         CHECK(PROBLEM, "user-manager", "cannot be reached", "systemctl restart user@1000.service",
               f->caller.manager = ANSWER_NO, (f->caller.manager = ANSWER_NO, make_system(f)));
@@ -278,7 +299,8 @@ static void test_login(void **state) {
 }
 
 static void test_log(void **state) {
-        CHECK_PLACE(PROBLEM, "log", "No home directory", "export HOME=~alice", f->caller.log_folder[0] = 0, );
+        CHECK_PLACE(PROBLEM, "log", "No home directory", "export HOME=~alice",
+                    f->caller.log_folder[0] = 0, );
         CHECK_PLACE(PROBLEM, "log", "Read-only file system",
                     "export XDG_STATE_HOME=", f->caller.log_error = EROFS, );
         CHECK(PROBLEM, "log", "Permission denied",
@@ -356,6 +378,7 @@ int main(void) {
                 cmocka_unit_test(test_first_minute),
                 cmocka_unit_test(test_ways),
                 cmocka_unit_test(test_unit_rule),
+                cmocka_unit_test(test_quoted),
                 cmocka_unit_test(test_unit_move),
                 cmocka_unit_test(test_system),
                 cmocka_unit_test(test_jobs),

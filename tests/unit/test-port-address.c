@@ -149,6 +149,16 @@ static void test_of_socket(void **state) {
         }
 }
 
+static void test_tells(void **state) {
+        const TcpSocket all = bound_to("[::]:80", false), all_v6 = bound_to("[::]:80", true),
+                        one = bound_to("[::1]:80", true), v4 = bound_to("0.0.0.0:80", false);
+
+        assert_true(port_address_tells(&all));
+        assert_false(port_address_tells(&all_v6));
+        assert_true(port_address_tells(&one));
+        assert_true(port_address_tells(&v4));
+}
+
 static void test_compare(void **state) {
         static const char *const in_order[] = { "80", "127.0.0.1:80", "127.0.0.2:80", "[::1]:81", "443" };
 
@@ -168,7 +178,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_overlaps),   cmocka_unit_test(test_of_socket),
-                cmocka_unit_test(test_compare),
+                cmocka_unit_test(test_tells),      cmocka_unit_test(test_compare),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

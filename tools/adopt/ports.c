@@ -107,6 +107,8 @@ int unit_ports_find(const char *control_group, DropIn *drop_in) {
 
                 if (!is_within(holder->cgroup, control_group))
                         continue;
+                if (!port_address_tells(&holder->socket))
+                        continue; /* the unit would wait for another's IPv4, which is not in its way */
                 port = port_address_of(&holder->socket);
                 (void) drop_in_add_port(&found, &port);
                 if (get_reuse(holder) == 0)

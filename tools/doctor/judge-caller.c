@@ -34,6 +34,7 @@ static void check_lingering(const Facts *facts, Findings *findings) {
 
 static void check_logout(const Facts *facts, Findings *findings) {
         const CallerFacts *caller = &facts->caller;
+        const RuleFacts *rule = facts->unit.asked ? &facts->unit.rule : &caller->rule;
         bool ipc = facts->host.remove_ipc == ANSWER_YES && caller->uid >= 1000;
 
         if (!is_of_interest(facts) || caller->lingers != ANSWER_NO || !caller->runtime_directory)
@@ -41,7 +42,7 @@ static void check_logout(const Facts *facts, Findings *findings) {
         finding_cure(finding_add(findings, FINDING_NOTE, "logout",
                                  "At the last logout /run/user/%u goes%s; %s.", (unsigned) caller->uid,
                                  ipc ? ", and shared memory and semaphores (RemoveIPC=yes)" : "",
-                                 strcmp(caller->rule.on_logout, "keep") == 0
+                                 strcmp(rule->on_logout, "keep") == 0
                                                  ? "jobs stay (on-logout = \"keep\")"
                                                  : "'cgmove sessions' shows whether jobs stay"),
                      "loginctl enable-linger %s", caller->name);
@@ -111,7 +112,7 @@ static void check_log(const Facts *facts, Findings *findings) {
                 if (facts->unit.asked)
                         finding_cure(finding, "%sReadWritePaths=%s under [Service] with '%s edit %s'",
                                      judge_as_owner(facts), caller->log_folder, judge_systemctl(facts),
-                                     facts->unit.name);
+                                     judge_word(facts->unit.name).text);
                 else
                         finding_cure(finding, "export XDG_STATE_HOME=DIRECTORY, one that you may write");
         }

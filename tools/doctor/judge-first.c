@@ -41,11 +41,12 @@ static void check_first_minute(const Facts *facts, Findings *findings) {
         finding = finding_add(findings, FINDING_PROBLEM, "policy", "%s Two lines make a start:", shipped);
         if (facts->unit.asked)
                 finding_cure(finding, "as root: cgmove policy allow %s --from %s\nas %s: cgmove doctor %s",
-                             caller->name, facts->unit.source, caller->name, facts->unit.name);
+                             caller->name, judge_word(facts->unit.source).text, caller->name,
+                             judge_word(facts->unit.name).text);
         else
                 finding_cure(finding,
                              "as root: cgmove policy allow %s --from %s\nas %s%s: cgmove run --wait -- true",
-                             caller->name, here ? caller->place : "session", caller->name,
+                             caller->name, here ? judge_word(caller->place).text : "session", caller->name,
                              here ? "" : ", in a login session");
 }
 

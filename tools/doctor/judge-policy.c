@@ -22,7 +22,7 @@ static void cure_rule(const Facts *facts, const RuleFacts *rule, const char *sou
                              rule->section, rule->file, (unsigned) rule->line, source);
         else
                 finding_cure(finding, "as root: cgmove policy allow %s --from %s", facts->caller.name,
-                             source);
+                             judge_word(source).text);
 }
 
 static void cure_refusal(const Facts *facts, const RuleFacts *rule, const MoveFacts *move,
@@ -34,7 +34,8 @@ static void cure_refusal(const Facts *facts, const RuleFacts *rule, const MoveFa
                              rule->section, rule->file, (unsigned) rule->line);
         else if (strcmp(move->code, "Frozen") == 0)
                 finding_cure(finding, "%s thaw %s", judge_systemctl(facts),
-                             facts->unit.asked ? facts->unit.name : facts->caller.source.unit);
+                             judge_word(facts->unit.asked ? facts->unit.name : facts->caller.source.unit)
+                                             .text);
         else
                 finding_cure(finding,
                              "run 'cgmove doctor' again from a command of the unit or a login session");
@@ -149,11 +150,14 @@ static void check_unit_move(const Facts *facts, Findings *findings) {
         cure_refusal(facts, &unit->rule, &unit->move, finding);
 }
 
+/* In single quotes a "\" is nothing special, see cgmove.conf(5). */
 static void cure_restart(const RuleFacts *rule, const char *unit, Finding *finding) {
+        const char *quote = strchr(unit, '\\') ? "'" : "\"";
+
         finding_cure(finding,
-                     "as root: restart = {\"%s\"} in section \"%s\" (%s:%u); then: systemctl reload "
+                     "as root: restart = {%s%s%s} in section \"%s\" (%s:%u); then: systemctl reload "
                      "cgmoved.service",
-                     unit, rule->section, rule->file, (unsigned) rule->line);
+                     quote, unit, quote, rule->section, rule->file, (unsigned) rule->line);
 }
 
 /* A system unit is restarted for those whom the policy's restart list names. */
@@ -194,7 +198,7 @@ static void check_protected(const Facts *facts, Findings *findings) {
                 finding_cure(finding_add(findings, FINDING_PROBLEM, "restart-list",
                                          "%s is one of the units that cgmove restarts for nobody.",
                                          unit->name),
-                             "as root: systemctl restart %s", unit->name);
+                             "as root: systemctl restart %s", judge_word(unit->name).text);
 }
 
 static void check_jobs(const Facts *facts, Findings *findings) {

@@ -44,7 +44,7 @@ static void check_left_overs(const Facts *facts, Findings *findings) {
                                          unit->n_left_overs > PROCESSES_TOLD ? ", ..." : ""),
                              "%skill PID for what is not needed; cgmove restart %s ends those that hold its "
                              "ports",
-                             judge_as_owner(facts), unit->name);
+                             judge_as_owner(facts), judge_word(unit->name).text);
         }
         if (newer > 0) {
                 list_processes(unit, false, list, sizeof(list));
@@ -81,7 +81,7 @@ static void tell_left_over(const Facts *facts, const PortFacts *port, Findings *
                                              : "Port %u is held by %s, a left-over of the unit: each new "
                                                "instance gets EADDRINUSE.",
                                  (unsigned) port->port, port->holder),
-                     "cgmove restart %s", unit->name);
+                     "cgmove restart %s", judge_word(unit->name).text);
 }
 
 static void check_ports(const Facts *facts, Findings *findings) {
@@ -105,7 +105,8 @@ static void check_ports(const Facts *facts, Findings *findings) {
                                                  "Port %u is held by %s, which is in the unit and not below "
                                                  "its main process.",
                                                  (unsigned) port->port, port->holder),
-                                     "cgmove restart %s, which ends it if it keeps the port", unit->name);
+                                     "cgmove restart %s, which ends it if it keeps the port",
+                                     judge_word(unit->name).text);
                         break;
                 case PORT_LEFT_OVER:
                         tell_left_over(facts, port, findings);
@@ -120,7 +121,8 @@ static void check_ports(const Facts *facts, Findings *findings) {
                                                          "minute a server without SO_REUSEADDR cannot bind "
                                                          "it.",
                                                          (unsigned) port->port),
-                                             "cgmove restart %s, which waits for it", unit->name);
+                                             "cgmove restart %s, which waits for it",
+                                             judge_word(unit->name).text);
                         break;
                 case PORT_FREE:
                         if (is_up(unit))

@@ -28,7 +28,7 @@ static void check_known(const Facts *facts, Findings *findings) {
                 return;
         finding_cure(finding_add(findings, FINDING_PROBLEM, "unit", "Nothing can be learned about %s: %s",
                                  unit->name, unit->error[0] ? unit->error : "its manager did not answer."),
-                     "%s status %s", judge_systemctl(facts), unit->name);
+                     "%s status %s", judge_systemctl(facts), judge_word(unit->name).text);
 }
 
 static void check_load(const Facts *facts, Findings *findings) {
@@ -41,7 +41,7 @@ static void check_load(const Facts *facts, Findings *findings) {
                 finding = finding_add(findings, FINDING_PROBLEM, "load",
                                       "%s is masked, so it cannot be started.", unit->name);
                 finding_cure(finding, "%s%s unmask %s", judge_as_owner(facts), judge_systemctl(facts),
-                             unit->name);
+                             judge_word(unit->name).text);
         } else if (is(unit->load_state, "not-found")) {
                 finding = finding_add(findings, FINDING_PROBLEM, "load",
                                       "There is no unit %s in the %s manager.", unit->name,
@@ -53,7 +53,7 @@ static void check_load(const Facts *facts, Findings *findings) {
                                       unit->name, unit->load_state, unit->load_error[0] ? ": " : ".",
                                       unit->load_error);
                 finding_cure(finding, "systemd-analyze%s verify %s", unit->system ? "" : " --user",
-                             unit->fragment_path[0] ? unit->fragment_path : unit->name);
+                             unit->fragment_path[0] ? unit->fragment_path : judge_word(unit->name).text);
         }
 }
 
@@ -101,7 +101,8 @@ static void check_user(const Facts *facts, Findings *findings) {
                                  "%s runs as %s, and you are %s: what you may do says nothing of its "
                                  "commands.",
                                  unit->name, user, facts->caller.name),
-                     "as root: runuser -u %s -- cgmove doctor --system %s", user, unit->name);
+                     "as root: runuser -u %s -- cgmove doctor --system %s", user,
+                     judge_word(unit->name).text);
 }
 
 /* --- is it up? ---------------------------------------------------------------------------------------- */
@@ -133,19 +134,21 @@ static void tell_failed(const Facts *facts, Findings *findings) {
                                       "%s failed so often that its start limit is hit, and nothing starts "
                                       "it any more.",
                                       unit->name);
-                finding_cure(finding, "cgmove restart %s", unit->name);
+                finding_cure(finding, "cgmove restart %s", judge_word(unit->name).text);
         } else if (was_prevented(unit)) {
                 finding = finding_add(findings, FINDING_PROBLEM, "active",
                                       "%s ended with status %d, after which RestartPreventExitStatus= keeps "
                                       "it down.",
                                       unit->name, (int) unit->exit_status);
                 finding_cure(finding, "journalctl%s -u %s -n 20 tells why; then: cgmove restart %s",
-                             unit->system ? "" : " --user", unit->name, unit->name);
+                             unit->system ? "" : " --user", judge_word(unit->name).text,
+                             judge_word(unit->name).text);
         } else {
                 finding = finding_add(findings, FINDING_PROBLEM, "active", "%s has failed (%s).", unit->name,
                                       unit->result[0] ? unit->result : "no result");
                 finding_cure(finding, "journalctl%s -u %s -n 20 tells why; then: cgmove restart %s",
-                             unit->system ? "" : " --user", unit->name, unit->name);
+                             unit->system ? "" : " --user", judge_word(unit->name).text,
+                             judge_word(unit->name).text);
         }
 }
 
@@ -163,8 +166,8 @@ static void tell_stopping(const Facts *facts, Findings *findings) {
                                  unit->timeout_stop == UINT64_MAX ? "infinity" : most),
                      "end the commands that it waits for (systemd-cgls%s -u %s), or: %s%s kill "
                      "--signal=KILL %s",
-                     unit->system ? "" : " --user-unit", unit->name, judge_as_owner(facts),
-                     judge_systemctl(facts), unit->name);
+                     unit->system ? "" : " --user-unit", judge_word(unit->name).text, judge_as_owner(facts),
+                     judge_systemctl(facts), judge_word(unit->name).text);
 }
 
 static void tell_looping(const Facts *facts, Findings *findings) {
@@ -175,7 +178,7 @@ static void tell_looping(const Facts *facts, Findings *findings) {
                                  "%s.",
                                  unit->name, (unsigned) unit->n_restarts,
                                  unit->result[0] ? unit->result : "no result"),
-                     "cgmove restart %s", unit->name);
+                     "cgmove restart %s", judge_word(unit->name).text);
 }
 
 static void tell_active(const Facts *facts, Findings *findings) {
@@ -189,7 +192,8 @@ static void tell_active(const Facts *facts, Findings *findings) {
                                          "%s was restarted automatically %u times, the last time %s ago: "
                                          "this looks like a crash loop.",
                                          unit->name, (unsigned) unit->n_restarts, span),
-                             "journalctl%s -u %s -n 50", unit->system ? "" : " --user", unit->name);
+                             "journalctl%s -u %s -n 50", unit->system ? "" : " --user",
+                             judge_word(unit->name).text);
         else
                 finding_add(findings, FINDING_OK, "active", "%s has been %s for %s.", unit->name,
                             unit->active_state, span);
@@ -215,7 +219,8 @@ static void check_active(const Facts *facts, Findings *findings) {
                 finding_cure(finding_add(findings, FINDING_PROBLEM, "active",
                                          "%s does not run (%s), so there is nothing to restart from inside.",
                                          unit->name, unit->active_state),
-                             "%s%s start %s", judge_as_owner(facts), judge_systemctl(facts), unit->name);
+                             "%s%s start %s", judge_as_owner(facts), judge_systemctl(facts),
+                             judge_word(unit->name).text);
 }
 
 static void check_job(const Facts *facts, Findings *findings) {
@@ -244,7 +249,7 @@ static void check_adopted(const Facts *facts, Findings *findings) {
                                          "plain systemctl restart is not.",
                                          unit->name),
                              "%scgmove adopt %s%s", judge_as_owner(facts), unit->system ? "--system " : "",
-                             unit->name);
+                             judge_word(unit->name).text);
 }
 
 const JudgeCheck judge_unit[] = {

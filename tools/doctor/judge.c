@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tools/doctor/judge.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/cleanup.h"
@@ -17,9 +18,17 @@ const char *judge_as_owner(const Facts *facts) {
         return facts->unit.system ? judge_as_root(facts) : "";
 }
 
+JudgeWord judge_word(const char *word) {
+        const char *quote = strchr(word, '\\') ? "'" : ""; /* of which no such name has one */
+        JudgeWord ret;
+
+        (void) snprintf(ret.text, sizeof(ret.text), "%s%s%s", quote, word, quote);
+        return ret;
+}
+
 void judge_cure_setting(const Facts *facts, Finding *finding, const char *section, const char *line) {
         finding_cure(finding, "%s%s under [%s] with '%s edit %s'", judge_as_owner(facts), line, section,
-                     judge_systemctl(facts), facts->unit.name);
+                     judge_systemctl(facts), judge_word(facts->unit.name).text);
 }
 
 bool judge_unit_is_readable(const Facts *facts) {

@@ -31,6 +31,13 @@ const char *judge_as_root(const Facts *facts);
 /* The same for what only the unit's owner may do. */
 const char *judge_as_owner(const Facts *facts);
 
+/* WORD, a unit or a source, as one word of a shell: a name may have "\x2d", which that would eat. For an argument of
+ * finding_cure(): judge_word(name).text. */
+typedef struct JudgeWord {
+        char text[JOB_RECORD_SOURCE_MAX + sizeof("''")];
+} JudgeWord;
+JudgeWord judge_word(const char *word);
+
 /* The cure "LINE under [SECTION] with 'systemctl --user edit UNIT'". */
 void judge_cure_setting(const Facts *facts, Finding *finding, const char *section, const char *line);
 

@@ -45,6 +45,10 @@ PortAddress port_address_of(const TcpSocket *socket) {
         return (PortAddress){ .port = socket->port, .address = socket->address };
 }
 
+bool port_address_tells(const TcpSocket *socket) {
+        return !socket->v6only || !IN6_IS_ADDR_UNSPECIFIED(&socket->address);
+}
+
 bool port_address_overlaps(const PortAddress *address, const TcpSocket *socket) {
         const TcpSocket wanted = { .family = AF_INET6, .port = address->port, .address = address->address };
 

@@ -25,6 +25,10 @@ int port_address_parse(const char *text, PortAddress *ret);
  * interface. */
 PortAddress port_address_of(const TcpSocket *socket);
 
+/* Whether an address says where SOCKET is bound: none does for one that takes all of IPv6 and leaves the port free for IPv4,
+ * "[::]" being both. */
+bool port_address_tells(const TcpSocket *socket);
+
 /* Whether SOCKET, in whatever state, is on that port, and on an address that overlaps, see
  * tcp_socket_overlaps(). */
 bool port_address_overlaps(const PortAddress *address, const TcpSocket *socket);

@@ -91,14 +91,14 @@ static json_t *to_json(const DryRun *run) {
 
         for (size_t i = 0; ports && i < run->ports.n_wanted; i++)
                 (void) json_array_append_new(ports, json_integer(run->ports.wanted[i]));
-        return json_pack("{s:{s:s, s:b, s:o, s:o, s:b, s:o, s:o, s:o, s:o}}", "dry_run", "unit",
+        return json_pack("{s:{s:s, s:b, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o}}", "dry_run", "unit",
                          run->plan->unit, "system", run->plan->system, "section",
                          output_json_text(run->section), "active_state",
                          output_json_text(run->unit.active_state), "would_reload", run->would_reload,
                          "waits_for_pid",
                          output_json_number(run->command ? (uint64_t) run->command->pid : 0, true),
-                         "waits_for_command", output_json_text(run->command_line), "ports", ports,
-                         "timeout_usec",
+                         "waits_for_command", output_json_text(run->command_line), "when",
+                         output_json_text(run->plan->when), "ports", ports, "timeout_usec",
                          output_json_number(run->unit.id[0] ? restart_timeout(run->plan, &run->unit)
                                                             : UINT64_MAX,
                                             false));
@@ -125,6 +125,8 @@ static void print(const DryRun *run) {
                 output_key("Waits for", "the end of process %d%s%s%s", (int) run->command->pid,
                            line[0] ? " (" : "", line, line[0] ? ")" : "");
         }
+        if (run->plan->when)
+                output_key("Condition", "begins when this succeeds: %s", run->plan->when);
         if (!run->unit.id[0])
                 return;
         output_key("Unit", "%s (%s), main process %d", run->unit.active_state, run->unit.sub_state,

@@ -16,18 +16,22 @@
 #define SECOND UINT64_C(1000000)
 /* A daemon with thousands of jobs is asked less often: for no more than this part of the time. */
 #define SHARE 10
+/* After one that took long, because the daemon hung or the host slept, it is not left alone for longer than this. */
+#define SHARE_MAX (30 * SECOND)
 
 typedef struct Live {
         const LiveOptions *options;
         Feed *feed;
         Snapshot snapshot;
-        uint64_t n_looks;
+        uint64_t n_looks; /* that had an answer */
+        uint64_t n_counted; /* of --iterations: with figures for the CPU, which the first one has not, and failed ones */
         uint64_t next;    /* look, CLOCK_MONOTONIC */
         uint64_t seen_at; /* when SNAPSHOT was complete; 0: never */
         Failure failure;  /* status 0: none */
         SortKey key;
         bool reverse;
         bool leave;
+        bool is_complete; /* all looks that were asked for */
 } Live;
 
 static uint64_t delay_of(const Live *live) {
@@ -36,25 +40,32 @@ static uint64_t delay_of(const Live *live) {
 
 /* --- looking --------------------------------------------------------------------------------------------------------- */
 
+static void count_look(Live *live) {
+        if (live->options->iterations > 0 && ++live->n_counted >= live->options->iterations)
+                live->leave = live->is_complete = true;
+}
+
 /* Returns true if there is something new to show. */
 static bool begin_look(Live *live) {
         live->next = now_monotonic() + live->options->delay;
-        return feed_begin(live->feed, &live->failure) != 0;
+        if (feed_begin(live->feed, &live->failure) == 0)
+                return false;
+        count_look(live);
+        return true;
 }
 
 static void take_snapshot(Live *live, Snapshot *snapshot, uint64_t began) {
-        uint64_t now = now_monotonic(), least;
+        uint64_t now = now_monotonic(), share = (now - began) * SHARE, least;
 
         snapshot_compare(snapshot, &live->snapshot);
         snapshot_done(&live->snapshot);
         live->snapshot = *snapshot;
         live->failure.status = 0;
         live->seen_at = now;
-        live->n_looks++;
-        least = now + (now - began) * SHARE;
+        if (live->n_looks++ > 0)
+                count_look(live);
+        least = now + (share < SHARE_MAX ? share : SHARE_MAX);
         live->next = began + delay_of(live) > least ? began + delay_of(live) : least;
-        if (live->options->iterations > 0 && live->n_looks > live->options->iterations)
-                live->leave = true; /* the first one has no figures for the CPU, and does not count */
 }
 
 /* Returns true if there is something new to show. */
@@ -66,6 +77,8 @@ static bool go_on(Live *live) {
         r = feed_step(live->feed, &snapshot, &live->failure);
         if (r > 0)
                 take_snapshot(live, &snapshot, began);
+        else if (r < 0)
+                count_look(live);
         return r != 0;
 }
 
@@ -200,5 +213,5 @@ int live_run(const LiveOptions *options, Feed *feed) {
                 (void) sigprocmask(SIG_UNBLOCK, &set, NULL);
                 (void) raise(sig);
         }
-        return 0;
+        return live.is_complete && live.failure.status != 0 ? failure_print(&live.failure, false) : 0;
 }

@@ -13,9 +13,10 @@
 #include "lib/cleanup.h"
 
 /* ECMA-48 and what every terminal emulator has taken from xterm and the VT220: the alternate screen (which keeps what stood
- * there), the cursor, and whether a line that is too long goes on in the next one. */
+ * there), the cursor, and whether a line that is too long goes on in the next one. What is left begins with the end of all
+ * colours: a picture may have been broken off in the middle. */
 #define ENTER "\x1b[?1049h\x1b[?25l\x1b[?7l"
-#define LEAVE "\x1b[?7h\x1b[?25h\x1b[?1049l"
+#define LEAVE "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
 #define HOME "\x1b[H"
 #define CLEAR_LINE "\x1b[K"
 #define CLEAR_REST "\x1b[J"
@@ -34,11 +35,22 @@ bool screen_is_possible(void) {
         return term && term[0] && strcmp(term, "dumb") != 0 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 }
 
-/* Safe in a handler. A terminal that takes nothing any more is not waited for by a signal that ends the program. */
+/* A terminal that takes nothing any more (a line that is stopped, an emulator that hangs) is waited for so long; what does
+ * not fit is dropped, and the next picture is a whole one. */
+#define PUT_PATIENCE 1000 /* milliseconds, for each piece */
+#define PUT_PIECE 512     /* bytes; more would be waited for in write(2), however little fits */
+
+/* Safe in a handler. A signal that ends the program ends the wait for the terminal too, where it is not blocked. */
 static void put(const char *text, size_t n) {
         while (n > 0) {
-                ssize_t written = write(STDOUT_FILENO, text, n);
+                struct pollfd pollfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
+                ssize_t written = -1;
+                int r = poll(&pollfd, 1, PUT_PATIENCE);
 
+                if (r == 0)
+                        return;
+                if (r > 0)
+                        written = write(STDOUT_FILENO, text, n < PUT_PIECE ? n : PUT_PIECE);
                 if (written < 0 && (errno != EINTR || end_signal))
                         return;
                 if (written > 0) {
@@ -100,9 +112,11 @@ static void set_handlers(void) {
                 (void) sigaddset(&blocked, ending[i]);
         }
         (void) sigaction(SIGWINCH, &action, NULL);
-        (void) sigaction(SIGTSTP, &action, NULL);
         (void) sigaddset(&blocked, SIGWINCH);
-        (void) sigaddset(&blocked, SIGTSTP);
+        if (sigaction(SIGTSTP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+                (void) sigaction(SIGTSTP, &action, NULL);
+                (void) sigaddset(&blocked, SIGTSTP);
+        }
         crash.sa_flags = (int) SA_RESETHAND | SA_NODEFER;
         for (size_t i = 0; i < ELEMENTSOF(crashing); i++)
                 (void) sigaction(crashing[i], &crash, NULL);
@@ -132,18 +146,30 @@ int screen_signal(void) {
 }
 
 static void stop(void) {
+        struct sigaction ours, usual = { .sa_handler = SIG_DFL };
+        sigset_t set, before;
+
         stop_signal = 0;
         restore();
-        (void) raise(SIGSTOP);
+        /* Not SIGSTOP: where nobody could have it go on, in an orphaned process group, the kernel lets SIGTSTP pass. */
+        (void) sigaction(SIGTSTP, &usual, &ours);
+        (void) sigemptyset(&set);
+        (void) sigaddset(&set, SIGTSTP);
+        (void) sigprocmask(SIG_UNBLOCK, &set, &before);
+        (void) raise(SIGTSTP);
+        (void) sigprocmask(SIG_SETMASK, &before, NULL);
+        (void) sigaction(SIGTSTP, &ours, NULL);
         (void) take_over(); /* as a foreground process again, or stopped once more until then */
 }
 
 unsigned screen_wait(int fd, short events, int msec) {
         struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = fd, .events = events } };
-        const struct timespec timeout = { .tv_sec = msec / 1000, .tv_nsec = (long) (msec % 1000) * 1000000 };
+        struct timespec timeout = { .tv_sec = msec / 1000, .tv_nsec = (long) (msec % 1000) * 1000000 };
         unsigned found = 0;
         int r;
 
+        if (end_signal || stop_signal || resized) /* while a picture was drawn */
+                timeout = (struct timespec){ .tv_sec = 0 };
         r = ppoll(fds, ELEMENTSOF(fds), &timeout, &outside);
         if (end_signal || (r > 0 && fds[0].revents & (POLLHUP | POLLERR | POLLNVAL)))
                 found |= SCREEN_END;
@@ -186,6 +212,12 @@ void screen_draw(const char *text, size_t rows) {
         }
         if (row < rows)
                 (void) fprintf(f, "%s" CLEAR_REST, row > 0 ? "\r\n" : "");
-        if (fflush(f) == 0)
+        if (fflush(f) == 0) {
+                sigset_t blocked;
+
+                /* so that a terminal that takes nothing keeps nobody from ending it */
+                (void) sigprocmask(SIG_SETMASK, &outside, &blocked);
                 put(picture, size);
+                (void) sigprocmask(SIG_SETMASK, &blocked, NULL);
+        }
 }

@@ -21,8 +21,8 @@ check_log() {
 }
 
 refusal_is_logged() {
-        journalctl --quiet --no-pager --output=cat --since "@$ATTACK_BEGUN" -u cgmoved CGMOVE_EVENT=move-refused "CGMOVE_UID=$1" |
-                grep -q -E -- "$2"
+        grep -q -E -- "$2" < <(journalctl --quiet --no-pager --output=cat --since "@$ATTACK_BEGUN" -u cgmoved \
+                CGMOVE_EVENT=move-refused "CGMOVE_UID=$1")
 }
 
 # place_begin USER: a unit of the user's manager, with its cgroup in $PLACE: processes there may be moved, as far as they are his.

@@ -65,7 +65,7 @@ job_is_waiting() {
 job_shell() {
         local pid
         for pid in $(pgrep -u alice -x sh); do
-                if in_job "$pid" && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "finish-$1;"; then
+                if in_job "$pid" && grep -q "finish-$1;" < <(tr '\0' ' ' <"/proc/$pid/cmdline"); then
                         printf '%s\n' "$pid"
                         return
                 fi

@@ -66,7 +66,7 @@ model_start() {
 # Its main process is the one that listens.
 openclaw_listens() {
         local pid
-        pid=$(gateway_pid) && [[ $pid -gt 0 ]] && port_listeners 18789 | grep -q "^$pid "
+        pid=$(gateway_pid) && [[ $pid -gt 0 ]] && grep -q "^$pid " < <(port_listeners 18789)
 }
 
 # agent_say MESSAGE: what the agent answers, through the gateway. If that does not answer, the command would do the gateway's work
