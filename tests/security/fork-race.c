@@ -213,7 +213,8 @@ static void run_round(char **argv, Counts *counts) {
         else if (status != 0 && inside == 0 && outside > 0) {
                 if (status == 75)
                         counts->busy++;
-                else if (strstr(said, "frozen") || strstr(said, "Frozen"))
+                /* a process whose other thread executes a program is a zombie for a moment, and looks as if it had ended */
+                else if (strstr(said, "frozen") || strstr(said, "Frozen") || strstr(said, "has ended"))
                         counts->refused++;
                 else {
                         counts->strange++;
