@@ -80,6 +80,10 @@ static int set_number(pid_t pid, long number) {
 static int set_result(pid_t pid, long result) {
         return (int) ptrace(PTRACE_POKEUSER, pid, offsetof(struct user_regs_struct, rax), result);
 }
+
+static int set_argument(pid_t pid, long argument) {
+        return (int) ptrace(PTRACE_POKEUSER, pid, offsetof(struct user_regs_struct, rdi), argument);
+}
 #else
 static const Fault faults[] = { { "none", -1, { 0 } } };
 
@@ -88,6 +92,10 @@ static int set_number(pid_t pid, long number) {
 }
 
 static int set_result(pid_t pid, long result) {
+        return -1;
+}
+
+static int set_argument(pid_t pid, long argument) {
         return -1;
 }
 #endif
@@ -170,6 +178,12 @@ static void kill_now(pid_t pid, long number) {
         exit(0);
 }
 
+/* brk(2) tells of no error: it leaves the break where it is, and returns that, as for 0. What returns an error instead is believed to
+ * have moved it. */
+static int let_fail(pid_t pid, long number) {
+        return number == SYS_brk ? set_argument(pid, 0) : set_number(pid, -1);
+}
+
 /* COUNTING: from now on; else from when it has waited and wakes up. */
 static void watch(pid_t pid, unsigned long n, const Fault *fault, int counting) {
         struct __ptrace_syscall_info info;
@@ -197,7 +211,7 @@ static void watch(pid_t pid, unsigned long n, const Fault *fault, int counting) 
 
                 if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
                         if (failing >= 0) {
-                                if (set_result(pid, -fault->error) < 0)
+                                if (failing != SYS_brk && set_result(pid, -fault->error) < 0)
                                         die("the result");
                                 hit(pid, failing);
                         }
@@ -210,7 +224,7 @@ static void watch(pid_t pid, unsigned long n, const Fault *fault, int counting) 
                 if (!fault || fault->error == 0)
                         kill_now(pid, number);
                 failing = number;
-                if (set_number(pid, -1) < 0)
+                if (let_fail(pid, number) < 0)
                         die("this machine cannot have system calls fail");
         }
 }
