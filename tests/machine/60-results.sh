@@ -115,11 +115,13 @@ test_names_that_come_back() {
 
 # A daemon of the command lives on in the job after the command: the job goes on, with the status of its command known.
 test_job_lasts_as_long_as_its_processes() {
-        run --name parent -- sh -c 'setsid -f sh -c "sleep 2; echo late"; exit 6'
+        run --name parent -- sh -c 'setsid -f sh -c "until test -e go-late; do sleep 0.1; done; echo late"; exit 6'
         sleep 1
         check_equal "$(job_field parent state)" running
+        as alice touch go-late
         check_status 6 as alice cgmove wait "$(job_id parent)"
         check_contains "$(job_log parent)" late
+        rm -f /home/alice/go-late
 }
 
 test_logs_follow_to_the_end() {
