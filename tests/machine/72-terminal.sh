@@ -80,7 +80,7 @@ test_long_values_go_on_below() {
         check_contains "$OUTPUT" "status 1"
         check_lacks "$OUTPUT" wrapped "an error"
         # a word that is no UTF-8 is told, too
-        check_equal "$(as alice cgmove status --json $'\xff' 2>/dev/null | jq -r '.error | .code, .exit_status')" $'NoSuchJob\n1'
+        check_equal "$({ as alice cgmove status --json $'\xff' 2>/dev/null || true; } | jq -r '.error | .code, .exit_status')" $'NoSuchJob\n1'
         check_status 0 at_terminal 40x24 end state -- cgmove list --no-such-option
         check_lacks "$OUTPUT" wrapped "a usage error"
         check_status 0 at_terminal 80x60 end state -- cgmove doctor
@@ -209,7 +209,7 @@ test_top_without_a_daemon() {
         check_status 0 at_top "until=cannot be reached" type=q end state
         check_contains "$OUTPUT" "$RESTORED"
         check_status 69 as alice cgmove top
-        check_status 0 at_terminal "until=cannot be reached" end state -- cgmove top --delay 0.3 --iterations 3
+        check_status 0 at_terminal "until=cannot be reached" end screen state -- cgmove top --delay 0.3 --iterations 3
         check_contains "$OUTPUT" "status 69"
         check_contains "$OUTPUT" "$RESTORED"
         check_contains "$OUTPUT" "cannot be reached"

@@ -197,6 +197,11 @@ test_full_run() {
         tried 5 "moves of a tree with a full /run"
 }
 
+# systemd removes the slice behind its last pool
+pools_close() {
+        mkdir -p $POOLS && echo 0 >$POOLS/cgroup.max.descendants
+}
+
 test_cgroups() {
         local used
         check_serves
@@ -209,8 +214,9 @@ test_cgroups() {
 
         # and where the pool itself is to be
         systemctl stop cgmove@1000.service
-        mkdir -p $POOLS # systemd may have removed it with the last pool
-        echo 0 >$POOLS/cgroup.max.descendants
+        wait_for pools_close
+        sleep 0.5
+        wait_for pools_close
         check_move 3 "could not be started"
         echo max >$POOLS/cgroup.max.descendants
         systemctl reset-failed cgmove@1000.service 2>/dev/null || true
