@@ -87,7 +87,7 @@ test_policy_allow_warns() {
         touch /run/policy-touched
         unit_start MemoryMax=1G RestrictFileSystems=ext4
         check_status 0 cgmove policy allow alice --from "system:$UNIT" --name left-system
-        check_contains "$OUTPUT" "Warning: what leaves system:$UNIT leaves this behind: MemoryMax=1 GiB, RestrictFileSystems=; 'cgmove doctor --system $UNIT'"
+        check_contains "$OUTPUT" "Warning: what leaves system:$UNIT leaves this behind: MemoryMax=1 GiB, RestrictFileSystems=; \"cgmove doctor --system $UNIT\""
         # also when it was allowed before
         check_status 0 cgmove policy allow alice --from "system:$UNIT" --name left-system
         check_contains "$OUTPUT" "leaves this behind"
