@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "tools/write-text.h"
 
 int policy_folder_open(int *ret, Failure *failure) {
         int fd;
@@ -24,21 +25,6 @@ int policy_folder_open(int *ret, Failure *failure) {
         return 0;
 }
 
-static int write_all(int fd, const char *text) {
-        for (size_t n = strlen(text); n > 0;) {
-                ssize_t k = write(fd, text, n);
-
-                if (k < 0 && errno != EINTR)
-                        return -errno;
-                if (k > 0) {
-                        text += k;
-                        n -= (size_t) k;
-                }
-        }
-
-        return fchmod(fd, 0644) < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 int policy_folder_write(int folder, const char *name, const char *text) {
         _cleanup_free_ char *temporary = NULL;
         _cleanup_close_ int fd = -1;
@@ -51,7 +37,7 @@ int policy_folder_write(int folder, const char *name, const char *text) {
         if (fd < 0)
                 return -errno;
 
-        r = write_all(fd, text);
+        r = write_text(fd, text);
         if (r >= 0 && linkat(folder, temporary, folder, name, 0) < 0)
                 r = -errno;
         (void) unlinkat(folder, temporary, 0);

@@ -12,6 +12,7 @@
 #include "lib/cleanup.h"
 #include "tools/adopt/drop-in.h"
 #include "tools/status.h"
+#include "tools/write-text.h"
 
 #define FILE_MAX (64 * 1024)
 
@@ -138,20 +139,6 @@ int drop_in_look(int folder, const char *path, const char *text, DropInState *re
         return 0;
 }
 
-static int write_all(int fd, const char *text) {
-        for (size_t n = strlen(text); n > 0;) {
-                ssize_t k = write(fd, text, n);
-
-                if (k < 0 && errno != EINTR)
-                        return -errno;
-                if (k > 0) {
-                        text += k;
-                        n -= (size_t) k;
-                }
-        }
-        return fchmod(fd, 0644) < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 int drop_in_write(int folder, const char *path, const char *text, Failure *failure) {
         _cleanup_close_ int fd = -1;
         char temporary[64];
@@ -161,7 +148,7 @@ int drop_in_write(int folder, const char *path, const char *text, Failure *failu
         (void) snprintf(temporary, sizeof(temporary), ".%s.%d", DROP_IN_NAME, (int) getpid());
         (void) unlinkat(folder, temporary, 0);
         fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        r = fd < 0 ? -errno : write_all(fd, text);
+        r = fd < 0 ? -errno : write_text(fd, text);
         if (r >= 0 && renameat(folder, temporary, folder, DROP_IN_NAME) < 0)
                 r = -errno;
         if (r < 0 && fd >= 0)
