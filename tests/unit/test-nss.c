@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The module's entry points, on a snapshot of the test's: nss_place_*() here stand in the place of
- * nss-pam/nss-place.c. */
+/* The module's entry points, on a snapshot of the test's. */
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -24,50 +23,9 @@
 #include "nss-pam/nss-entry.h"
 #include "nss-pam/nss-file.h"
 #include "nss-pam/nss-place.h"
+#include "tests/unit/nss-fixture.h"
 
-#define GID 77000
 #define THREADS 8
-
-static char place[] = "/tmp/test-nss-XXXXXX";
-static char snapshot[64];
-static uid_t owner;
-
-const char *nss_place_path(void) {
-        return snapshot;
-}
-
-uid_t nss_place_owner(void) {
-        return owner;
-}
-
-static void write_bytes(const char *text, size_t size) {
-        _cleanup_close_ int fd = open(snapshot, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-        assert_true(fd >= 0);
-        assert_int_equal(write(fd, text, size), (ssize_t) size);
-        assert_int_equal(fchmod(fd, 0644), 0);
-}
-
-static void write_members(const char *names) {
-        _cleanup_free_ char *text = NULL;
-        size_t size;
-
-        assert_int_equal(allowed_encode(GID, names, strlen(names), &text, &size), 0);
-        write_bytes(text, size);
-}
-
-static int set_up(void **state) {
-        owner = geteuid();
-        if (!mkdtemp(place))
-                return -1;
-        (void) snprintf(snapshot, sizeof(snapshot), "%s/allowed", place);
-        return 0;
-}
-
-static int tear_down(void **state) {
-        (void) unlink(snapshot);
-        return rmdir(place);
-}
 
 /* --- what it answers ---------------------------------------- */
 
@@ -76,7 +34,7 @@ static void check_group(const struct group *group, const char *const *members) {
 
         assert_string_equal(group->gr_name, "cgmove-allowed");
         assert_string_equal(group->gr_passwd, "!*");
-        assert_int_equal(group->gr_gid, GID);
+        assert_int_equal(group->gr_gid, NSS_FIXTURE_GID);
         for (; members[n]; n++)
                 assert_string_equal(group->gr_mem[n], members[n]);
         assert_null(group->gr_mem[n]);
@@ -90,18 +48,18 @@ static void test_by_name_and_by_number(void **state) {
         char buffer[256];
         int error = 0;
 
-        write_members("alice\nbob\ncarol\n");
+        nss_fixture_write_members("alice\nbob\ncarol\n");
         errno = 42;
         assert_int_equal(_nss_cgmove_getgrnam_r("cgmove-allowed", &group, buffer, sizeof(buffer), &error),
                          NSS_STATUS_SUCCESS);
         check_group(&group, three);
-        assert_int_equal(_nss_cgmove_getgrgid_r(GID, &group, buffer, sizeof(buffer), &error),
+        assert_int_equal(_nss_cgmove_getgrgid_r(NSS_FIXTURE_GID, &group, buffer, sizeof(buffer), &error),
                          NSS_STATUS_SUCCESS);
         check_group(&group, three);
         assert_int_equal(errno, 42);
         assert_int_equal(error, 0);
 
-        write_members("");
+        nss_fixture_write_members("");
         assert_int_equal(_nss_cgmove_getgrnam_r("cgmove-allowed", &group, buffer, sizeof(buffer), &error),
                          NSS_STATUS_SUCCESS);
         check_group(&group, nobody);
@@ -111,13 +69,22 @@ static void test_no_other(void **state) {
         static const char *const names[] = {
                 "", "root", "cgmove-allowe", "cgmove-allowed2", "CGMOVE-ALLOWED", "alice", "sudo", "77000"
         };
-        static const gid_t gids[] = { 0,     1,       27,      1000,     59999,       65534,
-                                      65535, GID - 1, GID + 1, GID_NONE, GID_NONE - 1 };
+        static const gid_t gids[] = { 0,
+                                      1,
+                                      27,
+                                      1000,
+                                      59999,
+                                      65534,
+                                      65535,
+                                      NSS_FIXTURE_GID - 1,
+                                      NSS_FIXTURE_GID + 1,
+                                      GID_NONE,
+                                      GID_NONE - 1 };
         struct group group = { .gr_gid = 5 };
         char buffer[256];
         int error;
 
-        write_members("alice\n");
+        nss_fixture_write_members("alice\n");
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 assert_int_equal(_nss_cgmove_getgrnam_r(names[i], &group, buffer, sizeof(buffer), &error),
                                  NSS_STATUS_NOTFOUND);
@@ -134,7 +101,7 @@ static void test_enumeration(void **state) {
         char buffer[256];
         int error = 0;
 
-        write_members("alice\nbob\ncarol\n");
+        nss_fixture_write_members("alice\nbob\ncarol\n");
         for (int i = 0; i < 3; i++) {
                 assert_int_equal(_nss_cgmove_setgrent(i), NSS_STATUS_SUCCESS);
                 assert_int_equal(_nss_cgmove_getgrent_r(&group, buffer, 10, &error), NSS_STATUS_TRYAGAIN);
@@ -157,7 +124,7 @@ static void test_every_buffer_size(void **state) {
         const size_t room = 512;
 
         for (size_t list = 0; list < ELEMENTSOF(lists); list++) {
-                write_members(lists[list]);
+                nss_fixture_write_members(lists[list]);
                 for (size_t offset = 0; offset < sizeof(char *); offset++) {
                         enum nss_status status = NSS_STATUS_TRYAGAIN;
                         struct group group;
@@ -197,7 +164,7 @@ static void test_many_members(void **state) {
 
         for (size_t i = 0; i < n; i++)
                 (void) snprintf(names + i * 8, 9, "u%06zu\n", i);
-        write_members(names);
+        nss_fixture_write_members(names);
         assert_int_equal(_nss_cgmove_getgrnam_r("cgmove-allowed", &group, buffer, 1024, &error),
                          NSS_STATUS_TRYAGAIN);
         assert_int_equal(error, ERANGE);
@@ -207,19 +174,13 @@ static void test_many_members(void **state) {
         assert_string_equal(group.gr_mem[n - 1], "u065535");
         assert_null(group.gr_mem[n]);
         /* and not one more */
-        assert_int_equal(allowed_encode(GID, "", 0, &text, &size), 0);
+        assert_int_equal(allowed_encode(NSS_FIXTURE_GID, "", 0, &text, &size), 0);
         names = realloc(names, n * 8 + 9);
         strcpy(names + n * 8, "v\n");
-        assert_int_equal(allowed_encode(GID, names, n * 8 + 2, &text, &size), -EINVAL);
+        assert_int_equal(allowed_encode(NSS_FIXTURE_GID, names, n * 8 + 2, &text, &size), -EINVAL);
 }
 
 /* --- the groups of a user ---------------------------------------- */
-
-static enum nss_status init_groups(const char *user, gid_t primary, long *n, long *size, gid_t **groups,
-                                   long limit, int *error) {
-        *error = 0;
-        return _nss_cgmove_initgroups_dyn(user, primary, n, size, groups, limit, error);
-}
 
 static void test_groups_of_members_only(void **state) {
         static const char *const others[] = { "", "root", "alic", "alice2", "alice\nbob", "end", "dave" };
@@ -227,23 +188,26 @@ static void test_groups_of_members_only(void **state) {
         long n = 1, size = 1;
         int error;
 
-        write_members("alice\nbob\ncarol\n");
+        nss_fixture_write_members("alice\nbob\ncarol\n");
         groups[0] = 1000;
         for (size_t i = 0; i < ELEMENTSOF(others); i++) {
-                assert_int_equal(init_groups(others[i], 1000, &n, &size, &groups, 0, &error),
+                assert_int_equal(nss_fixture_init_groups(others[i], 1000, &n, &size, &groups, 0, &error),
                                  NSS_STATUS_NOTFOUND);
                 assert_int_equal(n, 1);
         }
 
-        assert_int_equal(init_groups("carol", 1000, &n, &size, &groups, 0, &error), NSS_STATUS_SUCCESS);
+        assert_int_equal(nss_fixture_init_groups("carol", 1000, &n, &size, &groups, 0, &error),
+                         NSS_STATUS_SUCCESS);
         assert_int_equal(n, 2);
-        assert_int_equal(groups[1], GID);
+        assert_int_equal(groups[1], NSS_FIXTURE_GID);
         assert_true(size >= 2);
         /* once only, and not if it is the primary one, which libc has put there */
-        assert_int_equal(init_groups("carol", 1000, &n, &size, &groups, 0, &error), NSS_STATUS_SUCCESS);
+        assert_int_equal(nss_fixture_init_groups("carol", 1000, &n, &size, &groups, 0, &error),
+                         NSS_STATUS_SUCCESS);
         assert_int_equal(n, 2);
         n = 1;
-        assert_int_equal(init_groups("carol", GID, &n, &size, &groups, 0, &error), NSS_STATUS_SUCCESS);
+        assert_int_equal(nss_fixture_init_groups("carol", NSS_FIXTURE_GID, &n, &size, &groups, 0, &error),
+                         NSS_STATUS_SUCCESS);
         assert_int_equal(n, 1);
         free(groups);
 }
@@ -253,178 +217,23 @@ static void test_limit_of_groups(void **state) {
         long n = 2, size = 2;
         int error;
 
-        write_members("alice\n");
-        assert_int_equal(init_groups("alice", 1000, &n, &size, &groups, 2, &error), NSS_STATUS_SUCCESS);
+        nss_fixture_write_members("alice\n");
+        assert_int_equal(nss_fixture_init_groups("alice", 1000, &n, &size, &groups, 2, &error),
+                         NSS_STATUS_SUCCESS);
         assert_int_equal(n, 2);
         assert_int_equal(size, 2);
-        assert_int_equal(init_groups("alice", 1000, &n, &size, &groups, 3, &error), NSS_STATUS_SUCCESS);
+        assert_int_equal(nss_fixture_init_groups("alice", 1000, &n, &size, &groups, 3, &error),
+                         NSS_STATUS_SUCCESS);
         assert_int_equal(n, 3);
         assert_int_equal(size, 3);
         free(groups);
 
         groups = NULL;
         n = size = 0;
-        assert_int_equal(init_groups("alice", 1000, &n, &size, &groups, -1, &error), NSS_STATUS_SUCCESS);
+        assert_int_equal(nss_fixture_init_groups("alice", 1000, &n, &size, &groups, -1, &error),
+                         NSS_STATUS_SUCCESS);
         assert_int_equal(n, 1);
         free(groups);
-}
-
-/* --- what it does not believe ---------------------------------------- */
-
-static void check_refused(const char *what) {
-        gid_t *groups = calloc(1, sizeof(gid_t));
-        enum nss_status status[4];
-        long n = 0, size = 1;
-        struct group group;
-        char buffer[256];
-        int error = 0;
-
-        status[0] = _nss_cgmove_getgrnam_r("cgmove-allowed", &group, buffer, sizeof(buffer), &error);
-        assert_int_equal(error, ENOENT);
-        status[1] = _nss_cgmove_getgrgid_r(GID, &group, buffer, sizeof(buffer), &error);
-        assert_int_equal(error, ENOENT);
-        (void) _nss_cgmove_setgrent(0);
-        status[2] = _nss_cgmove_getgrent_r(&group, buffer, sizeof(buffer), &error);
-        status[3] = init_groups("alice", 1000, &n, &size, &groups, 0, &error);
-        for (size_t i = 0; i < ELEMENTSOF(status); i++)
-                if (status[i] != NSS_STATUS_UNAVAIL && status[i] != NSS_STATUS_NOTFOUND)
-                        fail_msg("%s: %zu answers %d", what, i, (int) status[i]);
-        assert_int_equal(n, 0);
-        free(groups);
-}
-
-static void test_no_snapshot(void **state) {
-        struct group group;
-        char buffer[256];
-        int error;
-
-        (void) unlink(snapshot);
-        check_refused("none");
-        assert_int_equal(_nss_cgmove_getgrnam_r("cgmove-allowed", &group, buffer, sizeof(buffer), &error),
-                         NSS_STATUS_NOTFOUND);
-}
-
-static void test_files_that_are_none(void **state) {
-        write_members("alice\n");
-        owner = geteuid() + 1;
-        check_refused("another owner");
-        owner = geteuid();
-        assert_int_equal(chmod(snapshot, 0664), 0);
-        check_refused("writable by a group");
-        assert_int_equal(chmod(snapshot, 0646), 0);
-        check_refused("writable by others");
-        (void) unlink(snapshot);
-
-        assert_int_equal(mkdir(snapshot, 0755), 0);
-        check_refused("a directory");
-        assert_int_equal(rmdir(snapshot), 0);
-        assert_int_equal(mkfifo(snapshot, 0644), 0);
-        check_refused("a FIFO");
-        assert_int_equal(unlink(snapshot), 0);
-        assert_int_equal(symlink("/etc/passwd", snapshot), 0);
-        check_refused("a link");
-        assert_int_equal(unlink(snapshot), 0);
-        assert_int_equal(symlink("allowed", snapshot), 0);
-        check_refused("a link to itself");
-        assert_int_equal(unlink(snapshot), 0);
-
-        write_members("alice\n");
-        assert_int_equal(truncate(snapshot, ALLOWED_SIZE_MAX + 1), 0);
-        check_refused("a large one");
-        assert_int_equal(truncate(snapshot, (off_t) 1 << 40), 0);
-        check_refused("a huge one");
-}
-
-static void test_cut_at_every_byte(void **state) {
-        _cleanup_free_ char *text = NULL;
-        const char *names = "alice\nbob\ncarol\n";
-        size_t size;
-
-        assert_int_equal(allowed_encode(GID, names, strlen(names), &text, &size), 0);
-        for (size_t n = 0; n < size; n++) {
-                write_bytes(text, n);
-                check_refused("cut");
-        }
-        for (size_t n = 0; n < size; n++) {
-                write_bytes(text + n + 1, size - n - 1);
-                check_refused("beginning later");
-        }
-        write_bytes(text, size);
-        assert_int_equal(chmod(snapshot, 0644), 0);
-}
-
-/* Whatever one byte is changed to: refused, or good and consistent. */
-static void test_every_byte_changed(void **state) {
-        _cleanup_free_ char *text = NULL;
-        const char *names = "alice\nbob\n";
-        size_t size, n_good = 0;
-
-        assert_int_equal(allowed_encode(GID, names, strlen(names), &text, &size), 0);
-        for (size_t i = 0; i < size; i++) {
-                char was = text[i];
-
-                for (int c = 0; c < 256; c++) {
-                        struct group group;
-                        char buffer[256];
-                        int error;
-
-                        text[i] = (char) c;
-                        write_bytes(text, size);
-                        if (_nss_cgmove_getgrnam_r("cgmove-allowed", &group, buffer, sizeof(buffer),
-                                                   &error) != NSS_STATUS_SUCCESS)
-                                continue;
-                        n_good++;
-                        assert_true(allowed_gid_is_valid(group.gr_gid));
-                        assert_int_equal(strlen(group.gr_mem[0]), 5);
-                        assert_int_equal(strlen(group.gr_mem[1]), 3);
-                        assert_null(group.gr_mem[2]);
-                        assert_true(strcmp(group.gr_mem[0], group.gr_mem[1]) < 0);
-                        for (size_t m = 0; m < 2; m++)
-                                assert_null(strpbrk(group.gr_mem[m], ":,/\n\t\x1b"));
-                }
-                text[i] = was;
-        }
-        assert_true(n_good > size); /* each byte's own value, and other letters */
-}
-
-static void test_texts_that_are_none(void **state) {
-        static const char *const texts[] = {
-                "",
-                "\n",
-                "cgmove-allowed 2 77000 1 6\nalice\nend\n",
-                "cgmove-allowed 1 077000 1 6\nalice\nend\n",
-                "cgmove-allowed 1 77000 01 6\nalice\nend\n",
-                "cgmove-allowed 1 77000 1 6 \nalice\nend\n",
-                "cgmove-allowed 1  77000 1 6\nalice\nend\n",
-                "cgmove-allowed 1 -77000 1 6\nalice\nend\n",
-                "cgmove-allowed 1 77000 1 7\nalice\nend\n",
-                "cgmove-allowed 1 77000 2 6\nalice\nend\n",
-                "cgmove-allowed 1 77000 0 6\nalice\nend\n",
-                "cgmove-allowed 1 77000 1 6\nalice\nend\nend\n",
-                "cgmove-allowed 1 77000 1 6\nalice\nend",
-                "cgmove-allowed 1 77000 1 6\nalice\nEND\n",
-                "cgmove-allowed 1 0 1 6\nalice\nend\n",
-                "cgmove-allowed 1 27 1 6\nalice\nend\n",
-                "cgmove-allowed 1 65534 1 6\nalice\nend\n",
-                "cgmove-allowed 1 4294967295 1 6\nalice\nend\n",
-                "cgmove-allowed 1 4294967296 1 6\nalice\nend\n",
-                "cgmove-allowed 1 18446744073709628616 1 6\nalice\nend\n",
-                "cgmove-allowed 1 77000 4294967295 4294967295\nalice\nend\n",
-                "cgmove-allowed 1 77000 2 10\nbob\nalice\nend\n",
-                "cgmove-allowed 1 77000 2 12\nalice\nalice\nend\n",
-                "cgmove-allowed 1 77000 2 6\n\nfour\nend\n",
-                "cgmove-allowed 1 77000 1 6\nal:ce\nend\n",
-                "cgmove-allowed 1 77000 1 6\nal,ce\nend\n",
-                "cgmove-allowed 1 77000 1 6\n-lice\nend\n",
-                "cgmove-allowed 1 77000 1 6\n lice\nend\n",
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
-                write_bytes(texts[i], strlen(texts[i]));
-                check_refused(texts[i]);
-        }
-        write_bytes("cgmove-allowed 1 77000 1 6\nal\0ce\nend\n", 37);
-        check_refused("an end mark in a name");
 }
 
 /* --- in programs of all kinds ---------------------------------------- */
@@ -435,7 +244,7 @@ static void test_no_descriptors(void **state) {
         char buffer[256];
         int error;
 
-        write_members("alice\n");
+        nss_fixture_write_members("alice\n");
         assert_int_equal(getrlimit(RLIMIT_NOFILE, &saved), 0);
         none = (struct rlimit){ .rlim_cur = 0, .rlim_max = saved.rlim_max };
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
@@ -449,7 +258,6 @@ static void test_leaves_no_descriptor(void **state) {
         int before = open("/dev/null", O_RDONLY | O_CLOEXEC), after;
 
         (void) close(before);
-        test_texts_that_are_none(state);
         test_by_name_and_by_number(state);
         test_every_buffer_size(state);
         after = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -470,7 +278,7 @@ static void *look(void *userdata) {
                     NSS_STATUS_SUCCESS)
                         continue;
                 if (strcmp(group.gr_mem[0], "alice") == 0
-                                    ? !group.gr_mem[1] && group.gr_gid == GID
+                                    ? !group.gr_mem[1] && group.gr_gid == NSS_FIXTURE_GID
                                     : strcmp(group.gr_mem[1], "dora") == 0 && !group.gr_mem[2])
                         (*n_good)++;
         }
@@ -483,20 +291,20 @@ static void replace(const char *names) {
         size_t size;
         int fd;
 
-        assert_int_equal(allowed_encode(GID, names, strlen(names), &text, &size), 0);
-        (void) snprintf(other, sizeof(other), "%s.new", snapshot);
+        assert_int_equal(allowed_encode(NSS_FIXTURE_GID, names, strlen(names), &text, &size), 0);
+        (void) snprintf(other, sizeof(other), "%s.new", nss_fixture_snapshot);
         fd = open(other, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         assert_true(fd >= 0);
         assert_int_equal(write(fd, text, size), (ssize_t) size);
         (void) close(fd);
-        assert_int_equal(rename(other, snapshot), 0);
+        assert_int_equal(rename(other, nss_fixture_snapshot), 0);
 }
 
 static void test_threads(void **state) {
         size_t n_good[THREADS] = { 0 };
         pthread_t threads[THREADS];
 
-        write_members("alice\n");
+        nss_fixture_write_members("alice\n");
         for (size_t i = 0; i < THREADS; i++)
                 assert_int_equal(pthread_create(&threads[i], NULL, look, &n_good[i]), 0);
         for (int i = 0; i < 200; i++)
@@ -512,7 +320,7 @@ static void test_fork_beside_threads(void **state) {
         size_t n_good[THREADS] = { 0 };
         pthread_t threads[THREADS];
 
-        write_members("alice\n");
+        nss_fixture_write_members("alice\n");
         for (size_t i = 0; i < THREADS; i++)
                 assert_int_equal(pthread_create(&threads[i], NULL, look, &n_good[i]), 0);
         for (int i = 0; i < 20; i++) {
@@ -561,24 +369,13 @@ static void test_shared_object(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_by_name_and_by_number),
-                cmocka_unit_test(test_no_other),
-                cmocka_unit_test(test_enumeration),
-                cmocka_unit_test(test_every_buffer_size),
-                cmocka_unit_test(test_many_members),
-                cmocka_unit_test(test_groups_of_members_only),
-                cmocka_unit_test(test_limit_of_groups),
-                cmocka_unit_test(test_no_snapshot),
-                cmocka_unit_test(test_files_that_are_none),
-                cmocka_unit_test(test_cut_at_every_byte),
-                cmocka_unit_test(test_every_byte_changed),
-                cmocka_unit_test(test_texts_that_are_none),
-                cmocka_unit_test(test_no_descriptors),
-                cmocka_unit_test(test_leaves_no_descriptor),
-                cmocka_unit_test(test_threads),
-                cmocka_unit_test(test_fork_beside_threads),
-                cmocka_unit_test(test_shared_object),
+                cmocka_unit_test(test_by_name_and_by_number), cmocka_unit_test(test_no_other),
+                cmocka_unit_test(test_enumeration),           cmocka_unit_test(test_every_buffer_size),
+                cmocka_unit_test(test_many_members),          cmocka_unit_test(test_groups_of_members_only),
+                cmocka_unit_test(test_limit_of_groups),       cmocka_unit_test(test_no_descriptors),
+                cmocka_unit_test(test_leaves_no_descriptor),  cmocka_unit_test(test_threads),
+                cmocka_unit_test(test_fork_beside_threads),   cmocka_unit_test(test_shared_object),
         };
 
-        return cmocka_run_group_tests(tests, set_up, tear_down);
+        return cmocka_run_group_tests(tests, nss_fixture_set_up, nss_fixture_tear_down);
 }
