@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/system-bus-connect.h"
 #include "lib/values.h"
 
 #define RECONNECT_AFTER (5 * USEC_PER_SEC)
@@ -75,14 +76,7 @@ static int connect_now(Logind *self) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
         int r;
 
-        r = sd_bus_open_system(&bus);
-        if (r < 0)
-                return r;
-        r = sd_bus_set_exit_on_disconnect(bus, 0);
-        if (r >= 0)
-                r = sd_bus_match_signal_async(bus, NULL, "org.freedesktop.DBus.Local",
-                                              "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
-                                              "Disconnected", on_disconnected, NULL, self);
+        r = system_bus_connect(on_disconnected, self, &bus);
         if (r >= 0)
                 r = sd_bus_add_match_async(bus, NULL, OWNER_MATCH, on_owner, NULL, self);
         if (r >= 0)

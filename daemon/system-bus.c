@@ -7,6 +7,7 @@
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "daemon/system-bus.h"
+#include "daemon/system-bus-connect.h"
 #include "lib/protocol.h"
 #include "lib/values.h"
 
@@ -42,14 +43,7 @@ static int connect_now(SystemBus *self) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
         int r;
 
-        r = sd_bus_open_system(&bus);
-        if (r < 0)
-                return r;
-        r = sd_bus_set_exit_on_disconnect(bus, 0);
-        if (r >= 0)
-                r = sd_bus_match_signal_async(bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
-                                              "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, NULL,
-                                              self);
+        r = system_bus_connect(on_disconnected, self, &bus);
         if (r >= 0)
                 r = bus_add_public_objects(bus, self->daemon);
         if (r >= 0)
