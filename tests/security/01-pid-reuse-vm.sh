@@ -16,7 +16,7 @@ tear_down() {
         reuse_end
 }
 
-# around KIND SHARE [OPTION...]: a share, in percent, of all numbers.
+# around KIND SHARE [OPTION...]: a share, in percent, of all numbers. How far it is, the console says.
 around() {
         local kind=$1 rounds=$((REUSES * $2 / 100 / 32))
         shift 2
@@ -24,6 +24,7 @@ around() {
         TAKEN=$((${TAKEN:-0} + COUNTED[reuses]))
         GONE=$((${GONE:-0} + COUNTED[gone]))
         MOVED=$((${MOVED:-0} + COUNTED[moved]))
+        echo "$(date +%T) $kind: $TAKEN numbers taken" >/dev/console
 }
 
 test_at_scale() {

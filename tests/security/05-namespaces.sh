@@ -110,6 +110,7 @@ inner_begin() {
                 sleep 1000'
         wait_for test -s /home/alice/inner
         INNER=$(pgrep -P "$PUT")
+        wait_for pgrep -u alice -x -f 'sleep 4712' # forked is not yet executed
         INNER_SLEEP=$(pgrep -u alice -x -f 'sleep 4712')
         check_equal "$(awk '/^NSpid:/ { print $3 }' "/proc/$INNER_SLEEP/status")" "$(cat /home/alice/inner)"
 }

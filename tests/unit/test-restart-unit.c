@@ -216,6 +216,7 @@ static void test_strange(void **state) {
         add(fixture, "TriggeredBy", "as", 3, "", "socket", "a.socket.service");
         add(fixture, "Job", "(us)", 17, "/");
         add(fixture, "InvocationID", "ay", 3, 1, 2, 3);
+        add(fixture, "InvocationID", "s", "/user.slice/gateway.service");
         add(fixture, "SubState", "s", "running");
         assert_true(read_all(fixture, &unit) >= 0);
         assert_string_equal(unit.load_state, "");

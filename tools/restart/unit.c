@@ -67,7 +67,6 @@ static const Property properties[] = {
         PROPERTY("InactiveEnterTimestampMonotonic", 't', inactive_enter),
         /* as cgmoved tells them; a manager itself does so in other types, see below */
         PROPERTY("Job", 'u', job),
-        PROPERTY("InvocationID", 's', invocation_id),
 };
 
 static int read_plain(sd_bus_message *message, const Property *property, Unit *unit) {
@@ -128,6 +127,18 @@ static int read_invocation_id(sd_bus_message *message, Unit *unit) {
         return 0;
 }
 
+/* As cgmoved tells it. */
+static int read_invocation_text(sd_bus_message *message, Unit *unit) {
+        const char *text;
+        sd_id128_t id;
+        int r;
+
+        r = sd_bus_message_read_basic(message, 's', &text);
+        if (r >= 0 && sd_id128_from_string(text, &id) >= 0)
+                (void) sd_id128_to_string(id, unit->invocation_id);
+        return r;
+}
+
 static const struct {
         const char *name, *type;
         int (*read)(sd_bus_message *message, Unit *unit);
@@ -135,6 +146,7 @@ static const struct {
         { "TriggeredBy", "as", read_triggers },
         { "Job", "(uo)", read_job },
         { "InvocationID", "ay", read_invocation_id },
+        { "InvocationID", "s", read_invocation_text },
 };
 
 /* The variant behind NAME. */
