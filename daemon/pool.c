@@ -264,8 +264,8 @@ static void find_gone(const void *node, VISIT visit, void *closure) {
                 *ret = pool;
 }
 
-/* Pools that an administrator has stopped are noticed when it matters: when their user asks again, and when
- * there is no room left. */
+/* Pools that an administrator has stopped are noticed when it matters: when their user asks again, when there
+ * is no room left, and when they are counted. */
 static void set_forget_gone(PoolSet *set) {
         Pool *pool;
 
@@ -422,6 +422,7 @@ bool pool_has_controller(const Pool *pool, const char *controller) {
         return false;
 }
 
-unsigned pool_set_count(const PoolSet *set) {
+unsigned pool_set_count(PoolSet *set) {
+        set_forget_gone(set);
         return set->n_pools;
 }

@@ -57,7 +57,8 @@ int pool_set_discover(PoolSet *set, pool_found_t found, void *userdata);
 
 Pool *pool_set_find(PoolSet *set, uid_t uid); /* NULL if it does not run */
 
-unsigned pool_set_count(const PoolSet *set); /* pools that run, start or stop */
+/* Pools that run, start or stop. Looks first which ones an administrator has stopped, and forgets them. */
+unsigned pool_set_count(PoolSet *set);
 
 uid_t pool_uid(const Pool *pool);
 int pool_fd(const Pool *pool); /* its cgroup directory, owned by the pool */

@@ -91,8 +91,5 @@ void systemd_call_complete(SystemdCall *call, int error, const char *message);
 /* A unit job was removed: ends the call that follows it. Returns true if CALL was ended, and may be gone. */
 bool systemd_call_job_removed(SystemdCall *call, const char *job, const char *unit, const char *result);
 
-/* Ends CALL with the end of its unit job. */
-void systemd_call_job_ended(SystemdCall *call, const char *result);
-
 /* The reply has named the job: ends CALL if that job was removed before. */
 void systemd_call_job_known(SystemdCall *call);

@@ -24,7 +24,8 @@ static int job_send(SystemdCall *call) {
         return systemd_call_send(call, message);
 }
 
-void systemd_call_job_ended(SystemdCall *call, const char *result) {
+/* Ends CALL with the end of its unit job. */
+static void end_with_job(SystemdCall *call, const char *result) {
         char *words = NULL;
         _cleanup_free_ char *copy = strdup(result);
 
@@ -73,13 +74,13 @@ bool systemd_call_job_removed(SystemdCall *call, const char *job, const char *un
                 return strcmp(call->unit, unit) == 0 && job_remember(call, job, result);
         if (strcmp(call->job, job) != 0)
                 return false;
-        systemd_call_job_ended(call, result);
+        end_with_job(call, result);
         return true;
 }
 
 void systemd_call_job_known(SystemdCall *call) {
         if (call->removed_job && call->job && strcmp(call->removed_job, call->job) == 0)
-                systemd_call_job_ended(call, call->removed_result);
+                end_with_job(call, call->removed_result);
 }
 
 static const CallType job_type = {

@@ -37,7 +37,9 @@ size_t display_utf8_next(const char *text, size_t length, uint32_t *ret) {
         return size;
 }
 
-bool display_is_unsafe(uint32_t c) {
+/* What must not reach a terminal as it is: control characters (C0, C1, DEL) and those that change the
+ * direction of text. */
+static bool is_unsafe(uint32_t c) {
         return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
                (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
@@ -60,7 +62,7 @@ static size_t put_escaped(const char *text, size_t length, bool keep_lines, char
         *ret_read = n > 0 ? n : 1;
         if (n == 0)
                 return (size_t) sprintf(to, "\\x%02x", (unsigned) (uint8_t) *text);
-        if (!display_is_unsafe(c) || (keep_lines && (c == '\n' || c == '\t'))) {
+        if (!is_unsafe(c) || (keep_lines && (c == '\n' || c == '\t'))) {
                 memcpy(to, text, n);
                 return n;
         }

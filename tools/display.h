@@ -14,10 +14,6 @@ void display_arguments(char *const *arguments, char *buffer, size_t size);
 /* The size of the UTF-8 sequence at TEXT (of LENGTH bytes) and its code point; 0 if there is none. */
 size_t display_utf8_next(const char *text, size_t length, uint32_t *ret);
 
-/* What must not reach a terminal as it is: control characters (C0, C1, DEL) and those that change the
- * direction of text. */
-bool display_is_unsafe(uint32_t code_point);
-
 /* The text with everything unsafe and invalid as \n, \t, \xNN or \u{NNNN}. If KEEP_LINES, newline and
  * tab stay. NULL: out of memory. The caller frees it. */
 char *display_escape(const char *text, size_t length, bool keep_lines);

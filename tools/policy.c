@@ -121,7 +121,7 @@ static int print_text(const Check *check, bool installed) {
         return output_finish(0);
 }
 
-int policy_check(int argc, char **argv) {
+static int policy_check(int argc, char **argv) {
         _cleanup_(check_done) Check check = { .policy = NULL };
         Failure failure;
         bool json;

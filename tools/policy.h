@@ -6,6 +6,5 @@
 
 int verb_policy(int argc, char **argv);
 
-int policy_check(int argc, char **argv);
 int policy_allow(int argc, char **argv);
 int policy_explain(int argc, char **argv);

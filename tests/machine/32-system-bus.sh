@@ -17,6 +17,8 @@ test_properties_are_readable() {
         check_status 0 as bob busctl --system introspect "${MANAGER[@]:0:2}"
         check_contains "$OUTPUT" JobRemoved
         job_check_end looked-at
+        systemctl stop 'cgmove@*.service'
+        check_equal "$(as bob busctl --system get-property "${MANAGER[@]}" Pools)" "u 0"
 }
 
 # A name and an owner may be seen by all, as in systemctl; a command line or a path in somebody's home may not.

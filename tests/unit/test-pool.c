@@ -276,6 +276,7 @@ static void test_made_again_after_it_was_removed(void **state) {
         assert_false(pool_keeper_is_gone(old, &kernel));
         assert_int_equal(pool_tree_remove(root_fd, ALICE), 0);
         assert_true(pool_keeper_is_gone(old, &kernel));
+        assert_int_equal(pool_set_count(world.set), 0);
 
         new = ensure(&world, ALICE);
         assert_ptr_not_equal(new, old);

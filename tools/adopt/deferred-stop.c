@@ -17,7 +17,8 @@
 
 #define STOP_GIVE_UP (UINT64_C(3) * 1000000)
 
-void deferred_stop_name(const char *unit, char ret[static CGMOVE_JOB_NAME_MAX + 1]) {
+/* "stop-" and what a job's name can have of UNIT's. */
+static void job_name(const char *unit, char ret[static CGMOVE_JOB_NAME_MAX + 1]) {
         static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@._:-";
         size_t n = strlen(unit), suffix = strlen(".service");
 
@@ -35,7 +36,7 @@ int deferred_stop_find(Client **client, bool system, const char *unit, uint64_t 
         uint64_t found = 0;
         int r;
 
-        deferred_stop_name(unit, name);
+        job_name(unit, name);
         (void) snprintf(source, sizeof(source), "%s:%s", system ? "system" : "user", unit);
         r = job_list_get(client, false, &list, failure);
         if (r != 0)
@@ -101,7 +102,7 @@ int deferred_stop_start(bool system, const char *unit, uint64_t *ret_job, Failur
         r = make_plan(system, unit, &plan, invocation, failure);
         if (r != 0)
                 return r;
-        deferred_stop_name(unit, name);
+        job_name(unit, name);
         (void) snprintf(shown, sizeof(shown), "systemctl %s stop %s", system ? "--system" : "--user", unit);
         r = plan_to_arguments(&plan, "stop-job", invocation, command + 1, &buffer);
         if (r < 0)

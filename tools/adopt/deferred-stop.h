@@ -13,9 +13,6 @@
 #include "tools/client.h"
 #include "tools/failure.h"
 
-/* The name of the job: "stop-" and what a job's name can have of UNIT's. Pure. */
-void deferred_stop_name(const char *unit, char ret[static CGMOVE_JOB_NAME_MAX + 1]);
-
 /* The job that is to stop UNIT and still runs; 0: none. *CLIENT may be NULL at first. */
 int deferred_stop_find(Client **client, bool system, const char *unit, uint64_t *ret, Failure *failure);
 

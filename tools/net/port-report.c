@@ -35,7 +35,7 @@ static int compare_holders(const void *a, const void *b) {
         return rank(x) != rank(y) ? rank(x) - rank(y) : (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-void port_report_sort(PortReport *report) {
+static void sort_holders(PortReport *report) {
         if (report->holders.n > 0)
                 qsort(report->holders.items, report->holders.n, sizeof(PortHolder), compare_holders);
 }
@@ -77,7 +77,7 @@ int port_report_make(const PortAddress *address, uint32_t states, PortReport *re
                 r = make_short(address, states, &report.holders);
         if (r < 0)
                 return r;
-        port_report_sort(&report);
+        sort_holders(&report);
         report.free = report.holders.n == 0;
         *ret = report;
         report.holders = (PortHolderList){ .items = NULL };

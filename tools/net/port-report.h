@@ -25,9 +25,6 @@ int port_report_find(const PortAddress *address, uint32_t states, TcpSocket *ret
  * what port_holders_get() returns. */
 int port_report_make(const PortAddress *address, uint32_t states, PortReport *ret);
 
-/* Orders the holders as above. Pure. */
-void port_report_sort(PortReport *report);
-
 /* "PID 17 (node) of user alice in user:gateway.service, and others", "nobody". TEXT of SIZE bytes. */
 void port_report_text(const PortReport *report, char *text, size_t size);
 

@@ -12,7 +12,8 @@
 #include "lib/source.h"
 #include "tools/net/port-holder.h"
 
-bool calling_is_inside(int proc_fd, pid_t pid, const RestartPlan *plan) {
+/* Whether the plan's unit is where the process is. */
+static bool is_inside(int proc_fd, pid_t pid, const RestartPlan *plan) {
         _cleanup_free_ char *path = NULL;
         bool deleted;
         Source source;
@@ -41,7 +42,7 @@ void calling_note_ancestors(int proc_fd, RestartPlan *plan) {
         ProcStat stat;
 
         plan->n_ancestors = 0;
-        while (pid > 1 && calling_is_inside(proc_fd, pid, plan) && proc_get_stat(proc_fd, pid, &stat) >= 0) {
+        while (pid > 1 && is_inside(proc_fd, pid, plan) && proc_get_stat(proc_fd, pid, &stat) >= 0) {
                 add_ancestor(plan, pid, stat.starttime);
                 pid = stat.ppid;
         }

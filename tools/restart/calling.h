@@ -14,9 +14,6 @@ void calling_note_ancestors(int proc_fd, RestartPlan *plan);
  * 0; -ESRCH if it is none of the noted ones. Pure. */
 int calling_set_command(RestartPlan *plan, pid_t pid);
 
-/* Whether the plan's unit is where the process is. */
-bool calling_is_inside(int proc_fd, pid_t pid, const RestartPlan *plan);
-
 /* The ancestor that is below the service itself. That is MAIN_PID, unless it only started what listens on
  * ports: then the uppermost ancestor that does, for which LISTENS has true at its place. The uppermost
  * ancestor if the service is none of them (MAIN_PID is 0, or it is a command that was left over from an

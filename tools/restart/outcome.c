@@ -119,7 +119,7 @@ static json_t *log_to_json(const Outcome *outcome) {
         return array;
 }
 
-json_t *outcome_to_json(const Outcome *outcome) {
+static json_t *to_json(const Outcome *outcome) {
         return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "unit", outcome->unit,
                          "state", outcome->state, "reason", outcome->reason, "text",
                          text_to_json(outcome->text), "downtime_usec",
@@ -140,7 +140,7 @@ static bool shorten(json_t *object) {
 }
 
 char *outcome_to_text(const Outcome *outcome) {
-        json_t *object = outcome_to_json(outcome);
+        json_t *object = to_json(outcome);
         char *text;
 
         if (!object)

@@ -2,8 +2,8 @@
 #pragma once
 
 /* How a restart goes and went: kept with the job, shown by `cgmove status`, handed to --then and --else.
- * Text from elsewhere (names of processes, lines of a log) may be anything; outcome_to_json() makes text of
- * it. */
+ * Text from elsewhere (names of processes, lines of a log) may be anything; outcome_to_text() makes valid
+ * JSON of it. */
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -68,10 +68,7 @@ void outcome_end(Outcome *outcome, const char *state, const char *reason, const 
 void outcome_add_holder(Outcome *outcome, const OutcomeProcess *process);
 void outcome_add_ended(Outcome *outcome, const OutcomeProcess *process);
 
-/* The object that is documented in cgmove(1); NULL: out of memory. */
-json_t *outcome_to_json(const Outcome *outcome);
-
-/* The same as text of at most OUTCOME_JSON_MAX bytes, as the daemon takes it: where it would be longer, the
+/* The object that is documented in cgmove(1), as text of at most OUTCOME_JSON_MAX bytes, as the daemon takes it: where it would be longer, the
  * oldest lines of the log, then processes are left out. NULL: out of memory. The caller frees it. */
 char *outcome_to_text(const Outcome *outcome);
 
