@@ -35,7 +35,7 @@ test_after_a_few_rounds_systemd_gives_up() {
 
 # The command waits for the restart, the restart for the gateway, the gateway for the command.
 test_draining_is_a_deadlock() {
-        gateway_start mixed --drain TimeoutStopSec=8
+        gateway_start mixed --drain TimeoutStopSec=20
         local old
         old=$(gateway_pid)
         gateway_call "systemctl --user restart $GATEWAY; echo done >$MARKER" &

@@ -80,7 +80,7 @@ test_move_a_running_process() {
         local pid
         gateway_start control-group
         start_below_gateway "sleep 4242"
-        wait_for pgrep -u alice -f 'sleep 4242'
+        wait_for pgrep -u alice -f -x 'sleep 4242'
         pid=$(pgrep -u alice -f -x 'sleep 4242')
         check_status 0 gateway_call "cgmove move $pid"
         in_job "$pid" || fail "not moved: $(cat "/proc/$pid/cgroup")"

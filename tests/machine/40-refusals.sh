@@ -64,7 +64,7 @@ test_main_process_of_a_user_unit() {
 }
 
 test_main_process_of_a_system_unit() {
-        systemd-run --quiet --unit=alices --uid=alice sleep 4778
+        systemd-run --quiet --unit=alices --uid=alice -p Type=exec sleep 4778
         check_refused "$(systemctl show --value -p MainPID alices.service)" 'main process|cgmove run'
         systemctl stop alices.service
 }

@@ -11,6 +11,7 @@ check_reload_fails_with() {
         local since said word
         since=$(date +%s)
         ! systemctl reload cgmoved.service || fail "the reload succeeded"
+        journalctl --sync
         said=$(journalctl --quiet --no-pager --since "@$since" -u cgmoved.service)
         for word in "$@"; do
                 check_contains "$said" "$word" "what the daemon says"

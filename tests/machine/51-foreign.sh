@@ -38,12 +38,16 @@ test_stop_reaches_the_owners_own() {
         wait_for foreign_is_gone
 }
 
+foreign_is_alone() {
+        [[ $(job_pids mixed) == "$FOREIGN" ]]
+}
+
 test_kill_reaches_the_owners_own() {
         job_begin mixed
         foreign_begin mixed
         check_status 0 timeout 60 "$here/as" alice cgmove kill "$(job_id mixed)" -s KILL
         check_contains "$OUTPUT" "other users"
-        wait_for test "$(job_pids mixed)" = "$FOREIGN"
+        wait_for foreign_is_alone
         foreign_check_alive
         systemctl stop cgmove@1000.service
         wait_for foreign_is_gone

@@ -85,9 +85,13 @@ test_stop_of_one_that_ignores_it() {
         check_equal "$(job_field stubborn state)" ended
 }
 
+job_has_said() {
+        [[ $(job_log "$1") == *"$2"* ]]
+}
+
 test_kill_with_a_signal() {
-        run --name caught -- sh -c 'trap "echo caught; exit 5" USR1; while :; do sleep 0.1; done'
-        sleep 0.5
+        run --name caught -- sh -c 'trap "echo caught; exit 5" USR1; echo ready; while :; do sleep 0.1; done'
+        wait_for job_has_said caught ready
         check_status 0 as alice cgmove kill "$(job_id caught)" -s USR1
         wait_for job_has_ended caught
         check_contains "$(job_log caught)" caught
@@ -142,6 +146,7 @@ test_moved_process_has_no_known_status() {
         local pid
         gateway_start process
         gateway_call "sleep 4249 >/dev/null 2>&1 </dev/null &"
+        wait_for pgrep -u alice -f -x 'sleep 4249'
         pid=$(pgrep -u alice -f -x 'sleep 4249')
         check_status 0 as alice cgmove move "$pid"
         local id
@@ -185,6 +190,7 @@ test_json_of_each_verb() {
         check_json as alice cgmove stop --json "$id"
         check_json as alice cgmove wait --json "$id"
         gateway_call "sleep 4250 >/dev/null 2>&1 </dev/null &"
+        wait_for pgrep -u alice -f -x 'sleep 4250'
         check_json as alice cgmove move --json "$(pgrep -u alice -f -x 'sleep 4250')"
 }
 

@@ -40,7 +40,7 @@ test_auto_as_logind_kills_it() {
         check_stays alice lingering
         login_end c
         wait_for has_fate alice lingering logout
-        check_contains "$(journalctl -u cgmoved -o cat --no-pager CGMOVE_EVENT=logout | tail -n 1)" KillUserProcesses=yes
+        wait_for journal_has KillUserProcesses=yes -o cat -n 1 CGMOVE_EVENT=logout
 }
 
 # Real logins, each over in a moment, with every value.

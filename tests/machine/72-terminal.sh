@@ -89,20 +89,21 @@ test_long_values_go_on_below() {
 
 test_progress() {
         in_session alice cgmove run --name slow -- sleep 1000
-        check_status 0 at_terminal "until=waiting for job" "until=(2.0 s)" "type=^C" end -- cgmove wait slow
+        check_status 0 at_terminal "until=waiting for job" "until=(2.0 s)|(3.0 s)|(4.0 s)|(5.0 s)" "type=^C" end -- cgmove wait slow
         check_contains "$OUTPUT" "signal 2"
         # in one line, however narrow it is
-        check_status 0 at_terminal 24x5 "until=(2.0 s)" signal=INT end state -- cgmove wait slow
+        check_status 0 at_terminal 24x5 "until=(2.0 s)|(3.0 s)|(4.0 s)|(5.0 s)" signal=INT end state -- cgmove wait slow
         check_lacks "$OUTPUT" wrapped
-        in_session alice cgmove run --name ending -- sleep 4
+        in_session alice cgmove run --name ending -- sleep 10
         check_status 0 at_terminal "until=waiting for job" end screen -- cgmove wait ending
         check_lacks "$OUTPUT" waiting "the line goes when it is over"
-        in_session alice cgmove run --name stubborn -- sh -c 'trap "" TERM; while :; do sleep 1; done'
+        in_session alice cgmove run --name stubborn -- sh -c "trap '' TERM; touch $TEST_DIR/stubborn; while :; do sleep 1; done"
+        wait_for test -e "$TEST_DIR/stubborn"
         check_status 0 at_terminal "until=stopping job" "type=^C" end -- cgmove stop stubborn
         as alice cgmove kill -s KILL stubborn
         # a daemon that takes its time is waited for
         kill -STOP "$(daemon_pid)"
-        (sleep 3 && kill -CONT "$(daemon_pid)") &
+        (sleep 8 && kill -CONT "$(daemon_pid)") &
         check_status 0 at_terminal "until=waiting for the daemon" end screen -- cgmove list
         check_lacks "$OUTPUT" waiting
         check_contains "$OUTPUT" slow
@@ -197,10 +198,10 @@ test_top_follows_the_size_of_the_window() {
 
 test_top_with_a_daemon_that_hangs() {
         kill -STOP "$(daemon_pid)"
-        check_status 0 at_top "until=has not answered for 2" type=q end state
+        check_status 0 at_top "until=answered for 2|answered for 3|answered for 4|answered for 5" type=q end state
         check_contains "$OUTPUT" "status 0
 $RESTORED"
-        (sleep 3 && kill -CONT "$(daemon_pid)") &
+        (sleep 8 && kill -CONT "$(daemon_pid)") &
         check_status 0 at_top "until=has not answered" "until=running jobs" "gone=has not answered" type=q end
 }
 
@@ -213,14 +214,14 @@ test_top_without_a_daemon() {
         check_contains "$OUTPUT" "status 69"
         check_contains "$OUTPUT" "$RESTORED"
         check_contains "$OUTPUT" "cannot be reached"
-        (sleep 1 && systemctl start cgmoved.socket cgmoved.service) &
+        (sleep 5 && systemctl start cgmoved.socket cgmoved.service) &
         check_status 0 at_top "until=cannot be reached" "until=running jobs" type=q end
         wait
 }
 
 test_top_notices_jobs_that_come_and_go() {
         check_status 0 at_top "until=No running jobs" type=q end
-        (in_session alice cgmove run --name comes -- sleep 2) &
+        (in_session alice cgmove run --name comes -- sleep 8) &
         check_status 0 at_top 120x20 until=comes gone=comes type=q end
         wait
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The daemon of another host (-H, over a real sshd on the loopback) and of a container (-M, one that is booted in here), asked by way
 # of its private socket: it knows from the kernel whom the bridge over there runs as.
+# timeout: 300
 
 HERE=alice@127.0.0.1
 FAKE=/usr/local/bin/fake-ssh
@@ -164,7 +165,7 @@ container_start() {
         systemd-run --quiet --collect --unit="$INNER" -p Delegate=yes -p KillMode=mixed \
                 systemd-nspawn --quiet --machine=inner --directory="$CONTAINER/root" --keep-unit --private-network --link-journal=no \
                 --resolv-conf=off --timezone=off --boot systemd.unit=multi-user.target
-        wait_for container_is_up
+        wait_for_within 150 container_is_up
 }
 
 container_is_up() {

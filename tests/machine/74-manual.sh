@@ -187,10 +187,14 @@ examples_prepare() {
         wait_for pgrep -u alice -x make
 }
 
+no_restart_is_on() {
+        [[ $(list_of alice '[.jobs[] | select(.kind == "restart" and .state == "running")] | length') -eq 0 ]]
+}
+
 test_examples_of_cgmove() {
         examples_prepare
         check_examples cgmove.1
-        wait_for test "$(list_of alice '[.jobs[] | select(.kind == "restart" and .state == "running")] | length')" = 0
+        wait_for no_restart_is_on
         check_equal "$(list_of alice '[.jobs[] | select(.kind == "restart") | .result] | first')" "done" "the restart"
 }
 

@@ -60,7 +60,7 @@ test_gateway() {
         gateway_start control-group "--port 8080"
         gateway_fails
         page_run gateway allow
-        check_status 0 cgmove policy explain --user alice --from user:gateway.service
+        wait_for cgmove policy explain --user alice --from user:gateway.service
         page_policy gateway
         as alice mkdir -p "$GATEWAY_UNIT.d"
         page_write gateway drop-in "$GATEWAY_UNIT.d/30-cgmove.conf"
@@ -192,7 +192,7 @@ test_runner() {
         runner_fails
         runner_start process
         page_run runner allow
-        check_status 0 cgmove policy explain --user runner --from "system:$RUNNER"
+        wait_for cgmove policy explain --user runner --from "system:$RUNNER"
         page_policy runner
         page_run runner check
         runner_updates

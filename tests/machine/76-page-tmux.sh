@@ -34,6 +34,7 @@ log_in() {
         local text
         text=$(page_block tmux "$1")
         coproc LOGIN { over_ssh -tt "export TERM=xterm; $text" >/dev/null; }
+        LOGIN_SSH=$LOGIN_PID # bash forgets the other one when it has ended
         wait_for client_is_attached
 }
 
@@ -43,7 +44,7 @@ client_is_attached() {
 
 log_out() {
         pkill -u alice -x ssh
-        wait "$LOGIN_PID" || true
+        wait "$LOGIN_SSH" || true
         wait_for alice_is_logged_out
 }
 
@@ -53,7 +54,7 @@ test_tmux() {
         wait_for alice_is_logged_out
         not tmux_server 2>/dev/null || fail "the server was not killed at the logout"
         page_run tmux allow
-        check_status 0 cgmove policy explain --user alice --from session
+        wait_for cgmove policy explain --user alice --from session
         page_policy tmux
         log_in start
         server=$(tmux_server)

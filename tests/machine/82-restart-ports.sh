@@ -81,6 +81,7 @@ test_left_over_without_a_port_lives_on() {
         local old pid
         leftover_start
         gateway_call "setsid -f sleep 4262 >/dev/null 2>&1 </dev/null"
+        wait_for pgrep -u alice -f -x 'sleep 4262'
         pid=$(pgrep -u alice -f -x 'sleep 4262')
         old=$(gateway_pid)
         restart_inside

@@ -71,7 +71,7 @@ test_unit_masked_after_the_request() {
         local old
         gateway_start mixed
         old=$(gateway_pid)
-        restart_inside --delay 2
+        restart_inside --delay 6
         mask_gateway
         check_outcome failed masked
         check_contains "$(outcome .text)" mask
@@ -180,7 +180,7 @@ test_start_that_takes_too_long() {
 
 test_stopped_by_somebody_meanwhile() {
         gateway_start mixed
-        gateway_write mixed "--start-delay 3"
+        gateway_write mixed "--start-delay 8"
         restart_inside
         wait_for gateway_state_is activating
         user_systemctl alice stop "$GATEWAY"
@@ -324,7 +324,7 @@ test_delay_waits() {
         local old
         gateway_start mixed
         old=$(gateway_pid)
-        restart_inside --delay 3
+        restart_inside --delay 8
         sleep 1.5
         check_untouched "$old"
         check_restarted "$old"
@@ -435,7 +435,7 @@ test_rate() {
         restart_inside
         check_outcome "done" restarted
         # who joins takes nothing
-        restart_inside --delay 2
+        restart_inside --delay 10
         check_status 0 gateway_call "cgmove restart $GATEWAY"
         check_status 0 gateway_call "cgmove restart $GATEWAY"
         check_outcome "done" restarted

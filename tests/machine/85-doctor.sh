@@ -271,7 +271,7 @@ test_settings() {
 # A child of an earlier instance that has the listening socket.
 test_left_over_that_holds_the_port() {
         local pid
-        leftover_start OOMPolicy=continue
+        leftover_start OOMPolicy=continue RestartSec=8
         wait_for gateway_answers
         # below the main process, so far
         doctor_inside 0

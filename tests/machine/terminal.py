@@ -5,7 +5,8 @@ thing after the other.
 
   terminal.py [COLUMNSxROWS] ACTION... -- COMMAND...
 
-  until=TEXT      waits until the screen shows TEXT
+  until=TEXT[|TEXT...]
+                  waits until the screen shows one of them
   gone=TEXT       waits until it does not
   type=TEXT       types; "^C" is Ctrl-C, and so on
   size=COLUMNSxROWS
@@ -243,7 +244,7 @@ def wait_for_end():
 def act(action):
     word, _, value = action.partition("=")
     if word == "until":
-        wait_for(value, lambda: value in screen.text())
+        wait_for(value, lambda: any(text in screen.text() for text in value.split("|")))
     elif word == "gone":
         wait_for("the end of " + value, lambda: value not in screen.text())
     elif word == "type":

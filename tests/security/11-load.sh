@@ -142,7 +142,7 @@ for uid in range(3000, 3030):
             said = 'closed'
         os.execlp('sleep', said, '1000')
 " || true
-        wait_for sh -c '[ "$(pgrep -c -x sleep)" -ge 30 ]'
+        wait_for sh -c "[ \"\$(pgrep -c -x -u $(seq -s, 3000 3029) sleep)\" -ge 30 ]"
         for uid in {3000..3029}; do
                 case $(tr '\0' ' ' <"/proc/$(pgrep -u "$uid" -x sleep)/cmdline") in
                 [0-9]*) moved=$((moved + 1)) ;;

@@ -44,7 +44,9 @@ check_thawed() {
 # Most can be moved: it is no answer to say Busy to all of them.
 end_of_races() {
         [[ $BUSY -le $((ALL / ${2:-2})) ]] || fail "$BUSY of $ALL moves were refused"
-        rmdir "/sys/fs/cgroup$GROUP" "/sys/fs/cgroup$OTHER"
+        # who is a zombie may have threads that still end
+        wait_for rmdir "/sys/fs/cgroup$GROUP"
+        wait_for rmdir "/sys/fs/cgroup$OTHER"
         reuse_check
         check_equal "$(reuse_events quarantine)" 0 "processes in quarantine"
         tried "$ALL" "moves of $1; $((ALL - BUSY)) were moved whole, $BUSY not at all"

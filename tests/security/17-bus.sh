@@ -158,7 +158,7 @@ test_false_manager_that_floods() {
                         false_manager "$mode" 'Error.Busy .*(does not answer|is no answer)'
                 done
         done
-        check_contains "$(journalctl -q -u cgmoved -o cat --since -5min)" "A request of user 1000 was refused: It cannot be told whether this is a unit's main process"
+        wait_for journal_has "A request of user 1000 was refused: It cannot be told whether this is a unit's main process" -o cat --since -5min
         daemon_check_goes_on 1024
         tried 320 "moves while a false manager floods the daemon in 8 ways"
 }

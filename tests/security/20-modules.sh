@@ -32,6 +32,10 @@ sessions_opened() {
         journalctl --quiet --no-pager --output=cat --since "@$BEGUN" -t cgmoved CGMOVE_EVENT=session-opened "CGMOVE_UID=$1"
 }
 
+a_session_was_opened() {
+        [[ -n $(sessions_opened "$1") ]]
+}
+
 module_said() {
         journalctl --quiet --no-pager --output=cat --since "@$BEGUN" --grep "$1" | grep -c . >/dev/null
 }
@@ -94,6 +98,7 @@ test_pam_with_a_socket_that_is_not_roots() {
 		os.chmod("/run/cgmove/private", 0o666)
 		os.setuid(1001)
 		s.listen(50)
+		print("ready", flush=True)
 		while True:
 		    c = s.accept()[0]
 		    print("taken", flush=True)
@@ -102,13 +107,12 @@ test_pam_with_a_socket_that_is_not_roots() {
         rm -f /run/cgmove/private
         python3 "$TEST_DIR/liar.py" >"$TEST_DIR/liar" &
         LIAR=$!
-        wait_for test -S /run/cgmove/private
-        sleep 0.2
+        wait_for grep -q ready "$TEST_DIR/liar"
         probe 1 5
         wait_for module_said "its socket is not root's"
         liar_end
         # it has heard nothing
-        check_equal "$(grep -c -v -x -e taken -e 0 "$TEST_DIR/liar" || true)" 0 "what was said to a stranger"
+        check_equal "$(grep -c -v -x -e ready -e taken -e 0 "$TEST_DIR/liar" || true)" 0 "what was said to a stranger"
         tried "$SESSIONS" PAM sessions with a socket that is another user\'s
 }
 
@@ -123,6 +127,7 @@ test_pam_in_a_set_uid_program() {
 	}
 	POLICY
         user_manager_start bob
+        check_status 0 in_session bob cgmove run --wait -- true # the policy is in force
         cp /etc/pam.d/sudo "$TEST_DIR/sudo"
         echo 'session optional pam_cgmove.so debug timeout=10s' >>/etc/pam.d/sudo
         printf 'alice ALL=(ALL) NOPASSWD: ALL\n' >/etc/sudoers.d/attack
@@ -138,7 +143,7 @@ test_pam_in_a_set_uid_program() {
         check_lacks "$(cat "$TEST_DIR"/env-*)" evil "environment"
         check_equal "$(sed -n 's/^XDG_RUNTIME_DIR=//p' "$TEST_DIR/env-bob")" /run/user/1001
         check_equal "$(grep -c /run/user "$TEST_DIR/env-carol" || true)" 0 "variables of carol"
-        wait_for test -n "$(sessions_opened 1001)"
+        wait_for a_session_was_opened 1001
         check_equal "$(sessions_opened 1000)$(sessions_opened 1002)" "" "sessions of alice and carol"
         tried "$n" calls of a set-uid program by a hostile caller
 }

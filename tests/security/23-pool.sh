@@ -30,7 +30,9 @@ tear_down() {
 pool_facts() {
         find "$POOLS" -type d -printf '%p %u %g %m\n' | sort
         find "$POOLS" -name cgroup.procs -printf '%p %u %m\n' | sort
-        find "$POOLS" -name cgroup.procs -exec sh -c 'echo "$1: $(sort "$1" | while read -r p; do readlink /proc/$p/exe | grep -v sleep; done | tr "\n" " ")"' - {} \; | sort
+        # the shell of the job has children that come and go, and are shells themselves at first
+        find "$POOLS" -name cgroup.procs -exec sh -c 'echo "$1: $(sort "$1" | while read -r p; do
+                grep -q "^PPid:.$2\$" /proc/$p/status || readlink /proc/$p/exe; done 2>/dev/null | tr "\n" " ")"' - {} "$PID" \; | sort
         cat "$POOL/job-$JOB/cgroup.freeze"
         systemctl show -p ActiveState,SubState,MainPID,Slice,FreezerState,MemoryMax,TasksMax,CPUWeight,Description,InvocationID,DropInPaths \
                 cgmove@1000.service user-cgmove-1000.slice user-cgmove.slice
@@ -68,12 +70,13 @@ system_call() {
 # --- over the system bus -----------------------------------------------------------------------------------------------------
 
 test_attach_to_the_pool() {
-        local user unit sub victim
+        local user unit sub victim sleeper
         N=0
-        as alice sleep 1000 &
-        wait_for pgrep -u alice -f 'sleep 1000'
+        as alice sleep 4791 &
+        wait_for pgrep -u alice -x -f 'sleep 4791'
+        sleeper=$(pgrep -u alice -x -f 'sleep 4791')
         for user in alice bob; do
-                for victim in $! "$PID" "$(systemctl show --value -p MainPID user@1001.service)" 1 0; do
+                for victim in "$sleeper" "$PID" "$(systemctl show --value -p MainPID user@1001.service)" 1 0; do
                         for unit in cgmove@1000.service user-cgmove-1000.slice user-cgmove.slice cgmoved.service init.scope; do
                                 for sub in / "/job-$JOB" /keeper ../../..; do
                                         system_call $user AttachProcessesToUnit ssau $unit "$sub" 1 "$victim"
@@ -81,7 +84,7 @@ test_attach_to_the_pool() {
                         done
                 done
         done
-        kill $!
+        kill "$sleeper"
         tried $N AttachProcessesToUnit on the pool, its slices and the daemon
         check_end
 }
@@ -243,7 +246,7 @@ test_cgroup_tree() {
 test_own_process_taken_back() {
         local other
         in_session alice cgmove run --name other -- sleep 4790
-        wait_for pgrep -u alice -x sleep
+        wait_for pgrep -u alice -x -f 'sleep 4790'
         # the shell without its sleep, which stays: the job goes on
         as alice busctl --user call "${BUS[@]}" StartTransientUnit 'ssa(sv)a(sa(sv))' grab.scope fail 1 PIDs au 1 "$PID" 0 || true
         other=$(pgrep -u alice -x -f 'sleep 4790')

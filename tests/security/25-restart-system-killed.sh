@@ -45,7 +45,7 @@ test_job_killed_in_the_restart() {
         wait_for victim_is active
         check_equal "$(victim_starts)" 2 # the one that failed, and the daemon's
         wait_for victim_no_marks
-        check_contains "$(journalctl -q -u cgmoved -o cat CGMOVE_EVENT=unit-start CGMOVE_JOB="$JOB" --no-pager)" "it is started again"
+        wait_for journal_has "it is started again" -o cat CGMOVE_EVENT=unit-start "CGMOVE_JOB=$JOB"
         tried 1 'SIGKILL of the job in a restart'
 }
 

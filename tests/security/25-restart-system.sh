@@ -19,8 +19,7 @@ test_it_works() {
         [[ $(victim_invocation) != "$INVOCATION" ]] || fail "the unit was not restarted"
         check_equal "$(victim_starts)" 1
         wait_for victim_no_marks
-        check_contains "$(journalctl -q -u cgmoved -o json CGMOVE_EVENT=unit-restart CGMOVE_UNIT=system:victim.service --no-pager)" \
-                '"CGMOVE_UID":"1000"'
+        wait_for journal_has '"CGMOVE_UID":"1000"' -o json CGMOVE_EVENT=unit-restart CGMOVE_UNIT=system:victim.service
         tried 1 'restart as it is meant to be, without which refusals prove nothing'
 }
 
@@ -150,9 +149,15 @@ test_dependencies() {
         systemctl start tied.service
         before=$(systemctl show --value -p InvocationID tied.service)
         check_contains "$(victim_inside system:victim.service RestartUnit finish=0)" "done"
-        [[ $(systemctl show --value -p InvocationID tied.service) != "$before" ]] || fail "PartOf= was not honoured"
+        wait_for tied_is_new "$before" # PartOf= is honoured
         systemctl stop tied.service
         tried 2 'restarts with a unit that is tied to it, stopped and running'
+}
+
+tied_is_new() {
+        local now
+        now=$(systemctl show --value -p InvocationID tied.service)
+        [[ -n $now && $now != "$1" ]]
 }
 
 # --- who, when, how often -------------------------------------------------------------------------------------------------------
@@ -228,9 +233,9 @@ test_policy_that_was_withdrawn() {
 # root's word for a process of alice's would be alice's to use.
 test_root_does_not_lend_his_rights() {
         local pid
-        in_session alice sleep 1000 &
-        wait_for pgrep -u alice -x sleep
-        pid=$(pgrep -u alice -x sleep | tail -n 1)
+        in_session alice sleep 4792 &
+        wait_for pgrep -u alice -x -f 'sleep 4792'
+        pid=$(pgrep -u alice -x -f 'sleep 4792')
         check_contains "$(python3 - "$pid" <<-'PY'
 	import os, sys
 	sys.path.insert(0, "/opt/cgmove-tests")

@@ -94,15 +94,19 @@ def short(answer):
 
 def count_places(targets, group, counts):
     """All of a Move's targets, or none."""
-    time.sleep(0.02)
+    places, frozen = set(), True
     for _ in range(200):
-        if not any(is_frozen(pid) for pid in targets):
-            break
         time.sleep(0.05)
-    else:
+        try:
+            places = {place(pid) for pid in targets}
+            frozen = any(is_frozen(pid) for pid in targets)
+        except OSError:
+            continue  # its group has gone between two looks
+        if len(places) == 1 and not frozen:
+            break
+    if frozen:
         counts["frozen"] += 1
-    places = {place(pid) for pid in targets}
-    if places == {group}:
+    elif places == {group}:
         counts["not moved"] += 1
     elif len(places) == 1 and "/job-" in places.pop():
         counts["moved"] += 1

@@ -512,7 +512,9 @@ class Reload(Operation):
             file.write(re.sub('policy "[^"]*"', 'policy "%s"' % self.section, text, count=1))
 
     def act(self):
-        os.kill(daemon_pid(), signal.SIGHUP)
+        pid = daemon_pid()
+        if pid:
+            os.kill(pid, signal.SIGHUP)
         return as_user(0, ping)
 
     def check(self, answer, is_hit):

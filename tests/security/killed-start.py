@@ -114,8 +114,9 @@ def start_killed(number):
     """Whether it was killed on the way; it is started again by systemd, with nobody who watches it."""
     write(NUMBER, "%d\n" % number)
     is_hit = subprocess.run(("systemctl", "start", "cgmoved.service"), stderr=subprocess.DEVNULL, check=False).returncode != 0
-    if not is_hit:
-        os.kill(fault.daemon_pid(), signal.SIGKILL)
+    pid = 0 if is_hit else fault.daemon_pid()
+    if pid:
+        os.kill(pid, signal.SIGKILL)
     fault.await_daemon()
     return is_hit
 

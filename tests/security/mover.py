@@ -17,7 +17,10 @@ def move_one():
         answer = fault.answer_of(fault.as_user(fault.UID, fault.move_processes, [sleeper.pid], "moved"))
         if not answer.isdigit():
             return answer
-        return "moved " + answer if sleeper.where() == "%s/job-%s" % (fault.POOL, answer) else "in " + sleeper.where()
+        where = sleeper.where()
+        if not sleeper.is_alive():
+            return "moved " + answer  # its pool was stopped right behind it
+        return "moved " + answer if where.where() == "%s/job-%s" % (fault.POOL, answer) else "in " + where
     except fault.Wrong as wrong:
         return str(wrong)
     finally:

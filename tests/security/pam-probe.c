@@ -145,7 +145,7 @@ static void note_process(char *text, size_t size) {
 int main(int argc, char **argv) {
         static char before[16384], after[16384];
         pthread_t threads[THREADS_MAX];
-        int n_threads;
+        int n_threads, n_tasks;
         Plan plan;
 
         if (argc < 5)
@@ -159,11 +159,15 @@ int main(int argc, char **argv) {
 
         run_session(&plan, false); /* the modules are loaded, and what libc keeps for good is there */
         note_process(before, sizeof(before));
+        n_tasks = count_entries("/proc/self/task");
         for (int i = 0; i < n_threads; i++)
                 if (pthread_create(&threads[i], NULL, run_thread, &plan) != 0)
                         fail("there is no thread");
         for (int i = 0; i < n_threads; i++)
                 (void) pthread_join(threads[i], NULL);
+        /* a thread that was joined is listed until the kernel is done with it */
+        for (int i = 0; i < 1000 && count_entries("/proc/self/task") > n_tasks; i++)
+                (void) usleep(10000);
         note_process(after, sizeof(after));
         if (strcmp(before, after) != 0) {
                 printf("failed: something is left in the program\n%s\n%s\n", before, after);

@@ -50,6 +50,7 @@
 typedef int (*attempt_t)(const void *argument);
 
 static unsigned n_attempts;
+static int patience = PATIENCE;
 
 /* In a child: what it returns, or STATUS_PATIENCE if it was killed, by itself or by us, or has become
  * another program. The filter has no wait(): the child says it through a pipe, and is not waited for
@@ -72,7 +73,7 @@ static int attempt(attempt_t function, const void *argument) {
         pidfd = pidfd_open_process(child);
         if (pidfd >= 0) { /* it has not ended yet */
                 wait.fd = pidfd;
-                (void) poll(&wait, 1, PATIENCE);
+                (void) poll(&wait, 1, patience);
                 (void) pidfd_kill(pidfd, SIGKILL);
                 (void) close(pidfd);
         }
@@ -108,6 +109,11 @@ static void try_calls(int answer) {
 
                 int result = attempt(call, &number);
 
+                if (result == STATUS_PATIENCE) { /* or the machine was busy */
+                        patience = 10 * PATIENCE;
+                        result = attempt(call, &number);
+                        patience = PATIENCE;
+                }
                 if (result == answer || result == ENOSYS)
                         continue;
                 if (name)

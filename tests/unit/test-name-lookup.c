@@ -18,7 +18,7 @@
 #include "daemon/name-members.h"
 #include "lib/policy-file.h"
 
-#define PATIENCE 50000 /* microseconds */
+#define PATIENCE 500000 /* microseconds */
 #define CHILDREN_MAX 4
 
 /* alice is 1000, agents 300; "far" is known to no local file */

@@ -57,6 +57,12 @@ wait_for_within() {
         done
 }
 
+# journal_has TEXT OPTION...: the journal of the daemon, as these options of journalctl choose and show it. What was just said may
+# come a moment later.
+journal_has() {
+        [[ $(journalctl --quiet --no-pager -u cgmoved "${@:2}") == *"$1"* ]]
+}
+
 not() {
         ! "$@"
 }

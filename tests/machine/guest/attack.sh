@@ -37,7 +37,8 @@ place_begin() {
 
 place_end() {
         user_systemctl "$1" kill --signal=KILL place.service 2>/dev/null || true
-        wait_for not user_systemctl "$1" is-active --quiet place.service
+        # as long as the group is there the manager has the unit, if only as one that is being stopped
+        wait_for not test -e "/sys/fs/cgroup/user.slice/user-$(id -u "$1").slice/user@$(id -u "$1").service/app.slice/place.service"
 }
 
 # put CGROUP COMMAND...: a process that begins in this cgroup; its number in $PUT. It ends with place_end, or by put_end.
@@ -53,9 +54,9 @@ put() {
         wait_for put_is_there "$PUT" "$cgroup"
 }
 
-# It has left the shell that it was forked from, too.
+# It has left the shell that it was forked from, too, and is whose it is to be.
 put_is_there() {
-        grep -q -F "${2#/sys/fs/cgroup}" "/proc/$1/cgroup" && [[ $(readlink "/proc/$1/exe") != */bash ]]
+        grep -q -F "${2#/sys/fs/cgroup}" "/proc/$1/cgroup" && [[ ! $(readlink "/proc/$1/exe") =~ /(bash|setpriv)$ ]]
 }
 
 PUTS=()

@@ -19,7 +19,11 @@ daemon_memory() {
 }
 
 daemon_has_no_more_fds() {
-        [[ $(daemon_fds) -le $DAEMON_FDS ]]
+        daemon_has_fds_at_most "$DAEMON_FDS"
+}
+
+daemon_has_fds_at_most() {
+        [[ $(daemon_fds) -le $1 ]]
 }
 
 # daemon_check_serves PID: it is this process still, and serves honest clients.

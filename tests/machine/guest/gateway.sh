@@ -62,6 +62,8 @@ gateway_cgroup() {
 
 gateway_kill_leftovers() {
         [[ ! -e $(gateway_cgroup) ]] || echo 1 >"$(gateway_cgroup)/cgroup.kill" || true
+        # who was killed may hold the port for a moment
+        wait_for not grep -qs 'populated 1' "$(gateway_cgroup)/cgroup.events"
 }
 
 # gateway_call COMMAND: waits for its standard streams only; gateway_call_strict: for every descriptor.

@@ -49,7 +49,13 @@ run_into_start_limit() {
 # thief_start: a process of bob that waits for the port, and takes it as soon as the gateway leaves it.
 thief_start() {
         systemd-run --quiet --collect --unit=thief --uid=bob python3 "$GATEWAY_PY" serve --insist
-        wait_for pgrep -u bob -f "serve --insist"
+        wait_for thief_tries
+}
+
+# It has a socket, and tries to bind it.
+thief_tries() {
+        local pid
+        pid=$(pgrep -u bob -f "serve --insist") && [[ $(readlink "/proc/$pid/fd"/*) == *socket:* ]]
 }
 
 thief_has_the_port() {

@@ -57,7 +57,7 @@ check_survives() {
         old=$(gateway_pid)
         answer=$(gateway_call "$1") || fail "no answer: $answer"
         check_equal "$(gateway_answered_by)" "$old" "process that has answered"
-        wait_for test -e "$MARKER"
+        wait_for test -s "$MARKER"
         # a port can be in TIME_WAIT for a minute
         wait_for_within 150 gateway_is_new "$old"
         wait_for no_restart_runs

@@ -7,7 +7,7 @@
 # output (a pipe).
 
 VM_MEMORY=1024 # MiB
-VM_BOOT_TIMEOUT=300
+VM_BOOT_TIMEOUT=900
 VM_LIST=$GUEST_DIR/vm-list
 
 # vm_boot SUITE NAME: boots with what the standard input lists, lines "SCENARIO.sh TEST...", and waits until it is up. What it says from
