@@ -292,9 +292,9 @@ static int wait_for_end(uint64_t id, bool json, Job *ret, Failure *failure) {
 
 static int print_outcome(const Job *job) {
         json_t *outcome = job_outcome(job);
-        char text[OUTCOME_TEXT_MAX] =
-                        "The restart was cut off before it ended; its guard looks after the unit.";
+        char text[OUTCOME_TEXT_MAX];
 
+        (void) snprintf(text, sizeof(text), "%s", outcome_cut_off(job->unit));
         if (outcome && !json_is_null(json_object_get(outcome, "reason")))
                 outcome_describe(outcome, text, sizeof(text));
         json_decref(outcome);
