@@ -197,6 +197,23 @@ test_stop_answers_and_stops() {
         gateway_state_is inactive || fail "it was started again"
 }
 
+stop_runs() {
+        [[ $(list_of alice '[.jobs[] | select(.name == "stop-openclaw-gateway" and .state == "running")] | length') -gt 0 ]]
+}
+
+# The second command is not promised what the job does for the first one.
+test_second_stop_by_another_command() {
+        adopt_start control-group
+        gateway_call "systemctl --user stop $GATEWAY; until test -e $MARKER; do sleep 0.1; done" >/dev/null 2>&1 &
+        wait_for stop_runs
+        check_contains "$(gateway_call "systemctl --user stop $GATEWAY 2>&1")" \
+                "is stopped by job $(job_id stop-openclaw-gateway) already, when the command that asked first has ended"
+        gateway_state_is active || fail "it was stopped"
+        as alice touch "$MARKER"
+        wait_for gateway_state_is inactive
+        wait
+}
+
 # What takes longer than the stop waits for is not killed with the unit.
 test_stop_does_not_wait_for_ever() {
         local old
