@@ -10,6 +10,7 @@ set_up() {
 }
 
 tear_down() {
+        daemon_continue
         thief_stop
         pkill -u alice -f "gateway.py downtime" || true
 }
@@ -164,6 +165,31 @@ test_after_a_process_of_the_command() {
         check_contains "$OUTPUT" "Process 1 is none of those"
         check_status 2 in_session alice sh -c "cgmove restart --after \$PPID $GATEWAY"
         check_status 2 in_session alice cgmove restart --after x "$GATEWAY"
+}
+
+# --- a daemon that hangs ------------------------------------------------------------------------------------------------
+
+daemon_continue() {
+        systemctl kill --signal=CONT cgmoved.service || true
+}
+
+# Who asks it gives up after a while; the restart does not wait for even so long, and the outcome is told when it answers again.
+test_daemon_that_hangs() {
+        local old
+        gateway_start mixed
+        old=$(gateway_pid)
+        restart_inside --delay 2
+        systemctl kill --signal=STOP cgmoved.service
+        {
+                as alice cgmove list || true
+                as alice cgmove list || true
+                touch "$TEST_DIR/given-up"
+        } >/dev/null 2>&1 &
+        wait_for_within 120 gateway_is_new "$old"
+        check_no_file "$TEST_DIR/given-up"
+        daemon_continue
+        check_restarted "$old"
+        wait
 }
 
 # --- several at once ----------------------------------------------------------------------------------------------------

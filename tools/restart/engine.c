@@ -45,17 +45,20 @@ typedef struct Engine {
         bool guarded;
         uint64_t begun; /* CLOCK_REALTIME, microseconds: when the manager was asked */
         size_t n_told;  /* phases that the daemon knows of */
+        bool unheard;   /* it hangs */
 } Engine;
 
-/* A daemon that is away learns of it later. */
+/* A daemon that is away learns of it later; for one that hangs, the restart waits once, and tells it the end
+ * only. */
 static void tell_progress(void *userdata) {
         Engine *e = userdata;
         Failure failure;
 
-        if (e->n_told == e->outcome.n_phases)
+        if (e->unheard || e->n_told == e->outcome.n_phases)
                 return;
         e->n_told = e->outcome.n_phases;
-        (void) report_outcome(&e->client, e->plan.job, &e->outcome, REPORT_PROGRESS_GIVE_UP, &failure);
+        e->unheard = report_progress(&e->client, e->plan.job, &e->outcome, &failure) != 0 &&
+                     strcmp(failure.code, "Timeout") == 0;
 }
 
 static void begin_phase(Engine *e, const char *name) {
@@ -227,14 +230,13 @@ static void tell_end(Engine *e) {
         read_log(e);
         (void) printf("%s\n", e->outcome.text);
         (void) fflush(stdout);
-        r = report_outcome(&e->client, e->plan.job, &e->outcome, REPORT_PROGRESS_GIVE_UP, &failure);
+        r = report_progress(&e->client, e->plan.job, &e->outcome, &failure);
         if (guard_is_done(e))
                 guard_stop(e->manager, &e->plan);
         if (command)
                 hook_tell(command, &e->outcome, e->plan.job);
         /* a daemon that was away then keeps nobody waiting but us */
-        if (r != 0 &&
-            report_outcome(&e->client, e->plan.job, &e->outcome, REPORT_END_GIVE_UP, &failure) != 0)
+        if (r != 0 && report_end(&e->client, e->plan.job, &e->outcome, &failure) != 0)
                 (void) failure_print(&failure, false);
 }
 
