@@ -264,6 +264,42 @@ test_user_manager_is_killed_while_the_new_instance_starts() {
         check_manager_gone
 }
 
+# It closes all connections then, and keeps its units and jobs.
+test_manager_is_executed_anew_while_the_restart_waits() {
+        local old
+        gateway_start mixed
+        old=$(gateway_pid)
+        restart_inside --delay 5
+        wait_for restart_is_at delaying
+        user_systemctl alice daemon-reexec
+        check_restarted "$old"
+}
+
+test_manager_is_executed_anew_while_the_new_instance_starts() {
+        local old
+        gateway_start mixed
+        gateway_write mixed "--start-delay 6"
+        old=$(gateway_pid)
+        restart_inside
+        wait_for gateway_state_is activating
+        user_systemctl alice daemon-reexec
+        check_restarted "$old"
+}
+
+test_manager_is_executed_anew_while_the_old_instance_stops() {
+        local old
+        gateway_start mixed "" "ExecStop=/bin/sleep 5"
+        old=$(gateway_pid)
+        restart_inside
+        wait_for gateway_state_is deactivating
+        user_systemctl alice daemon-reexec
+        check_restarted "$old"
+}
+
+restart_is_at() {
+        [[ $(restart_field 'phases[-1].name') == "$1" ]]
+}
+
 test_no_user_manager_from_the_beginning() {
         user_manager_stop alice
         check_status 1 systemd-run --quiet --wait --pipe --collect --uid=alice cgmove restart --wait "$GATEWAY"

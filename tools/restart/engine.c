@@ -32,6 +32,9 @@
 #define FOLLOW_MAX                                                                                          \
         UINT64_C(1000000) /* microseconds: a start that waits for its port (ExecStartPre=) is healed        \
                              meanwhile */
+#define MANAGER_PATIENCE                                                                                    \
+        (UINT64_C(10) * 1000000)   /* microseconds: it may be executing itself anew just then */
+#define MANAGER_PAUSE 100000000L   /* nanoseconds */
 #define LOG_DELAY UINT64_C(200000) /* microseconds: journald reads what a unit wrote some time later */
 
 typedef struct Engine {
@@ -74,12 +77,33 @@ static int fail(Engine *e, const Failure *failure) {
 /* --- before -------------------------------------------------------------------------------------------- */
 
 static int open_manager(Engine *e) {
+        static const struct timespec pause = { .tv_nsec = MANAGER_PAUSE };
+        uint64_t start = now_monotonic();
         Failure failure;
         int r;
 
-        r = e->plan.system ? unit_manager_open_system(e->plan.job, &e->manager, &failure)
-                           : unit_manager_open_user(&e->manager, &failure);
+        while ((r = e->plan.system ? unit_manager_open_system(e->plan.job, &e->manager, &failure)
+                                   : unit_manager_open_user(&e->manager, &failure)) != 0 &&
+               failure.lost && now_monotonic() - start < MANAGER_PATIENCE)
+                (void) nanosleep(&pause, NULL);
         return r != 0 ? fail(e, &failure) : 0;
+}
+
+/* No connection outlasts this: what the manager tells meanwhile would pile up in it, and a manager that
+ * executes itself anew would close it. */
+static int get_main_pid(Engine *e, pid_t *ret) {
+        Failure failure;
+        int r;
+
+        r = open_manager(e);
+        if (r != 0)
+                return r;
+        r = unit_get(e->manager, e->plan.unit, &e->unit, &failure);
+        e->manager = unit_manager_free(e->manager);
+        if (r != 0)
+                return fail(e, &failure);
+        *ret = e->unit.main_pid;
+        return 0;
 }
 
 static void move_command_out(Engine *e, int pidfd) {
@@ -94,16 +118,16 @@ static uint64_t patience(const Engine *e, uint64_t usual) {
 static int wait_for_caller(Engine *e) {
         const PlanProcess *command;
         _cleanup_close_ int pidfd = -1;
-        Failure failure;
+        pid_t main_pid;
         int r;
 
         if (e->plan.n_ancestors == 0)
                 return 0;
         begin_phase(e, "waiting");
-        r = unit_get(e->manager, e->plan.unit, &e->unit, &failure);
+        r = get_main_pid(e, &main_pid);
         if (r != 0)
-                return fail(e, &failure);
-        command = calling_find_command(e->proc_fd, &e->plan, e->unit.main_pid);
+                return r;
+        command = calling_find_command(e->proc_fd, &e->plan, main_pid);
         pidfd = plan_process_open(e->proc_fd, command);
         if (pidfd < 0)
                 return 0; /* it has ended */
@@ -242,7 +266,7 @@ static void tell_end(Engine *e) {
 
 static int run(Engine *e) {
         static int (*const phases[])(Engine * e) = {
-                open_manager, wait_for_caller, wait_for_delay, wait_for_condition, check, restart,
+                wait_for_caller, wait_for_delay, wait_for_condition, open_manager, check, restart,
         };
         int r = 0;
 
