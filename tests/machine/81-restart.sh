@@ -150,6 +150,64 @@ test_a_command_that_does_not_end() {
         kill "$pid"
 }
 
+# The restart itself has the only job that she may have.
+policy_one_job() {
+        policy_only <<-POLICY
+	policy "$TEST_NAME" {
+	        users    = {"alice"}
+	        from     = {"user:*"}
+	        max-jobs = 1
+	        rate     = "100000/min"
+	}
+	POLICY
+}
+
+# A command that cannot be taken out is not killed: nothing is stopped, and it is told why.
+test_a_command_that_waits_and_cannot_be_moved() {
+        local old
+        policy_one_job
+        gateway_start control-group
+        old=$(gateway_pid)
+        gateway_call "cgmove restart --wait --json $GATEWAY >/home/alice/port; echo \$? >>$MARKERS" || true
+        wait_for test -s "$MARKERS"
+        check_equal "$(cat "$MARKERS")" 1 "exit status of the command"
+        restart_take "$(cat /home/alice/port)"
+        check_outcome failed refused
+        check_match "$(outcome .text)" "could not be moved out of $GATEWAY, so nothing was stopped: .*max-jobs"
+        check_equal "$(gateway_pid)" "$old" "main process"
+        gateway_answers || fail "it does not answer"
+}
+
+test_a_command_that_does_not_end_and_cannot_be_moved() {
+        local old pid
+        policy_one_job
+        gateway_start control-group
+        old=$(gateway_pid)
+        gateway_call "cgmove restart --json --patience 1 $GATEWAY >/home/alice/port; echo \$\$ >>$MARKERS; while :; do sleep 1; done" &
+        wait_for test -s "$MARKERS"
+        pid=$(cat "$MARKERS")
+        restart_take "$(cat /home/alice/port)"
+        check_outcome failed refused
+        check_contains "$(outcome .text)" "nothing was stopped"
+        kill -0 "$pid" || fail "the command was killed"
+        check_equal "$(gateway_pid)" "$old" "main process"
+        kill "$pid"
+}
+
+# Who joins a restart, waits for it inside of the unit, and cannot get out, is told so instead of being killed while he waits.
+test_who_joins_and_cannot_be_moved() {
+        local old
+        policy_one_job
+        gateway_start control-group
+        old=$(gateway_pid)
+        restart_inside --delay 20
+        gateway_call "cgmove restart --wait --json $GATEWAY >/home/alice/port 2>/dev/null; echo \$? >>$MARKERS" || true
+        wait_for test -s "$MARKERS"
+        check_equal "$(cat "$MARKERS")" 75 "exit status of the command"
+        check_equal "$(jq -r .error.code </home/alice/port)" LimitReached "code of the failure"
+        check_restarted "$old"
+}
+
 # What is waited for is what the caller has named, and not the whole command of the gateway.
 test_after_a_process_of_the_command() {
         local old

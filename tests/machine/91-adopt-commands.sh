@@ -226,6 +226,25 @@ test_stop_does_not_wait_for_ever() {
         wait_for gateway_is_new "$old"
 }
 
+# A command that cannot be taken out, since the stop has the only job that there may be, is waited for to its end.
+test_stop_waits_for_who_cannot_be_moved() {
+        policy_only <<-POLICY
+	policy "$TEST_NAME" {
+	        users    = {"alice"}
+	        from     = {"user:*"}
+	        max-jobs = 1
+	        rate     = "100000/min"
+	}
+	POLICY
+        adopt_start control-group
+        gateway_call "setsid -f sh -c 'systemctl --user stop $GATEWAY; sleep 40; echo done >$MARKER' >/dev/null 2>&1"
+        wait_for test -e "$MARKER"
+        wait_for gateway_state_is inactive
+        wait_for no_restart_runs
+        check_equal "$(job_field stop-openclaw-gateway result)" "done"
+        check_contains "$(job_log stop-openclaw-gateway)" max-jobs
+}
+
 # A unit that was started anew since then is not stopped.
 test_stop_of_an_earlier_start() {
         local old

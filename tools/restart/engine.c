@@ -106,9 +106,18 @@ static int get_main_pid(Engine *e, pid_t *ret) {
         return 0;
 }
 
-static void move_command_out(Engine *e, int pidfd) {
+/* Who cannot be moved would be killed. A restart that fails can be asked for again; the command cannot. */
+static int move_command_out(Engine *e, const PlanProcess *command, int pidfd) {
+        Failure failure;
+        int r;
+
         begin_phase(e, "moving-caller");
-        calling_move_out(&e->client, pidfd);
+        r = calling_move_out(&e->client, e->proc_fd, &e->plan, command, pidfd, &failure);
+        if (r != 0)
+                outcome_end(&e->outcome, "failed", "refused",
+                            "The calling command could not be moved out of %s, so nothing was stopped: %s",
+                            e->plan.unit, failure.message);
+        return r;
 }
 
 static uint64_t patience(const Engine *e, uint64_t usual) {
@@ -132,7 +141,7 @@ static int wait_for_caller(Engine *e) {
         if (pidfd < 0)
                 return 0; /* it has ended */
         if (e->plan.do_not_wait || !pidfd_wait(pidfd, patience(e, CALLER_PATIENCE)))
-                move_command_out(e, pidfd);
+                return move_command_out(e, command, pidfd);
         return 0;
 }
 
