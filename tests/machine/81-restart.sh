@@ -150,13 +150,13 @@ test_a_command_that_does_not_end() {
         kill "$pid"
 }
 
-# The restart itself has the only job that she may have.
-policy_one_job() {
+# policy_jobs N: so many she may have, the restart itself being one.
+policy_jobs() {
         policy_only <<-POLICY
 	policy "$TEST_NAME" {
 	        users    = {"alice"}
 	        from     = {"user:*"}
-	        max-jobs = 1
+	        max-jobs = $1
 	        rate     = "100000/min"
 	}
 	POLICY
@@ -165,7 +165,7 @@ policy_one_job() {
 # A command that cannot be taken out is not killed: nothing is stopped, and it is told why.
 test_a_command_that_waits_and_cannot_be_moved() {
         local old
-        policy_one_job
+        policy_jobs 1
         gateway_start control-group
         old=$(gateway_pid)
         gateway_call "cgmove restart --wait --json $GATEWAY >/home/alice/port; echo \$? >>$MARKERS" || true
@@ -178,9 +178,22 @@ test_a_command_that_waits_and_cannot_be_moved() {
         gateway_answers || fail "it does not answer"
 }
 
+# A limit that is reached now may not be so in a few seconds.
+test_a_command_that_can_be_moved_a_little_later() {
+        local old
+        policy_jobs 2
+        gateway_start control-group
+        old=$(gateway_pid)
+        gateway_call "cgmove run -- sleep 2; cgmove restart --wait --json $GATEWAY >/home/alice/port; echo \$? >>$MARKERS" || true
+        wait_for test -s "$MARKERS"
+        check_equal "$(cat "$MARKERS")" 0 "exit status of the command"
+        restart_take "$(cat /home/alice/port)"
+        check_restarted "$old"
+}
+
 test_a_command_that_does_not_end_and_cannot_be_moved() {
         local old pid
-        policy_one_job
+        policy_jobs 1
         gateway_start control-group
         old=$(gateway_pid)
         gateway_call "cgmove restart --json --patience 1 $GATEWAY >/home/alice/port; echo \$\$ >>$MARKERS; while :; do sleep 1; done" &
@@ -197,7 +210,7 @@ test_a_command_that_does_not_end_and_cannot_be_moved() {
 # Who joins a restart, waits for it inside of the unit, and cannot get out, is told so instead of being killed while he waits.
 test_who_joins_and_cannot_be_moved() {
         local old
-        policy_one_job
+        policy_jobs 1
         gateway_start control-group
         old=$(gateway_pid)
         restart_inside --delay 20
