@@ -18,6 +18,7 @@
 struct Client {
         sd_bus *bus;
         bool spoken; /* it has answered */
+        uint64_t ready_timeout;
 };
 
 typedef struct Answer {
@@ -121,6 +122,8 @@ int client_connect(Client **ret, Failure *failure) {
         client = calloc(1, sizeof(*client));
         if (!client)
                 return failure_errno(failure, ENOMEM, "Cannot connect");
+        client->ready_timeout =
+                        remote_chosen()->kind == REMOTE_NONE ? CLIENT_READY_TIMEOUT : CLIENT_REMOTE_TIMEOUT;
         r = sd_bus_new(&client->bus);
         if (r >= 0)
                 r = remote_chosen()->kind == REMOTE_NONE ? set_socket(client->bus)
@@ -139,6 +142,10 @@ Client *client_free(Client *client) {
         (void) sd_bus_close_unref(client->bus);
         free(client);
         return NULL;
+}
+
+void client_set_ready_timeout(Client *client, uint64_t timeout) {
+        client->ready_timeout = timeout;
 }
 
 int client_message(Client *client, uint64_t job, const char *member, sd_bus_message **ret,
@@ -181,11 +188,10 @@ static int wait_a_while(Client *client, uint64_t until, Progress *progress) {
 /* Before anything is sent: sd-bus waits for the end of the authentication for as long as it likes, when it
  * is to send descriptors, and lets the time of a call begin only then. */
 static int wait_until_ready(Client *client, Progress *progress) {
-        bool remote = remote_chosen()->kind != REMOTE_NONE;
-        uint64_t until = now_monotonic() + (remote ? CLIENT_REMOTE_TIMEOUT : CLIENT_READY_TIMEOUT);
+        uint64_t until = now_monotonic() + client->ready_timeout;
         int r;
 
-        if (remote)
+        if (remote_chosen()->kind != REMOTE_NONE)
                 progress = NULL; /* ssh may be asking for a password */
 
         while ((r = sd_bus_is_ready(client->bus)) == 0) {

@@ -26,6 +26,9 @@ int client_connect(Client **ret, Failure *failure);
 Client *client_free(Client *client);
 DEFINE_CLEANUP(Client, client_free)
 
+/* Microseconds, in the place of CLIENT_READY_TIMEOUT: for who has better things to do than to wait. */
+void client_set_ready_timeout(Client *client, uint64_t timeout);
+
 /* A call on the manager (JOB 0) or on the object of a job. */
 int client_message(Client *client, uint64_t job, const char *member, sd_bus_message **ret, Failure *failure);
 

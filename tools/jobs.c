@@ -210,7 +210,7 @@ static void print_outcome(const Job *job) {
         json_t *outcome = job_outcome(job);
 
         if (outcome)
-                outcome_print(outcome, job_is_running(job));
+                outcome_print(outcome, job->unit, job_is_running(job));
         json_decref(outcome);
 }
 

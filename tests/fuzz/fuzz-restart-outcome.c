@@ -25,7 +25,7 @@ static void show(const uint8_t *data, size_t size) {
 
         if (!object)
                 return;
-        outcome_print(object, size & 1);
+        outcome_print(object, size & 2 ? "system:x.service" : "", size & 1);
         memset(text, 'x', sizeof(text));
         outcome_describe(object, text, sizeof(text));
         assert(memchr(text, 0, sizeof(text)));

@@ -10,6 +10,7 @@ set_up() {
 }
 
 tear_down() {
+        daemon_continue
         thief_stop
         pkill -u alice -f "gateway.py downtime" || true
 }
@@ -150,6 +151,77 @@ test_a_command_that_does_not_end() {
         kill "$pid"
 }
 
+# policy_jobs N: so many she may have, the restart itself being one.
+policy_jobs() {
+        policy_only <<-POLICY
+	policy "$TEST_NAME" {
+	        users    = {"alice"}
+	        from     = {"user:*"}
+	        max-jobs = $1
+	        rate     = "100000/min"
+	}
+	POLICY
+}
+
+# A command that cannot be taken out is not killed: nothing is stopped, and it is told why.
+test_a_command_that_waits_and_cannot_be_moved() {
+        local old
+        policy_jobs 1
+        gateway_start control-group
+        old=$(gateway_pid)
+        gateway_call "cgmove restart --wait --json $GATEWAY >/home/alice/port; echo \$? >>$MARKERS" || true
+        wait_for test -s "$MARKERS"
+        check_equal "$(cat "$MARKERS")" 1 "exit status of the command"
+        restart_take "$(cat /home/alice/port)"
+        check_outcome failed refused
+        check_match "$(outcome .text)" "could not be moved out of $GATEWAY, so nothing was stopped: .*max-jobs"
+        check_equal "$(gateway_pid)" "$old" "main process"
+        gateway_answers || fail "it does not answer"
+}
+
+# A limit that is reached now may not be so in a few seconds.
+test_a_command_that_can_be_moved_a_little_later() {
+        local old
+        policy_jobs 2
+        gateway_start control-group
+        old=$(gateway_pid)
+        gateway_call "cgmove run -- sleep 2; cgmove restart --wait --json $GATEWAY >/home/alice/port; echo \$? >>$MARKERS" || true
+        wait_for test -s "$MARKERS"
+        check_equal "$(cat "$MARKERS")" 0 "exit status of the command"
+        restart_take "$(cat /home/alice/port)"
+        check_restarted "$old"
+}
+
+test_a_command_that_does_not_end_and_cannot_be_moved() {
+        local old pid
+        policy_jobs 1
+        gateway_start control-group
+        old=$(gateway_pid)
+        gateway_call "cgmove restart --json --patience 1 $GATEWAY >/home/alice/port; echo \$\$ >>$MARKERS; while :; do sleep 1; done" &
+        wait_for test -s "$MARKERS"
+        pid=$(cat "$MARKERS")
+        restart_take "$(cat /home/alice/port)"
+        check_outcome failed refused
+        check_contains "$(outcome .text)" "nothing was stopped"
+        kill -0 "$pid" || fail "the command was killed"
+        check_equal "$(gateway_pid)" "$old" "main process"
+        kill "$pid"
+}
+
+# Who joins a restart, waits for it inside of the unit, and cannot get out, is told so instead of being killed while he waits.
+test_who_joins_and_cannot_be_moved() {
+        local old
+        policy_jobs 1
+        gateway_start control-group
+        old=$(gateway_pid)
+        restart_inside --delay 20
+        gateway_call "cgmove restart --wait --json $GATEWAY >/home/alice/port 2>/dev/null; echo \$? >>$MARKERS" || true
+        wait_for test -s "$MARKERS"
+        check_equal "$(cat "$MARKERS")" 75 "exit status of the command"
+        check_equal "$(jq -r .error.code </home/alice/port)" LimitReached "code of the failure"
+        check_restarted "$old"
+}
+
 # What is waited for is what the caller has named, and not the whole command of the gateway.
 test_after_a_process_of_the_command() {
         local old
@@ -165,6 +237,31 @@ test_after_a_process_of_the_command() {
         check_contains "$OUTPUT" "Process 1 is none of those"
         check_status 2 in_session alice sh -c "cgmove restart --after \$PPID $GATEWAY"
         check_status 2 in_session alice cgmove restart --after x "$GATEWAY"
+}
+
+# --- a daemon that hangs ------------------------------------------------------------------------------------------------
+
+daemon_continue() {
+        systemctl kill --signal=CONT cgmoved.service || true
+}
+
+# Who asks it gives up after a while; the restart does not wait for even so long, and the outcome is told when it answers again.
+test_daemon_that_hangs() {
+        local old
+        gateway_start mixed
+        old=$(gateway_pid)
+        restart_inside --delay 2
+        systemctl kill --signal=STOP cgmoved.service
+        {
+                as alice cgmove list || true
+                as alice cgmove list || true
+                touch "$TEST_DIR/given-up"
+        } >/dev/null 2>&1 &
+        wait_for_within 120 gateway_is_new "$old"
+        check_no_file "$TEST_DIR/given-up"
+        daemon_continue
+        check_restarted "$old"
+        wait
 }
 
 # --- several at once ----------------------------------------------------------------------------------------------------

@@ -66,6 +66,37 @@ test_masked_unit_is_refused_before_anything_is_stopped() {
         check_untouched "$old"
 }
 
+# check_code_is_in_manual CODE: what the manual says of the codes of failures of a restart has it.
+check_code_is_in_manual() {
+        check_match " $(zcat /usr/share/man/man1/cgmove.1.gz | sed -n '/^A failure is an object$/,/^\.SH/p' |
+                sed -n '/^\.BR restart ,$/,$p' | tr -d '\\"' | tr '\n' ' ') " \
+                "[ (]$1[ ,;)]" "codes of failures"
+}
+
+# restart_code COMMAND...: that of its failure.
+restart_code() {
+        { "$@" 2>/dev/null || true; } | jq -r .error.code
+}
+
+# Those of a restart that is refused before there is a job.
+test_codes_are_in_the_manual() {
+        local code
+        gateway_start mixed
+        code=$(restart_code in_session alice cgmove restart --json no-such-thing)
+        check_equal "$code" not-loaded
+        check_code_is_in_manual "$code"
+        mask_gateway
+        code=$(restart_code in_session alice cgmove restart --json "$GATEWAY")
+        check_equal "$code" masked
+        check_code_is_in_manual "$code"
+        gateway_remove
+        user_manager_stop alice
+        code=$(restart_code as alice cgmove restart --json "$GATEWAY")
+        user_manager_start alice
+        check_equal "$code" ManagerGone
+        check_code_is_in_manual "$code"
+}
+
 # As it would be started now, not as it was when somebody asked.
 test_unit_masked_after_the_request() {
         local old
@@ -231,6 +262,42 @@ test_user_manager_is_killed_while_the_new_instance_starts() {
         # the manager and all that it has started
         systemctl kill --signal=KILL user@1000.service
         check_manager_gone
+}
+
+# It closes all connections then, and keeps its units and jobs.
+test_manager_is_executed_anew_while_the_restart_waits() {
+        local old
+        gateway_start mixed
+        old=$(gateway_pid)
+        restart_inside --delay 5
+        wait_for restart_is_at delaying
+        user_systemctl alice daemon-reexec
+        check_restarted "$old"
+}
+
+test_manager_is_executed_anew_while_the_new_instance_starts() {
+        local old
+        gateway_start mixed
+        gateway_write mixed "--start-delay 6"
+        old=$(gateway_pid)
+        restart_inside
+        wait_for gateway_state_is activating
+        user_systemctl alice daemon-reexec
+        check_restarted "$old"
+}
+
+test_manager_is_executed_anew_while_the_old_instance_stops() {
+        local old
+        gateway_start mixed "" "ExecStop=/bin/sleep 5"
+        old=$(gateway_pid)
+        restart_inside
+        wait_for gateway_state_is deactivating
+        user_systemctl alice daemon-reexec
+        check_restarted "$old"
+}
+
+restart_is_at() {
+        [[ $(restart_field 'phases[-1].name') == "$1" ]]
 }
 
 test_no_user_manager_from_the_beginning() {

@@ -197,6 +197,21 @@ system_settled() {
         not pgrep -u alice -f 'restart-(job|guard)' && system_answers
 }
 
+# No guard is spoken of, where it is the daemon that looks after the unit.
+test_cut_off_says_who_looks_after_the_unit() {
+        local old
+        system_gateway_start mixed
+        old=$(system_pid)
+        system_restart --delay 60
+        echo 1 >"$POOL/job-$JOB/cgroup.kill"
+        restart_end
+        OUTPUT=$(as alice cgmove status "$JOB" | tr -s ' \n' ' ')
+        check_contains "$OUTPUT" "The restart was cut off"
+        check_contains "$OUTPUT" "the daemon, see the journal of cgmoved"
+        check_lacks "$OUTPUT" guard
+        check_system_untouched "$old"
+}
+
 # --- bounds --------------------------------------------------------------------------------------------------------------
 
 refused_system() {

@@ -197,6 +197,23 @@ test_stop_answers_and_stops() {
         gateway_state_is inactive || fail "it was started again"
 }
 
+stop_runs() {
+        [[ $(list_of alice '[.jobs[] | select(.name == "stop-openclaw-gateway" and .state == "running")] | length') -gt 0 ]]
+}
+
+# The second command is not promised what the job does for the first one.
+test_second_stop_by_another_command() {
+        adopt_start control-group
+        gateway_call "systemctl --user stop $GATEWAY; until test -e $MARKER; do sleep 0.1; done" >/dev/null 2>&1 &
+        wait_for stop_runs
+        check_contains "$(gateway_call "systemctl --user stop $GATEWAY 2>&1")" \
+                "is stopped by job $(job_id stop-openclaw-gateway) already, when the command that asked first has ended"
+        gateway_state_is active || fail "it was stopped"
+        as alice touch "$MARKER"
+        wait_for gateway_state_is inactive
+        wait
+}
+
 # What takes longer than the stop waits for is not killed with the unit.
 test_stop_does_not_wait_for_ever() {
         local old
@@ -207,6 +224,25 @@ test_stop_does_not_wait_for_ever() {
         check_no_file "$MARKER"
         wait_for test -e "$MARKER"
         wait_for gateway_is_new "$old"
+}
+
+# A command that cannot be taken out, since the stop has the only job that there may be, is waited for to its end.
+test_stop_waits_for_who_cannot_be_moved() {
+        policy_only <<-POLICY
+	policy "$TEST_NAME" {
+	        users    = {"alice"}
+	        from     = {"user:*"}
+	        max-jobs = 1
+	        rate     = "100000/min"
+	}
+	POLICY
+        adopt_start control-group
+        gateway_call "setsid -f sh -c 'systemctl --user stop $GATEWAY; sleep 40; echo done >$MARKER' >/dev/null 2>&1"
+        wait_for test -e "$MARKER"
+        wait_for gateway_state_is inactive
+        wait_for no_restart_runs
+        check_equal "$(job_field stop-openclaw-gateway result)" "done"
+        check_contains "$(job_log stop-openclaw-gateway)" max-jobs
 }
 
 # A unit that was started anew since then is not stopped.

@@ -255,7 +255,7 @@ static void test_describe(void **state) {
 }
 
 /* What outcome_print() writes, in a buffer that lasts until the next call. */
-static const char *print(const json_t *object, bool is_running) {
+static const char *print_of(const json_t *object, const char *unit, bool is_running) {
         static char text[65536];
         FILE *f = tmpfile();
         int saved = dup(STDOUT_FILENO);
@@ -264,7 +264,7 @@ static const char *print(const json_t *object, bool is_running) {
         assert_non_null(f);
         (void) fflush(stdout);
         assert_true(dup2(fileno(f), STDOUT_FILENO) >= 0);
-        outcome_print(object, is_running);
+        outcome_print(object, unit, is_running);
         (void) fflush(stdout);
         assert_true(dup2(saved, STDOUT_FILENO) >= 0);
         (void) close(saved);
@@ -273,6 +273,10 @@ static const char *print(const json_t *object, bool is_running) {
         text[n] = 0;
         (void) fclose(f);
         return text;
+}
+
+static const char *print(const json_t *object, bool is_running) {
+        return print_of(object, "user:a.service", is_running);
 }
 
 static void check_print(const char *json, const char *expected) {
@@ -318,9 +322,12 @@ static void test_print_hostile(void **state) {
 static void test_print_cut_off(void **state) {
         json_t *object = json_loads("{\"text\":null,\"reason\":null}", 0, NULL);
 
-        assert_non_null(strstr(print(object, false), "Outcome: The job was cut off"));
+        assert_non_null(strstr(print(object, false), "Outcome: The restart was cut off"));
+        assert_non_null(strstr(print(object, false), "its guard"));
+        assert_null(strstr(print_of(object, "system:a.service", false), "guard"));
+        assert_non_null(strstr(print_of(object, "system:a.service", false), "the daemon"));
         (void) json_object_set_new(object, "reason", json_integer(17));
-        assert_non_null(strstr(print(object, false), "Outcome: The job was cut off"));
+        assert_non_null(strstr(print(object, false), "Outcome: The restart was cut off"));
         (void) json_object_set_new(object, "reason", json_string("restarted"));
         (void) json_object_set_new(object, "text", json_string("It is up."));
         assert_non_null(strstr(print(object, false), "Outcome: It is up.\n"));

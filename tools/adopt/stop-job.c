@@ -43,18 +43,25 @@ static int look(const RestartPlan *plan, const char *invocation, bool *ret_same,
         return 0;
 }
 
+/* A command that cannot be moved out is waited for to its end: the stop was promised for then. */
 static void wait_for_caller(const RestartPlan *plan, pid_t main_pid) {
         _cleanup_(client_freep) Client *client = NULL;
         _cleanup_close_ int proc = -1, pidfd = -1;
         const PlanProcess *command;
+        bool told = false;
+        Failure failure;
 
         proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
         command = proc >= 0 ? calling_find_command(proc, plan, main_pid) : NULL;
         pidfd = command ? plan_process_open(proc, command) : -ESRCH;
         if (pidfd < 0)
                 return; /* it has ended */
-        if (!pidfd_wait(pidfd, CALLER_PATIENCE))
-                calling_move_out(&client, pidfd);
+        while (!pidfd_wait(pidfd, CALLER_PATIENCE) &&
+               calling_move_out(&client, proc, plan, command, pidfd, &failure) != 0) {
+                if (!told)
+                        (void) failure_print(&failure, false);
+                told = true;
+        }
 }
 
 /* "fail": a restart that someone else has asked for meanwhile is not taken back by it. */

@@ -132,7 +132,13 @@ static int restart_instead(Takeover *t, uint64_t stop) {
 static int stop_later(Takeover *t, uint64_t stop) {
         Failure failure;
 
-        if (stop == 0 && deferred_stop_start(t->system, t->unit, &stop, &failure) != 0)
+        /* that job knows of the first command only, and waits for no other */
+        if (stop > 0)
+                return say(t,
+                           "%s is stopped by job %" PRIu64
+                           " already, when the command that asked first has ended.",
+                           t->unit, stop);
+        if (deferred_stop_start(t->system, t->unit, &stop, &failure) != 0)
                 return failure.status;
         return say(t, "%s is stopped when this command has ended, by job %" PRIu64 ".", t->unit, stop);
 }

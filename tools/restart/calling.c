@@ -12,17 +12,18 @@
 #include "lib/source.h"
 #include "tools/net/port-holder.h"
 
-/* Whether the plan's unit is where the process is. */
-static bool is_inside(int proc_fd, pid_t pid, const RestartPlan *plan) {
+int calling_is_inside(int proc_fd, pid_t pid, const RestartPlan *plan) {
         _cleanup_free_ char *path = NULL;
         bool deleted;
         Source source;
+        int r;
 
-        if (proc_get_cgroup(proc_fd, pid, &path, &deleted) < 0)
-                return false;
+        r = proc_get_cgroup(proc_fd, pid, &path, &deleted);
+        if (r < 0)
+                return r;
         source_from_cgroup_path(path, &source);
         if (strcmp(source.unit, plan->unit) != 0)
-                return false;
+                return 0;
         return plan->system ? source.kind == SOURCE_SYSTEM_UNIT
                             : source.kind == SOURCE_USER_UNIT && source.owner_uid == getuid();
 }
@@ -42,7 +43,8 @@ void calling_note_ancestors(int proc_fd, RestartPlan *plan) {
         ProcStat stat;
 
         plan->n_ancestors = 0;
-        while (pid > 1 && is_inside(proc_fd, pid, plan) && proc_get_stat(proc_fd, pid, &stat) >= 0) {
+        while (pid > 1 && calling_is_inside(proc_fd, pid, plan) > 0 &&
+               proc_get_stat(proc_fd, pid, &stat) >= 0) {
                 add_ancestor(plan, pid, stat.starttime);
                 pid = stat.ppid;
         }

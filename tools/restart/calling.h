@@ -6,6 +6,9 @@
 
 #include "tools/restart/plan.h"
 
+/* Whether process PID is in the plan's unit: 1 or 0, or a negative errno. */
+int calling_is_inside(int proc_fd, pid_t pid, const RestartPlan *plan);
+
 /* Notes the calling process and those above it that are in the plan's unit too; none if it is not in there.
  */
 void calling_note_ancestors(int proc_fd, RestartPlan *plan);

@@ -32,6 +32,9 @@
 #define FOLLOW_MAX                                                                                          \
         UINT64_C(1000000) /* microseconds: a start that waits for its port (ExecStartPre=) is healed        \
                              meanwhile */
+#define MANAGER_PATIENCE                                                                                    \
+        (UINT64_C(10) * 1000000)   /* microseconds: it may be executing itself anew just then */
+#define MANAGER_PAUSE 100000000L   /* nanoseconds */
 #define LOG_DELAY UINT64_C(200000) /* microseconds: journald reads what a unit wrote some time later */
 
 typedef struct Engine {
@@ -45,17 +48,20 @@ typedef struct Engine {
         bool guarded;
         uint64_t begun; /* CLOCK_REALTIME, microseconds: when the manager was asked */
         size_t n_told;  /* phases that the daemon knows of */
+        bool unheard;   /* it hangs */
 } Engine;
 
-/* A daemon that is away learns of it later. */
+/* A daemon that is away learns of it later; for one that hangs, the restart waits once, and tells it the end
+ * only. */
 static void tell_progress(void *userdata) {
         Engine *e = userdata;
         Failure failure;
 
-        if (e->n_told == e->outcome.n_phases)
+        if (e->unheard || e->n_told == e->outcome.n_phases)
                 return;
         e->n_told = e->outcome.n_phases;
-        (void) report_outcome(&e->client, e->plan.job, &e->outcome, REPORT_PROGRESS_GIVE_UP, &failure);
+        e->unheard = report_progress(&e->client, e->plan.job, &e->outcome, &failure) != 0 &&
+                     strcmp(failure.code, "Timeout") == 0;
 }
 
 static void begin_phase(Engine *e, const char *name) {
@@ -71,17 +77,47 @@ static int fail(Engine *e, const Failure *failure) {
 /* --- before -------------------------------------------------------------------------------------------- */
 
 static int open_manager(Engine *e) {
+        static const struct timespec pause = { .tv_nsec = MANAGER_PAUSE };
+        uint64_t start = now_monotonic();
         Failure failure;
         int r;
 
-        r = e->plan.system ? unit_manager_open_system(e->plan.job, &e->manager, &failure)
-                           : unit_manager_open_user(&e->manager, &failure);
+        while ((r = e->plan.system ? unit_manager_open_system(e->plan.job, &e->manager, &failure)
+                                   : unit_manager_open_user(&e->manager, &failure)) != 0 &&
+               failure.lost && now_monotonic() - start < MANAGER_PATIENCE)
+                (void) nanosleep(&pause, NULL);
         return r != 0 ? fail(e, &failure) : 0;
 }
 
-static void move_command_out(Engine *e, int pidfd) {
+/* No connection outlasts this: what the manager tells meanwhile would pile up in it, and a manager that
+ * executes itself anew would close it. */
+static int get_main_pid(Engine *e, pid_t *ret) {
+        Failure failure;
+        int r;
+
+        r = open_manager(e);
+        if (r != 0)
+                return r;
+        r = unit_get(e->manager, e->plan.unit, &e->unit, &failure);
+        e->manager = unit_manager_free(e->manager);
+        if (r != 0)
+                return fail(e, &failure);
+        *ret = e->unit.main_pid;
+        return 0;
+}
+
+/* Who cannot be moved would be killed. A restart that fails can be asked for again; the command cannot. */
+static int move_command_out(Engine *e, const PlanProcess *command, int pidfd) {
+        Failure failure;
+        int r;
+
         begin_phase(e, "moving-caller");
-        calling_move_out(&e->client, pidfd);
+        r = calling_move_out(&e->client, e->proc_fd, &e->plan, command, pidfd, &failure);
+        if (r != 0)
+                outcome_end(&e->outcome, "failed", "refused",
+                            "The calling command could not be moved out of %s, so nothing was stopped: %s",
+                            e->plan.unit, failure.message);
+        return r;
 }
 
 static uint64_t patience(const Engine *e, uint64_t usual) {
@@ -91,21 +127,21 @@ static uint64_t patience(const Engine *e, uint64_t usual) {
 static int wait_for_caller(Engine *e) {
         const PlanProcess *command;
         _cleanup_close_ int pidfd = -1;
-        Failure failure;
+        pid_t main_pid;
         int r;
 
         if (e->plan.n_ancestors == 0)
                 return 0;
         begin_phase(e, "waiting");
-        r = unit_get(e->manager, e->plan.unit, &e->unit, &failure);
+        r = get_main_pid(e, &main_pid);
         if (r != 0)
-                return fail(e, &failure);
-        command = calling_find_command(e->proc_fd, &e->plan, e->unit.main_pid);
+                return r;
+        command = calling_find_command(e->proc_fd, &e->plan, main_pid);
         pidfd = plan_process_open(e->proc_fd, command);
         if (pidfd < 0)
                 return 0; /* it has ended */
         if (e->plan.do_not_wait || !pidfd_wait(pidfd, patience(e, CALLER_PATIENCE)))
-                move_command_out(e, pidfd);
+                return move_command_out(e, command, pidfd);
         return 0;
 }
 
@@ -227,20 +263,19 @@ static void tell_end(Engine *e) {
         read_log(e);
         (void) printf("%s\n", e->outcome.text);
         (void) fflush(stdout);
-        r = report_outcome(&e->client, e->plan.job, &e->outcome, REPORT_PROGRESS_GIVE_UP, &failure);
+        r = report_progress(&e->client, e->plan.job, &e->outcome, &failure);
         if (guard_is_done(e))
                 guard_stop(e->manager, &e->plan);
         if (command)
                 hook_tell(command, &e->outcome, e->plan.job);
         /* a daemon that was away then keeps nobody waiting but us */
-        if (r != 0 &&
-            report_outcome(&e->client, e->plan.job, &e->outcome, REPORT_END_GIVE_UP, &failure) != 0)
+        if (r != 0 && report_end(&e->client, e->plan.job, &e->outcome, &failure) != 0)
                 (void) failure_print(&failure, false);
 }
 
 static int run(Engine *e) {
         static int (*const phases[])(Engine * e) = {
-                open_manager, wait_for_caller, wait_for_delay, wait_for_condition, check, restart,
+                wait_for_caller, wait_for_delay, wait_for_condition, open_manager, check, restart,
         };
         int r = 0;
 

@@ -74,16 +74,22 @@ static void print_log(const json_t *object) {
                         i == 0 ? "Unit's log" : "", json_is_string(line) ? json_string_value(line) : "");
 }
 
-void outcome_print(const json_t *object, bool is_running) {
+const char *outcome_cut_off(const char *unit) {
+        return strncmp(unit, "system:", strlen("system:")) == 0
+                               ? "The restart was cut off; what it had begun is left to the system manager "
+                                 "and to the daemon, see the journal of cgmoved."
+                               : "The restart was cut off; what it had begun is left to the manager and to "
+                                 "its guard, see the journal.";
+}
+
+void outcome_print(const json_t *object, const char *unit, bool is_running) {
         char span[32], line[600];
 
         output_key_text("Restart of", text_of(object, "unit"));
         if (is_running || text_of(object, "reason")[0])
                 outcome_describe(object, line, sizeof(line));
         else
-                (void) snprintf(line, sizeof(line),
-                                "The job was cut off; what it had begun was left to the manager and to "
-                                "its guard, see the journal.");
+                (void) snprintf(line, sizeof(line), "%s", outcome_cut_off(unit));
         output_key_text("Outcome", line);
         span_of(object, "downtime_usec", span, sizeof(span));
         if (span[0])

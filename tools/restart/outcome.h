@@ -72,9 +72,12 @@ void outcome_add_ended(Outcome *outcome, const OutcomeProcess *process);
  * oldest lines of the log, then processes are left out. NULL: out of memory. The caller frees it. */
 char *outcome_to_text(const Outcome *outcome);
 
+/* The sentence for a job of UNIT ("user:NAME" or "system:NAME") that has ended and told no end. */
+const char *outcome_cut_off(const char *unit);
+
 /* Prints the object of a job, whoever wrote it, as lines of `cgmove status`. IS_RUNNING: the job; if it is
- * not, and there is no end in the object, the restart was cut off. */
-void outcome_print(const json_t *object, bool is_running);
+ * not, and there is no end in the object, the restart of UNIT was cut off. */
+void outcome_print(const json_t *object, const char *unit, bool is_running);
 
 /* One line on what goes on now, for `--wait`. */
 void outcome_describe(const json_t *object, char *text, size_t size);

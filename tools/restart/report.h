@@ -8,9 +8,10 @@
 #include "tools/client.h"
 #include "tools/restart/outcome.h"
 
-#define REPORT_PROGRESS_GIVE_UP (UINT64_C(1) * 1000000) /* microseconds for which the daemon may be away */
-#define REPORT_END_GIVE_UP (UINT64_C(600) * 1000000)
+/* Both return 0, or an exit status with FAILURE filled. *CLIENT may be NULL. */
 
-/* Returns 0, or an exit status with FAILURE filled. *CLIENT may be NULL. */
-int report_outcome(Client **client, uint64_t job, const Outcome *outcome, uint64_t give_up,
-                   Failure *failure);
+/* Gives up soon, with "Timeout" if the daemon hangs. */
+int report_progress(Client **client, uint64_t job, const Outcome *outcome, Failure *failure);
+
+/* Tries again and again, for some minutes. */
+int report_end(Client **client, uint64_t job, const Outcome *outcome, Failure *failure);

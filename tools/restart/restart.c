@@ -292,9 +292,9 @@ static int wait_for_end(uint64_t id, bool json, Job *ret, Failure *failure) {
 
 static int print_outcome(const Job *job) {
         json_t *outcome = job_outcome(job);
-        char text[OUTCOME_TEXT_MAX] =
-                        "The restart was cut off before it ended; its guard looks after the unit.";
+        char text[OUTCOME_TEXT_MAX];
 
+        (void) snprintf(text, sizeof(text), "%s", outcome_cut_off(job->unit));
         if (outcome && !json_is_null(json_object_get(outcome, "reason")))
                 outcome_describe(outcome, text, sizeof(text));
         json_decref(outcome);
@@ -304,15 +304,27 @@ static int print_outcome(const Job *job) {
 }
 
 /* The restart that was joined does not know of this caller: whoever waits for it inside of the unit gets out
- * by himself. */
-static void get_out(const RestartPlan *plan) {
+ * by himself. If he cannot, he is told at once, and not killed while he waits. */
+static int get_out(const RestartPlan *plan, uint64_t job, Failure *failure) {
         _cleanup_close_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), pidfd = -1;
         _cleanup_(client_freep) Client *client = NULL;
+        const PlanProcess *command;
+        Failure cause;
+        int r;
 
-        if (proc >= 0)
-                pidfd = plan_process_open(proc, calling_find_command(proc, plan, plan->main_pid));
-        if (pidfd >= 0)
-                calling_move_out(&client, pidfd);
+        if (proc < 0)
+                return failure_errno(failure, errno, "Cannot open /proc");
+        command = calling_find_command(proc, plan, plan->main_pid);
+        pidfd = plan_process_open(proc, command);
+        if (pidfd < 0)
+                return 0; /* it has ended */
+        r = calling_move_out(&client, proc, plan, command, pidfd, &cause);
+        if (r == 0)
+                return 0;
+        return failure_set(failure, r, cause.code,
+                           "The calling command could not be moved out of %s, which job %" PRIu64
+                           " restarts, so it cannot wait for that: %s",
+                           plan->unit, job, cause.message);
 }
 
 static int finish(const Arguments *arguments, const EscapeReport *report) {
@@ -361,7 +373,9 @@ int verb_restart(int argc, char **argv) {
         if (!arguments.json)
                 print_started(&arguments, &report);
         if (report.joined && arguments.plan.do_not_wait)
-                get_out(&arguments.plan);
+                r = get_out(&arguments.plan, report.job, &report.failure);
+        if (r != 0)
+                return failure_print(&report.failure, arguments.json);
         if (arguments.wait || arguments.json)
                 return finish(&arguments, &report);
         return output_finish(0);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tools/manager-bus.h"
@@ -17,10 +19,15 @@
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
 #define SYSTEMD_MANAGER "org.freedesktop.systemd1.Manager"
 #define TICK_INTERVAL UINT64_C(100000)
+#define LOST_FOR                                                                                            \
+        (UINT64_C(10) * 1000000) /* microseconds: a manager that executes itself anew is back by then */
+#define LOST_PAUSE 100000000L    /* nanoseconds */
+#define SIGNALS_MAX 1000         /* that are taken in a row */
 
 typedef struct UserManager {
         UnitManager manager;
         sd_bus *bus;
+        pid_t pid;                  /* who that is */
         char job[256];              /* the manager's job that is followed */
         char result[UNIT_WORD_MAX]; /* how it ended */
 } UserManager;
@@ -41,21 +48,89 @@ static bool is_gone(int error) {
                error == -ENOENT;
 }
 
+static bool is_lost(const UserManager *m, int error) {
+        return is_gone(error) || sd_bus_is_open(m->bus) <= 0;
+}
+
+/* --- the connection ------------------------------------------------------------------------------------ */
+
+/* Every job that ends passes here; the one that is followed may have ended before its path was known. */
+static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        UserManager *m = userdata;
+        const char *path, *unit, *result;
+        uint32_t id;
+
+        if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) < 0 ||
+            strcmp(path, m->job) != 0)
+                return 0;
+        (void) snprintf(m->result, sizeof(m->result), "%s", result);
+        return 0;
+}
+
+/* A new connection in the place of the one there may be. -ESTALE if it would be to another manager: what the
+ * one before ran has ended with that. */
+static int connect_manager(UserManager *m) {
+        _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
+        socklen_t size = sizeof(struct ucred);
+        struct ucred peer;
+        int r;
+
+        r = sd_bus_new(&bus);
+        if (r >= 0)
+                r = manager_bus_start(bus, false);
+        if (r >= 0)
+                r = sd_bus_match_signal(bus, NULL, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved",
+                                        on_job_removed, m);
+        if (r >= 0)
+                r = sd_bus_get_fd(bus);
+        if (r < 0)
+                return r;
+        if (getsockopt(r, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+                return -errno;
+        if (m->pid != 0 && peer.pid != m->pid)
+                return -ESTALE;
+        m->pid = peer.pid;
+        (void) sd_bus_close_unref(m->bus);
+        m->bus = TAKE_PTR(bus);
+        return 0;
+}
+
+/* A manager that executes itself anew (daemon-reexec) closes all connections, and keeps its units and jobs. */
+static bool reconnect(UserManager *m, uint64_t until) {
+        static const struct timespec pause = { .tv_nsec = LOST_PAUSE };
+        int r = -ENOTCONN;
+
+        while (r < 0 && r != -ESTALE && now_monotonic() < until) {
+                (void) nanosleep(&pause, NULL);
+                r = connect_manager(m);
+        }
+        return r >= 0;
+}
+
+/* --- calls --------------------------------------------------------------------------------------------- */
+
+static int get_state(UserManager *m, char **ret) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        return sd_bus_get_property_string(m->bus, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "SystemState", &error,
+                                          ret);
+}
+
 /* SystemState of org.freedesktop.systemd1(5): from when it was asked to end, while it still answers. */
 static bool user_is_stopping(UnitManager *manager) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         UserManager *m = (UserManager *) manager;
         _cleanup_free_ char *state = NULL;
         int r;
 
-        r = sd_bus_get_property_string(m->bus, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "SystemState", &error,
-                                       &state);
-        return r < 0 ? is_gone(r) || !sd_bus_is_open(m->bus) : strcmp(state, "stopping") == 0;
+        r = get_state(m, &state);
+        if (r < 0 && is_lost(m, r) && reconnect(m, now_monotonic() + LOST_FOR))
+                r = get_state(m, &state);
+        return r < 0 ? is_lost(m, r) : strcmp(state, "stopping") == 0;
 }
 
 static int fail_call(UserManager *m, int error, const sd_bus_error *bus_error, const char *what,
                      Failure *failure) {
-        if (is_gone(error) || !sd_bus_is_open(m->bus) || user_is_stopping(&m->manager))
+        if (is_lost(m, error) || user_is_stopping(&m->manager))
                 return fail_gone(error, failure);
         return failure_set(failure, STATUS_FAILED, "ManagerRefused", "The manager refused to %s: %s", what,
                            sd_bus_error_is_set(bus_error) && bus_error->message ? bus_error->message
@@ -101,9 +176,8 @@ static int load(UserManager *m, const char *name, char *ret_path, size_t size, F
         return 0;
 }
 
-static int user_get(UnitManager *manager, const char *name, Unit *ret, Failure *failure) {
+static int get_once(UserManager *m, const char *name, Unit *ret, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
-        UserManager *m = (UserManager *) manager;
         Unit unit = { .id = "" };
         char path[1024];
         int r;
@@ -127,6 +201,24 @@ static int user_get(UnitManager *manager, const char *name, Unit *ret, Failure *
         return 0;
 }
 
+/* What it has told meanwhile does not pile up. */
+static void take_signals(UserManager *m) {
+        for (int i = 0; i < SIGNALS_MAX && sd_bus_process(m->bus, NULL) > 0; i++)
+                ;
+}
+
+static int user_get(UnitManager *manager, const char *name, Unit *ret, Failure *failure) {
+        UserManager *m = (UserManager *) manager;
+        uint64_t until = now_monotonic() + LOST_FOR;
+        int r;
+
+        take_signals(m);
+        do
+                r = get_once(m, name, ret, failure);
+        while (r != 0 && failure->lost && reconnect(m, until));
+        return r;
+}
+
 static int user_reload(UnitManager *manager, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
         UserManager *m = (UserManager *) manager;
@@ -138,19 +230,6 @@ static int user_reload(UnitManager *manager, Failure *failure) {
 }
 
 /* --- jobs ---------------------------------------------------------------------------------------------- */
-
-/* Every job that ends passes here; the one that is followed may have ended before its path was known. */
-static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        UserManager *m = userdata;
-        const char *path, *unit, *result;
-        uint32_t id;
-
-        if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) < 0 ||
-            strcmp(path, m->job) != 0)
-                return 0;
-        (void) snprintf(m->result, sizeof(m->result), "%s", result);
-        return 0;
-}
 
 static int name_call(UserManager *m, const char *member, const char *name, const char *mode,
                      sd_bus_message **ret_reply, Failure *failure) {
@@ -176,42 +255,49 @@ static int reset_failed(UserManager *m, const char *name, Failure *failure) {
         return name_call(m, "ResetFailedUnit", name, NULL, &reply, failure);
 }
 
-/* Signals that arrive while the reply is waited for are queued and dispatched later, so none is missed. */
-static int follow(UserManager *m, uint64_t timeout, unit_tick_t tick, void *userdata, Failure *failure) {
-        uint64_t start = now_monotonic(), spent;
-        int r;
+/* Signals that arrive while the reply is waited for are queued and dispatched later, so none is missed. A
+ * manager that can't be heard of any more is no reason to fail: its job goes on, and the unit tells the rest. */
+static void follow(UserManager *m, uint64_t timeout, unit_tick_t tick, void *userdata) {
+        uint64_t start = now_monotonic(), spent = 0;
+        int r = 0;
 
-        while (!m->result[0]) {
+        while (!m->result[0] && spent < timeout && (r >= 0 || r == -EINTR)) {
                 r = sd_bus_process(m->bus, NULL);
-                if (r < 0)
-                        return fail_gone(r, failure);
-                if (r > 0)
-                        continue;
-                spent = now_monotonic() - start;
-                if (spent >= timeout) {
-                        (void) strcpy(m->result, "running");
-                        return 0;
+                if (r == 0) {
+                        r = sd_bus_wait(m->bus,
+                                        timeout - spent < TICK_INTERVAL ? timeout - spent : TICK_INTERVAL);
+                        if (tick)
+                                tick(userdata);
                 }
-                r = sd_bus_wait(m->bus, timeout - spent < TICK_INTERVAL ? timeout - spent : TICK_INTERVAL);
-                if (r < 0 && r != -EINTR)
-                        return fail_gone(r, failure);
-                if (tick)
-                        tick(userdata);
+                spent = now_monotonic() - start;
         }
-        return 0;
+        if (!m->result[0])
+                (void) strcpy(m->result, "running");
 }
 
 /* It has failed, or does so again and again: the starts that are counted against it would keep this one from
  * being tried. */
-static int forget_failures(UserManager *m, const char *name, Failure *failure) {
-        Unit unit;
+static int forget_failures(UserManager *m, const char *name, const Unit *unit, Failure *failure) {
+        if (strcmp(unit->active_state, "failed") != 0 &&
+            strncmp(unit->sub_state, "auto-restart", strlen("auto-restart")) != 0)
+                return 0;
+        return reset_failed(m, name, failure);
+}
+
+/* Asks, once: where the connection was lost before an answer came, the unit tells whether the question was
+ * taken, and then *RET_REPLY stays NULL. */
+static int ask(UserManager *m, const char *member, const Unit *before, const char *name,
+               sd_bus_message **ret_reply, Failure *failure) {
+        Unit now;
         int r;
 
-        r = user_get(&m->manager, name, &unit, failure);
-        if (r != 0 || (strcmp(unit.active_state, "failed") != 0 &&
-                       strncmp(unit.sub_state, "auto-restart", strlen("auto-restart")) != 0))
+        r = name_call(m, member, name, "replace", ret_reply, failure);
+        if (r == 0 || !failure->lost || user_get(&m->manager, name, &now, failure) != 0)
                 return r;
-        return reset_failed(m, name, failure);
+        if (now.job != before->job || strcmp(now.invocation_id, before->invocation_id) != 0 ||
+            strcmp(now.active_state, before->active_state) != 0)
+                return 0;
+        return name_call(m, member, name, "replace", ret_reply, failure);
 }
 
 static int user_act(UnitManager *manager, const char *name, UnitAction action, uint64_t timeout,
@@ -223,24 +309,25 @@ static int user_act(UnitManager *manager, const char *name, UnitAction action, u
         };
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         UserManager *m = (UserManager *) manager;
-        const char *path;
-        int r = 0;
+        const char *path = "";
+        Unit unit;
+        int r;
 
         m->job[0] = m->result[0] = 0;
-        if (action != UNIT_STOP)
-                r = forget_failures(m, name, failure);
+        r = user_get(manager, name, &unit, failure); /* and the connection is there */
+        if (r == 0 && action != UNIT_STOP)
+                r = forget_failures(m, name, &unit, failure);
         if (r == 0)
-                r = name_call(m, members[action], name, "replace", &reply, failure);
+                r = ask(m, members[action], &unit, name, &reply, failure);
         if (r != 0)
                 return r;
-        r = sd_bus_message_read(reply, "o", &path);
-        if (r < 0)
+        if (reply && (r = sd_bus_message_read(reply, "o", &path)) < 0)
                 return failure_errno(failure, r, "Cannot read an answer of the manager");
         (void) snprintf(m->job, sizeof(m->job), "%s", path);
-        r = follow(m, timeout, tick, userdata, failure);
-        if (r == 0)
-                (void) strcpy(ret_result, m->result);
-        return r;
+        if (reply)
+                follow(m, timeout, tick, userdata);
+        (void) strcpy(ret_result, reply ? m->result : "running");
+        return 0;
 }
 
 /* --- transient units ----------------------------------------------------------------------------------- */
@@ -309,14 +396,14 @@ static int user_start_transient(UnitManager *manager, const char *name, const ch
         if (r < 0)
                 return failure_errno(failure, r, "Cannot read an answer of the manager");
         (void) snprintf(m->job, sizeof(m->job), "%s", path);
-        r = follow(m, UNIT_QUERY_TIMEOUT, NULL, NULL, failure);
-        if (r == 0 && strcmp(m->result, "done") != 0)
+        follow(m, UNIT_QUERY_TIMEOUT, NULL, NULL);
+        if (strcmp(m->result, "done") != 0)
                 return failure_set(failure, STATUS_FAILED, "ManagerRefused",
                                    "The manager did not start %s (%s).", name, m->result);
-        return r;
+        return 0;
 }
 
-/* --- the connection ------------------------------------------------------------------------------------ */
+/* --- the two ends -------------------------------------------------------------------------------------- */
 
 static UnitManager *user_free(UnitManager *manager) {
         UserManager *m = (UserManager *) manager;
@@ -345,12 +432,7 @@ int unit_manager_open_user(UnitManager **ret, Failure *failure) {
                 return failure_errno(failure, ENOMEM, "Cannot reach your user manager");
         manager = &m->manager;
         manager->type = &user_type;
-        r = sd_bus_new(&m->bus);
-        if (r >= 0)
-                r = manager_bus_start(m->bus, false);
-        if (r >= 0)
-                r = sd_bus_match_signal(m->bus, NULL, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved",
-                                        on_job_removed, m);
+        r = connect_manager(m);
         if (r < 0)
                 return is_gone(r) ? fail_gone(r, failure)
                                   : failure_errno(failure, r, "Cannot reach your user manager");
