@@ -93,3 +93,44 @@ test_delay_waits() {
         check_no_file "$MARKER"
         wait_for test -e "$MARKER"
 }
+
+# What is ignored stays so over an execution, and agents often do not want to know how their children end.
+IGNORE_CHILDREN='import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execvp(sys.argv[1], sys.argv[1:])'
+
+ignored_signals() {
+        sed -n 's/^SigIgn:[[:space:]]*//p' <<<"$1"
+}
+
+test_caller_that_ignores_its_children() {
+        local answer how
+        answer=$(in_session alice python3 -c "$IGNORE_CHILDREN" cgmove run --json -- grep SigIgn /proc/self/status) ||
+                fail "run: $answer"
+        check_status 0 as alice cgmove wait "$(jq .job.id <<<"$answer")"
+        check_equal "$(ignored_signals "$(as alice cgmove logs "$(jq .job.id <<<"$answer")")")" 0000000000000000 "what a job ignores"
+
+        # exec is the command itself, which gets what its caller has set (SIGCHLD is the 17th)
+        for how in "exec --" "exec --name deaf --"; do
+                # shellcheck disable=SC2086
+                answer=$(in_session alice python3 -c "$IGNORE_CHILDREN" cgmove $how grep SigIgn /proc/self/status)
+                check_equal "$((0x$(ignored_signals "$answer") >> 16 & 1))" 1 "what the command of $how ignores"
+        done
+}
+
+test_restart_by_one_that_ignores_its_children() {
+        local old answer
+        policy_restart
+        gateway_start mixed
+        old=$(gateway_pid)
+        answer=$(in_session alice python3 -c "$IGNORE_CHILDREN" cgmove restart --json "$GATEWAY") || fail "restart: $answer"
+        check_status 0 as alice cgmove wait "$(jq .job.id <<<"$answer")"
+        wait_for gateway_is_new "$old"
+}
+
+test_rule_by_one_that_ignores_its_children() {
+        local answer
+        policy_only </dev/null
+        answer=$(python3 -c "$IGNORE_CHILDREN" cgmove policy allow alice --from session --json) || fail "policy allow: $answer"
+        check_equal "$(jq .allow.reloaded <<<"$answer")" true reloaded
+}
