@@ -19,6 +19,7 @@
 #include "tools/job.h"
 #include "tools/logfile.h"
 #include "tools/move-call.h"
+#include "tools/move-self.h"
 #include "tools/status.h"
 
 #define SUPERVISE_PROGRAM CGMOVE_LIBEXEC_DIR "/cgmove-supervise"

@@ -2,9 +2,14 @@
 # The model case: a command inside the gateway restarts the gateway by way of cgmove, and lives to tell.
 
 MARKER=/home/alice/marker
+SLOW_POOL=/run/systemd/system/cgmove@.service.d
 
 set_up() {
         rm -f "$MARKER"
+}
+
+tear_down() {
+        [[ ! -e $SLOW_POOL/slow.conf ]] || { rm -r "$SLOW_POOL" && systemctl daemon-reload; }
 }
 
 # escape KILLMODE CALL: the answer must be there before the restart, and everything after it must have happened.
@@ -133,4 +138,20 @@ test_rule_by_one_that_ignores_its_children() {
         policy_only </dev/null
         answer=$(python3 -c "$IGNORE_CHILDREN" cgmove policy allow alice --from session --json) || fail "policy allow: $answer"
         check_equal "$(jq .allow.reloaded <<<"$answer")" true reloaded
+}
+
+# More than the daemon has in hand for one user, while his pool is being started: those that find it busy ask again.
+test_exec_of_many_at_once() {
+        local i pid pids=()
+        mkdir -p "$SLOW_POOL"
+        printf '[Service]\nExecStartPre=sleep 1\n' >"$SLOW_POOL/slow.conf"
+        systemctl daemon-reload
+        in_unit alice true
+        for i in {1..48}; do
+                in_unit alice cgmove exec -- true >"$TEST_DIR/said-$i" 2>&1 &
+                pids+=($!)
+        done
+        for pid in "${pids[@]}"; do
+                wait "$pid" || fail "one of them failed: $(cat "$TEST_DIR"/said-*)"
+        done
 }
