@@ -75,6 +75,7 @@ static void reset_signals(void) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Before the move: without its log there is to be no job. It is emptied after it: without a job it is to be as it was. */
 static int open_given_log(Escaped *e) {
         if (!e->escape->log)
                 return 0;
@@ -121,8 +122,12 @@ static int open_log(Escaped *e) {
                 if (r != 0)
                         return r;
                 logfile_prune(e->escape->log_directory, &e->client);
-        } else if (e->escape->log)
+        } else if (e->escape->log) {
+                r = logfile_empty(e->escape->log, e->log_fd, &e->report.failure);
+                if (r != 0)
+                        return r;
                 (void) snprintf(path, sizeof(path), "%s", e->escape->log);
+        }
         /* for display; the daemon takes no longer one */
         if (memccpy(e->report.log, path, '\0', sizeof(e->report.log)) == NULL)
                 e->report.log[sizeof(e->report.log) - 1] = '\0';
