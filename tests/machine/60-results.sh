@@ -151,6 +151,15 @@ test_log_file_of_a_refused_run() {
         rm /home/alice/own.log
 }
 
+# It could not see the end of a command.
+test_supervisor_without_signalfd() {
+        check_status 0 as alice systemd-run --user --quiet --wait --pipe --collect -p "SystemCallFilter=~signalfd signalfd4" \
+                -p SystemCallErrorNumber=EMFILE -- cgmove run --name blind -- touch /home/alice/blind
+        check_status 125 timeout 60 "$here/as" alice cgmove wait "$(job_id blind)"
+        check_contains "$(job_log blind)" "Cannot run the command: Too many open files"
+        check_no_file /home/alice/blind
+}
+
 test_moved_process_has_no_known_status() {
         local pid
         gateway_start process
