@@ -24,7 +24,6 @@
 
 #define SUPERVISE_PROGRAM CGMOVE_LIBEXEC_DIR "/cgmove-supervise"
 #define REPORT_FD 3
-#define GET_JOB_GIVE_UP (UINT64_C(30) * 1000000)
 #define OWN_ARGUMENTS 4 /* of cgmove-supervise, before the command */
 
 _Static_assert(sizeof(EscapeReport) <= PIPE_BUF, "a report is written at once or not at all");
@@ -106,7 +105,7 @@ static int move(Escaped *e) {
                 return r;
         /* the daemon answers with a job that restarts the unit already, and moves nobody */
         e->report.joined = escape->restart && move_own_job() != id;
-        r = job_get(&e->client, id, GET_JOB_GIVE_UP, &e->job, &e->report.failure);
+        r = job_get(&e->client, id, JOB_MADE_GIVE_UP, &e->job, &e->report.failure);
         if (r == 0)
                 e->report.job = id;
         return r;
