@@ -144,7 +144,7 @@ test_rule_by_one_that_ignores_its_children() {
 test_exec_of_many_at_once() {
         local i pid pids=()
         mkdir -p "$SLOW_POOL"
-        printf '[Service]\nExecStartPre=sleep 1\n' >"$SLOW_POOL/slow.conf"
+        printf '[Service]\nExecStartPre=sleep 0.5\n' >"$SLOW_POOL/slow.conf"
         systemctl daemon-reload
         in_unit alice true
         for i in {1..48}; do
