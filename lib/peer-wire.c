@@ -45,7 +45,7 @@ size_t peer_get_size(const uint8_t *answer) {
         return PEER_HEADER_SIZE + ((fields + 7) & ~7U) + body;
 }
 
-/* A string at the beginning of SIZE bytes: its length, itself, a NUL. NULL if there is none, or if it is empty. */
+/* A string at the beginning of SIZE bytes: its length, itself, a NUL. NULL if there is none or an empty one. */
 static const char *get_string(const uint8_t *p, size_t size, bool is_big_endian, size_t *ret_length) {
         uint32_t length = size >= 5 ? get_u32(p, is_big_endian) : 0;
 
@@ -56,8 +56,8 @@ static const char *get_string(const uint8_t *p, size_t size, bool is_big_endian,
         return (const char *) p + 4;
 }
 
-/* Each field of the header begins at a multiple of 8: its code, the signature of its value (one character, between its length and
- * a NUL), and the value. NULL if none of the SIZE bytes of FIELDS is the name of an error. */
+/* Each field of the header begins at a multiple of 8: its code, the signature of its value (one character,
+ * between its length and a NUL), and the value. NULL if no error's name is among the SIZE bytes of FIELDS. */
 static const char *find_error_name(const uint8_t *fields, size_t size, bool is_big_endian) {
         size_t end, length;
 
@@ -94,8 +94,9 @@ static int parse_error(const uint8_t *message, PeerAnswer *answer) {
         if (!answer->error)
                 return -EBADMSG;
 
-        answer->error_name = find_error_name(message + PEER_HEADER_SIZE, get_u32(message + 12, answer->is_big_endian),
-                                             answer->is_big_endian);
+        answer->error_name =
+                        find_error_name(message + PEER_HEADER_SIZE,
+                                        get_u32(message + 12, answer->is_big_endian), answer->is_big_endian);
         return 0;
 }
 

@@ -100,8 +100,8 @@ static int call_verb(int argc, char **argv) {
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 if (strcmp(argv[0], verbs[i].name) != 0)
                         continue;
-                /* Our caller may have told us to ignore SIGCHLD, which hides how our own children end. `exec` has none, and
-                 * becomes a command that is to find what its caller has set. */
+                /* Our caller may have told us to ignore SIGCHLD, which hides how our own children end. `exec`
+                 * has none, and becomes a command that is to find what its caller has set. */
                 if (verbs[i].verb != verb_exec)
                         (void) signal(SIGCHLD, SIG_DFL);
                 r = remote_check_verb(argv[0]);

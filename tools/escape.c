@@ -74,7 +74,8 @@ static void reset_signals(void) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Before the move: without its log there is to be no job. It is emptied after it: without a job it is to be as it was. */
+/* Before the move: without its log there is to be no job. It is emptied after it: without a job it is to be as
+ * it was. */
 static int open_given_log(Escaped *e) {
         if (!e->escape->log)
                 return 0;

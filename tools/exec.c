@@ -84,8 +84,8 @@ static int escape(const Arguments *arguments, Failure *failure) {
         r = move_self(&client, request, &progress, &id, failure);
         if (r != 0 || !arguments->json)
                 return r;
-        (void) output_json(json_pack("{s:o}", "job", job_made_to_json(&client, id))); /* moved all the same */
-        return 0;
+        (void) output_json(json_pack("{s:o}", "job", job_made_to_json(&client, id)));
+        return 0; /* moved all the same */
 }
 
 static int become(char **command) {

@@ -56,8 +56,9 @@ void job_describe_end(const Job *job, char *buffer, size_t size);
 /* The object of cgmove(1), "JSON". NULL: out of memory. */
 json_t *job_to_json(const Job *job);
 
-/* The same for a job that has just been made, which the daemon is asked about. It was made whether that succeeds or not: one
- * that cannot be asked any more is a sentence on the standard error, and an object with the number alone. */
+/* The same for a job that has just been made, which the daemon is asked about. It was made whether that
+ * succeeds or not: if it does not, there is a sentence on the standard error, and the object has the number
+ * alone. */
 json_t *job_made_to_json(Client **client, uint64_t id);
 
 /* Microseconds: for a daemon that is restarted just when it has made a job. */

@@ -45,7 +45,8 @@ static int print_chunk(const char *data, size_t size) {
         return fwrite(data, 1, size, stdout) == size ? 0 : -EIO;
 }
 
-/* How many bytes at the end of a chunk are to be read again with the next one, since a terminal would get half a character. */
+/* How many bytes at the end of a chunk are to be read again with the next one, since a terminal would get half
+ * a character. */
 static size_t left_for_next(const char *data, size_t size) {
         return isatty(STDOUT_FILENO) ? display_utf8_incomplete(data, size) : 0;
 }
@@ -98,8 +99,9 @@ typedef struct Follow {
         uint64_t waited_at; /* the position of half a character that one look has left; UINT64_MAX: none */
 } Follow;
 
-/* How many of the SIZE bytes just read are to be printed; the others are read again. Half a character waits until the next look,
- * by which whoever is in the middle of writing it is through; there is none after the LAST. */
+/* How many of the SIZE bytes just read are to be printed; the others are read again. Half a character waits
+ * until the next look, by which whoever is in the middle of writing it is through; there is none after the
+ * LAST. */
 static size_t follow_take(Follow *follow, const char *data, size_t size, bool last) {
         uint64_t start = follow->position - size;
         size_t left = left_for_next(data, size);

@@ -113,7 +113,8 @@ uint64_t move_own_job(void) {
         return source.kind == SOURCE_JOB ? source.job : 0;
 }
 
-/* An answer that is lost, since the daemon was restarted just then, does not undo a move. From a job one goes into another. */
+/* An answer that is lost, since the daemon was restarted just then, does not undo a move. Whoever was in a job
+ * is in another one then. */
 static bool has_moved(uint64_t before) {
         uint64_t now = move_own_job();
 

@@ -21,6 +21,6 @@ int move_self_quickly(char reason[static MOVE_SELF_REASON_MAX]);
 /* The job the calling process is in; 0 if in none, or if that can't be told. */
 uint64_t move_own_job(void);
 
-/* Reads an answer of SIZE bytes: 0 for a method return, 1 for an error, with its sentence; -EAGAIN for the error that means
- * no refusal (Busy); -EBADMSG. Pure. */
+/* Reads an answer of SIZE bytes: 0 for a method return, 1 for an error, with its sentence; -EAGAIN for the
+ * error that is no refusal (Busy); -EBADMSG. Pure. */
 int move_self_parse(const uint8_t *answer, size_t size, char reason[static MOVE_SELF_REASON_MAX]);

@@ -14,8 +14,8 @@ _Noreturn static void wait_and_say(int fd) {
         struct pollfd end = { .fd = fd };
 
         if (poll(&end, 1, PATIENCE_MSEC) == 0)
-                failure_print_text("Names are still being looked up, since a directory service does not answer; Ctrl-C ends "
-                                   "the wait.");
+                failure_print_text("Names are still being looked up, since a directory service does not "
+                                   "answer; Ctrl-C ends the wait.");
         _exit(0);
 }
 

@@ -217,7 +217,7 @@ int main(int argc, char **argv) {
                 start_finish(&s, STATUS_OWN_FAILURE << 8);
         }
         if (s.signal_fd < 0)
-                (void) waitpid(s.finish, NULL, 0); /* there is nothing else, and the loop would not see its end */
+                (void) waitpid(s.finish, NULL, 0); /* all that there is; the loop would not see its end */
         else
                 loop(&s);
         return 0;

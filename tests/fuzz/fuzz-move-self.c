@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 assert(rest <= size && found + rest == data + size);
         if (peer_parse(data, size, &answer) == 0) {
                 assert(answer.body_size <= size);
-                assert(!answer.error_name || (const uint8_t *) answer.error_name + strlen(answer.error_name) < data + size);
+                assert(!answer.error_name ||
+                       (const uint8_t *) answer.error_name + strlen(answer.error_name) < data + size);
                 (void) peer_get_number(&answer, &number);
         }
         r = move_self_parse(data, size, reason);

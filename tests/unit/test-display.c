@@ -141,9 +141,10 @@ static void test_shorten(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_escape), cmocka_unit_test(test_incomplete), cmocka_unit_test(test_arguments),
-                cmocka_unit_test(test_span),   cmocka_unit_test(test_bytes),
-                cmocka_unit_test(test_width),  cmocka_unit_test(test_shorten),
+                cmocka_unit_test(test_escape),    cmocka_unit_test(test_incomplete),
+                cmocka_unit_test(test_arguments), cmocka_unit_test(test_span),
+                cmocka_unit_test(test_bytes),     cmocka_unit_test(test_width),
+                cmocka_unit_test(test_shorten),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

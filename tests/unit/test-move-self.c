@@ -151,7 +151,8 @@ static void test_false_answers(void **state) {
         assert_int_equal(move_self_parse(answer, size, reason), -EBADMSG);
 }
 
-/* Wherever the header is damaged, an error stays one, and nothing behind the message is read (ASan would tell). */
+/* Wherever the header is damaged, an error stays one, and nothing behind the message is read (ASan would
+ * tell). */
 static void test_false_headers(void **state) {
         char reason[MOVE_SELF_REASON_MAX];
         uint8_t answer[1024];

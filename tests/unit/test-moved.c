@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* `cgmove move` with a daemon that makes the job and is gone before it can tell of it: it has moved all the same. */
+/* `cgmove move` with a daemon that makes the job and is gone before it can tell of it: it has moved all the
+ * same. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -41,7 +42,8 @@ int client_bad_message(int error, Failure *failure) {
         return failure_errno(failure, error, "Cannot read the answer");
 }
 
-int move_call(Client *client, const MoveRequest *request, Progress *progress, uint64_t *ret_id, Failure *failure) {
+int move_call(Client *client, const MoveRequest *request, Progress *progress, uint64_t *ret_id,
+              Failure *failure) {
         *ret_id = JOB;
         return 0;
 }
@@ -53,7 +55,9 @@ int job_get(Client **client, uint64_t id, uint64_t give_up, Job *ret, Failure *f
         assert_true(give_up >= 10 * UINT64_C(1000000)); /* a restart of the daemon is within it */
         if (daemon_is_gone)
                 return failure_set(failure, STATUS_UNAVAILABLE, "NoDaemon", "The daemon does not run.");
-        *ret = (Job){ .id = id, .source = "session", .outcome = "", .processes = processes, .n_processes = 1 };
+        *ret = (Job){
+                .id = id, .source = "session", .outcome = "", .processes = processes, .n_processes = 1
+        };
         return 0;
 }
 

@@ -27,7 +27,8 @@ int adoption_reload(const Adoption *adoption, const char *done, Failure *failure
         if (adopt_manager_reload(adoption->bus, &reason) == 0)
                 return 0;
         return failure_set(failure, reason.status, reason.code,
-                           "%s/" DROP_IN_NAME " is %s, but not in force yet. %s 'systemctl%s daemon-reload' asks it again.",
+                           "%s/" DROP_IN_NAME
+                           " is %s, but not in force yet. %s 'systemctl%s daemon-reload' asks it again.",
                            adoption->path, done, reason.message, adoption->system ? "" : " --user");
 }
 

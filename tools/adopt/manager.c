@@ -15,7 +15,7 @@
 #define SYSTEMD_MANAGER "org.freedesktop.systemd1.Manager"
 #define SYSTEMD_UNIT "org.freedesktop.systemd1.Unit"
 #define SYSTEMD_SERVICE "org.freedesktop.systemd1.Service"
-/* Microseconds, as `cgmove restart` gives it: it takes long where there are many units, and it runs generators. */
+/* Microseconds, as `cgmove restart` gives it: it runs generators, and takes long where there are many units. */
 #define RELOAD_TIMEOUT (UINT64_C(90) * 1000000)
 
 void adopt_strv_free(char ***list) {
