@@ -153,6 +153,7 @@ test_log_file_of_a_refused_run() {
 
 # It could not see the end of a command.
 test_supervisor_without_signalfd() {
+        rm -f /home/alice/blind
         check_status 0 as alice systemd-run --user --quiet --wait --pipe --collect -p "SystemCallFilter=~signalfd signalfd4" \
                 -p SystemCallErrorNumber=EMFILE -- cgmove run --name blind -- touch /home/alice/blind
         check_status 125 timeout 60 "$here/as" alice cgmove wait "$(job_id blind)"
