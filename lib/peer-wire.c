@@ -10,6 +10,7 @@ const size_t peer_authentication_size = sizeof(peer_authentication) - 1;
 static const char agreement[] = "AGREE_UNIX_FD\r\n"; /* the last line of the answer to it */
 
 enum { METHOD_RETURN = 2, ERROR = 3 };
+enum { FIELD_ERROR_NAME = 4 };
 
 const uint8_t *peer_find_answer(const uint8_t *received, size_t size, size_t *ret_size) {
         const uint8_t *answer = memmem(received, size, agreement, sizeof(agreement) - 1);
@@ -44,14 +45,58 @@ size_t peer_get_size(const uint8_t *answer) {
         return PEER_HEADER_SIZE + ((fields + 7) & ~7U) + body;
 }
 
-/* The body of an error is the sentence. */
-static int parse_error(PeerAnswer *answer) {
-        uint32_t length = answer->body_size >= 5 ? get_u32(answer->body, answer->is_big_endian) : 0;
+/* A string at the beginning of SIZE bytes: its length, itself, a NUL. NULL if there is none or an empty one. */
+static const char *get_string(const uint8_t *p, size_t size, bool is_big_endian, size_t *ret_length) {
+        uint32_t length = size >= 5 ? get_u32(p, is_big_endian) : 0;
 
-        if (length == 0 || length > answer->body_size - 5 || answer->body[4 + length] != '\0')
+        if (length == 0 || length > size - 5 || memchr(p + 4, '\0', length + 1) != p + 4 + length)
+                return NULL;
+
+        *ret_length = length;
+        return (const char *) p + 4;
+}
+
+/* Each field of the header begins at a multiple of 8: its code, the signature of its value (one character,
+ * between its length and a NUL), and the value. NULL if no error's name is among the SIZE bytes of FIELDS. */
+static const char *find_error_name(const uint8_t *fields, size_t size, bool is_big_endian) {
+        size_t end, length;
+
+        for (size_t at = 0; at + 8 <= size; at = (end + 7) & ~(size_t) 7) {
+                const uint8_t *field = fields + at;
+                const char *text;
+
+                switch (field[1] == 1 ? field[2] : '\0') {
+                case 's':
+                case 'o':
+                        text = get_string(field + 4, size - at - 4, is_big_endian, &length);
+                        if (!text || field[0] == FIELD_ERROR_NAME)
+                                return text;
+                        end = at + 8 + length + 1;
+                        break;
+                case 'g':
+                        end = at + 5 + field[4] + 1;
+                        break;
+                case 'u':
+                        end = at + 8;
+                        break;
+                default:
+                        return NULL;
+                }
+        }
+        return NULL;
+}
+
+/* The body of an error is the sentence. */
+static int parse_error(const uint8_t *message, PeerAnswer *answer) {
+        size_t length;
+
+        answer->error = get_string(answer->body, answer->body_size, answer->is_big_endian, &length);
+        if (!answer->error)
                 return -EBADMSG;
 
-        answer->error = (const char *) answer->body + 4;
+        answer->error_name =
+                        find_error_name(message + PEER_HEADER_SIZE,
+                                        get_u32(message + 12, answer->is_big_endian), answer->is_big_endian);
         return 0;
 }
 
@@ -66,7 +111,7 @@ int peer_parse(const uint8_t *answer, size_t size, PeerAnswer *ret) {
         parsed.body_size = get_u32(answer + 4, parsed.is_big_endian);
         parsed.body = answer + size - parsed.body_size;
         if (answer[1] == ERROR)
-                r = parse_error(&parsed);
+                r = parse_error(answer, &parsed);
         else if (answer[1] != METHOD_RETURN)
                 r = -EBADMSG;
         if (r < 0)

@@ -29,6 +29,7 @@ typedef struct PeerAnswer {
         const uint8_t *body; /* in the message */
         size_t body_size;
         const char *error; /* its sentence, in the message; NULL: it is a method return */
+        const char *error_name; /* in the message too; NULL: it has none, or is a method return */
         bool is_big_endian;
 } PeerAnswer;
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -99,6 +100,10 @@ static int call_verb(int argc, char **argv) {
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 if (strcmp(argv[0], verbs[i].name) != 0)
                         continue;
+                /* Our caller may have told us to ignore SIGCHLD, which hides how our own children end. `exec`
+                 * has none, and becomes a command that is to find what its caller has set. */
+                if (verbs[i].verb != verb_exec)
+                        (void) signal(SIGCHLD, SIG_DFL);
                 r = remote_check_verb(argv[0]);
                 return r != 0 ? r : verbs[i].verb(argc, argv);
         }

@@ -37,6 +37,17 @@ size_t display_utf8_next(const char *text, size_t length, uint32_t *ret) {
         return size;
 }
 
+size_t display_utf8_incomplete(const char *text, size_t length) {
+        for (size_t n = 1; n <= 3 && n <= length; n++) {
+                uint8_t c = (uint8_t) text[length - n];
+
+                if ((c & 0xc0) == 0x80)
+                        continue; /* not the first byte of a character */
+                return c >= (n == 1 ? 0xc2 : n == 2 ? 0xe0 : 0xf0) && c <= 0xf4 ? n : 0;
+        }
+        return 0;
+}
+
 /* What must not reach a terminal as it is: control characters (C0, C1, DEL) and those that change the
  * direction of text. */
 static bool is_unsafe(uint32_t c) {

@@ -14,6 +14,9 @@ void display_arguments(char *const *arguments, char *buffer, size_t size);
 /* The size of the UTF-8 sequence at TEXT (of LENGTH bytes) and its code point; 0 if there is none. */
 size_t display_utf8_next(const char *text, size_t length, uint32_t *ret);
 
+/* How many bytes at the end of the text begin a character whose other bytes are to come: 0 to 3. */
+size_t display_utf8_incomplete(const char *text, size_t length);
+
 /* The text with everything unsafe and invalid as \n, \t, \xNN or \u{NNNN}. If KEEP_LINES, newline and
  * tab stay. NULL: out of memory. The caller frees it. */
 char *display_escape(const char *text, size_t length, bool keep_lines);

@@ -19,11 +19,11 @@
 #include "tools/job.h"
 #include "tools/logfile.h"
 #include "tools/move-call.h"
+#include "tools/move-self.h"
 #include "tools/status.h"
 
 #define SUPERVISE_PROGRAM CGMOVE_LIBEXEC_DIR "/cgmove-supervise"
 #define REPORT_FD 3
-#define GET_JOB_GIVE_UP (UINT64_C(30) * 1000000)
 #define OWN_ARGUMENTS 4 /* of cgmove-supervise, before the command */
 
 _Static_assert(sizeof(EscapeReport) <= PIPE_BUF, "a report is written at once or not at all");
@@ -74,6 +74,8 @@ static void reset_signals(void) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Before the move: without its log there is to be no job. It is emptied after it: without a job it is to be as
+ * it was. */
 static int open_given_log(Escaped *e) {
         if (!e->escape->log)
                 return 0;
@@ -104,7 +106,7 @@ static int move(Escaped *e) {
                 return r;
         /* the daemon answers with a job that restarts the unit already, and moves nobody */
         e->report.joined = escape->restart && move_own_job() != id;
-        r = job_get(&e->client, id, GET_JOB_GIVE_UP, &e->job, &e->report.failure);
+        r = job_get(&e->client, id, JOB_MADE_GIVE_UP, &e->job, &e->report.failure);
         if (r == 0)
                 e->report.job = id;
         return r;
@@ -120,8 +122,12 @@ static int open_log(Escaped *e) {
                 if (r != 0)
                         return r;
                 logfile_prune(e->escape->log_directory, &e->client);
-        } else if (e->escape->log)
+        } else if (e->escape->log) {
+                r = logfile_empty(e->escape->log, e->log_fd, &e->report.failure);
+                if (r != 0)
+                        return r;
                 (void) snprintf(path, sizeof(path), "%s", e->escape->log);
+        }
         /* for display; the daemon takes no longer one */
         if (memccpy(e->report.log, path, '\0', sizeof(e->report.log)) == NULL)
                 e->report.log[sizeof(e->report.log) - 1] = '\0';

@@ -70,18 +70,6 @@ static int parse(int argc, char **argv, Arguments *arguments) {
         return -1;
 }
 
-static int print_job(Client **client, uint64_t id, Failure *failure) {
-        Job job;
-        int r;
-
-        r = job_get(client, id, 0, &job, failure);
-        if (r != 0)
-                return r;
-        r = output_json(json_pack("{s:o}", "job", job_to_json(&job)));
-        job_done(&job);
-        return r;
-}
-
 /* Returns 0 if this process is in a job now. */
 static int escape(const Arguments *arguments, Failure *failure) {
         _cleanup_(client_freep) Client *client = NULL;
@@ -96,9 +84,8 @@ static int escape(const Arguments *arguments, Failure *failure) {
         r = move_self(&client, request, &progress, &id, failure);
         if (r != 0 || !arguments->json)
                 return r;
-        if (print_job(&client, id, failure) != 0)
-                (void) failure_print(failure, false); /* moved all the same */
-        return 0;
+        (void) output_json(json_pack("{s:o}", "job", job_made_to_json(&client, id)));
+        return 0; /* moved all the same */
 }
 
 static int become(char **command) {

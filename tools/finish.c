@@ -7,7 +7,7 @@
 #include "tools/arguments.h"
 #include "tools/client.h"
 #include "tools/failure.h"
-#include "tools/move-call.h"
+#include "tools/move-self.h"
 #include "tools/options.h"
 #include "tools/status.h"
 #include "tools/verbs.h"

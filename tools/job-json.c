@@ -98,3 +98,17 @@ json_t *job_to_json(const Job *job) {
         json_decref(object);
         return NULL;
 }
+
+json_t *job_made_to_json(Client **client, uint64_t id) {
+        json_t *object;
+        Failure failure;
+        Job job;
+
+        if (job_get(client, id, JOB_MADE_GIVE_UP, &job, &failure) != 0) {
+                (void) failure_print(&failure, false);
+                return json_pack("{s:I}", "id", (json_int_t) id);
+        }
+        object = job_to_json(&job);
+        job_done(&job);
+        return object;
+}

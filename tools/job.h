@@ -56,6 +56,14 @@ void job_describe_end(const Job *job, char *buffer, size_t size);
 /* The object of cgmove(1), "JSON". NULL: out of memory. */
 json_t *job_to_json(const Job *job);
 
+/* The same for a job that has just been made, which the daemon is asked about. It was made whether that
+ * succeeds or not: if it does not, there is a sentence on the standard error, and the object has the number
+ * alone. */
+json_t *job_made_to_json(Client **client, uint64_t id);
+
+/* Microseconds: for a daemon that is restarted just when it has made a job. */
+#define JOB_MADE_GIVE_UP (UINT64_C(30) * 1000000)
+
 /* What a restart tells of itself, see tools/restart/outcome.h; NULL if that is nothing, or no object. The caller
  * drops the reference. */
 json_t *job_outcome(const Job *job);

@@ -199,16 +199,11 @@ static int open_regular(const char *path, int flags, uid_t uid, int *ret_fd, Fai
 }
 
 int logfile_open(const char *path, int *ret_fd, Failure *failure) {
-        _cleanup_close_ int fd = -1;
-        int r;
+        return open_regular(path, O_RDWR | O_CREAT, geteuid(), ret_fd, failure);
+}
 
-        r = open_regular(path, O_RDWR | O_CREAT, geteuid(), &fd, failure);
-        if (r != 0)
-                return r;
-        if (ftruncate(fd, 0) < 0) /* not with O_TRUNC, which would be before the checks */
-                return failure_errno(failure, errno, "Cannot empty the log %s", path);
-        *ret_fd = TAKE_FD(fd);
-        return 0;
+int logfile_empty(const char *path, int fd, Failure *failure) {
+        return ftruncate(fd, 0) < 0 ? failure_errno(failure, errno, "Cannot empty the log %s", path) : 0;
 }
 
 /* The path is the word of the job's owner, and the caller may be root: what is not his file must not even be

@@ -38,8 +38,10 @@ int logfile_create(const char *directory, uint64_t id, char path[static PATH_MAX
 /* WORD as an absolute path; its folder must exist. */
 int logfile_absolute(const char *word, char ret[static PATH_MAX], Failure *failure);
 
-/* The file a user named, made or emptied: a regular file of the user's own, no link. */
+/* The file a user named, made if need be: a regular file of the user's own, no link. It keeps what is in it
+ * until it is emptied, for a job that is allowed. */
 int logfile_open(const char *path, int *ret_fd, Failure *failure);
+int logfile_empty(const char *path, int fd, Failure *failure);
 
 /* Opens the log of a job for reading: a regular file that belongs to UID, whose job it is. */
 int logfile_open_read(const char *path, uid_t uid, int *ret_fd, Failure *failure);

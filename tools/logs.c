@@ -45,13 +45,24 @@ static int print_chunk(const char *data, size_t size) {
         return fwrite(data, 1, size, stdout) == size ? 0 : -EIO;
 }
 
+/* How many bytes at the end of a chunk are to be read again with the next one, since a terminal would get half
+ * a character. */
+static size_t left_for_next(const char *data, size_t size) {
+        return isatty(STDOUT_FILENO) ? display_utf8_incomplete(data, size) : 0;
+}
+
 static int print_all(int fd, Failure *failure) {
         char buffer[CHUNK];
         ssize_t n;
 
-        while ((n = read(fd, buffer, sizeof(buffer))) > 0)
+        while ((n = read(fd, buffer, sizeof(buffer))) > 0) {
+                size_t left = left_for_next(buffer, (size_t) n);
+
+                if (left < (size_t) n && lseek(fd, -(off_t) left, SEEK_CUR) >= 0)
+                        n -= (ssize_t) left; /* else there is no more of it */
                 if (print_chunk(buffer, (size_t) n) < 0)
                         return output_finish(STATUS_FAILED);
+        }
         if (n < 0)
                 return failure_errno(failure, errno, "Cannot read the log");
         return output_finish(0);
@@ -85,10 +96,26 @@ typedef struct Follow {
         uint64_t log_max;
         int fd; /* not owned */
         uint64_t position;
+        uint64_t waited_at; /* the position of half a character that one look has left; UINT64_MAX: none */
 } Follow;
 
+/* How many of the SIZE bytes just read are to be printed; the others are read again. Half a character waits
+ * until the next look, by which whoever is in the middle of writing it is through; there is none after the
+ * LAST. */
+static size_t follow_take(Follow *follow, const char *data, size_t size, bool last) {
+        uint64_t start = follow->position - size;
+        size_t left = left_for_next(data, size);
+
+        if (left == size && (last || follow->waited_at == start))
+                return size;
+        if (left == size)
+                follow->waited_at = start;
+        follow->position -= left;
+        return size - left;
+}
+
 /* Prints what there is. Returns 0 or a negative errno. */
-static int follow_print(Follow *follow) {
+static int follow_print(Follow *follow, bool last) {
         char buffer[CHUNK];
         uint64_t left_out;
         ssize_t n;
@@ -97,6 +124,9 @@ static int follow_print(Follow *follow) {
                                 &left_out)) > 0) {
                 if (left_out > 0)
                         (void) printf("\n[cgmove: %" PRIu64 " bytes of output left out here]\n", left_out);
+                n = (ssize_t) follow_take(follow, buffer, (size_t) n, last);
+                if (n == 0)
+                        break;
                 if (print_chunk(buffer, (size_t) n) < 0)
                         return -EIO;
         }
@@ -127,7 +157,7 @@ static int follow_run(Follow *follow, Failure *failure) {
                 r = i % ASK_EVERY == 0 ? follow_ask(follow, &running, failure) : 0;
                 if (r != 0)
                         return r;
-                r = follow_print(follow);
+                r = follow_print(follow, !running);
                 if (r < 0)
                         return output_finish(failure_errno(failure, r, "Cannot show the log"));
                 if (running && poll(&out, 1, POLL_MSEC) > 0 && (out.revents & POLLERR))
@@ -151,7 +181,11 @@ static int show(Client **client, const Job *job, bool follow, bool json, Failure
         if (r != 0)
                 return r;
         if (follow && job_is_running(job)) {
-                Follow f = { .client = *client, .id = job->id, .log_max = job->log_max, .fd = fd };
+                Follow f = { .client = *client,
+                             .id = job->id,
+                             .log_max = job->log_max,
+                             .fd = fd,
+                             .waited_at = UINT64_MAX };
 
                 r = follow_run(&f, failure);
                 *client = f.client;

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tools/move-call.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/pidfd.h"
-#include "lib/proc.h"
-#include "lib/source.h"
+#include "tools/move-self.h"
 
 #define TRY_FOR (UINT64_C(5) * 1000000) /* microseconds */
 #define PAUSE_NSEC 400000000L /* a daemon that starts again has its jobs together by then */
@@ -71,19 +69,6 @@ int move_call(Client *client, const MoveRequest *request, Progress *progress, ui
                 return r;
         r = sd_bus_message_read_basic(answer, 't', ret_id);
         return r < 0 ? client_bad_message(r, failure) : 0;
-}
-
-uint64_t move_own_job(void) {
-        _cleanup_close_ int proc = -1;
-        _cleanup_free_ char *path = NULL;
-        Source source;
-        bool deleted;
-
-        proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (proc < 0 || proc_get_cgroup(proc, getpid(), &path, &deleted) < 0)
-                return 0;
-        source_from_cgroup_path(path, &source);
-        return source.kind == SOURCE_JOB ? source.job : 0;
 }
 
 /* A daemon that is gone starts again; one that is busy, with other calls of the user's maybe, will not be so for long. */

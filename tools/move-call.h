@@ -32,6 +32,3 @@ int move_call(Client *client, const MoveRequest *request, Progress *progress, ui
  * the middle is no failure if the move was made all the same, which the process sees from its cgroup;
  * else it is tried again for some seconds. */
 int move_self(Client **client, MoveRequest request, Progress *progress, uint64_t *ret_id, Failure *failure);
-
-/* The job the calling process is in; 0 if in none, or if that can't be told. */
-uint64_t move_own_job(void);

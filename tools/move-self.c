@@ -92,13 +92,14 @@ int move_self_parse(const uint8_t *answer, size_t size, char reason[static MOVE_
                 return r;
         if (!parsed.error)
                 return 0;
+        if (parsed.error_name && strcmp(parsed.error_name, CGMOVE_ERROR_BUSY) == 0)
+                return -EAGAIN;
 
         (void) text_copy_plain(reason, MOVE_SELF_REASON_MAX, parsed.error);
         return 1;
 }
 
-/* An answer that is lost, since the daemon was restarted just then, does not undo a move. */
-static bool is_in_job(void) {
+uint64_t move_own_job(void) {
         _cleanup_free_ char *path = NULL;
         _cleanup_close_ int proc = -1;
         Source source;
@@ -106,10 +107,18 @@ static bool is_in_job(void) {
 
         proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (proc < 0 || proc_get_cgroup(proc, getpid(), &path, &deleted) < 0)
-                return false;
+                return 0;
 
         source_from_cgroup_path(path, &source);
-        return source.kind == SOURCE_JOB;
+        return source.kind == SOURCE_JOB ? source.job : 0;
+}
+
+/* An answer that is lost, since the daemon was restarted just then, does not undo a move. Whoever was in a job
+ * is in another one then. */
+static bool has_moved(uint64_t before) {
+        uint64_t now = move_own_job();
+
+        return now != 0 && now != before;
 }
 
 /* The answer to the authentication, and behind it the one to the call. Returns the size of the latter at *RET. */
@@ -140,6 +149,7 @@ int move_self_quickly(char reason[static MOVE_SELF_REASON_MAX]) {
         uint8_t buffer[PEER_ANSWER_MAX];
         const uint8_t *answer;
         _cleanup_close_ int fd = -1;
+        uint64_t before = move_own_job();
         int r;
 
         r = connect_daemon(&fd);
@@ -151,5 +161,5 @@ int move_self_quickly(char reason[static MOVE_SELF_REASON_MAX]) {
         r = receive_answer(fd, buffer, &answer);
         if (r >= 0)
                 r = move_self_parse(answer, (size_t) r, reason);
-        return r < 0 && is_in_job() ? 0 : r;
+        return r < 0 && has_moved(before) ? 0 : r;
 }

@@ -15,9 +15,12 @@ extern const uint8_t move_self_call[];
 extern const size_t move_self_call_size;
 
 /* Moves the calling process. Returns 0; 1 if it was refused, with the daemon's sentence in REASON; a
- * negative errno if the daemon cannot be reached or does not answer. */
+ * negative errno if the daemon cannot be reached, does not answer, or says that it may be asked again. */
 int move_self_quickly(char reason[static MOVE_SELF_REASON_MAX]);
 
-/* Reads an answer of SIZE bytes: 0 for a method return, 1 for an error, with its sentence; -EBADMSG. Pure.
- */
+/* The job the calling process is in; 0 if in none, or if that can't be told. */
+uint64_t move_own_job(void);
+
+/* Reads an answer of SIZE bytes: 0 for a method return, 1 for an error, with its sentence; -EAGAIN for the
+ * error that is no refusal (Busy); -EBADMSG. Pure. */
 int move_self_parse(const uint8_t *answer, size_t size, char reason[static MOVE_SELF_REASON_MAX]);

@@ -161,24 +161,23 @@ static int dry_run(const Arguments *arguments, const Targets *targets, Failure *
 /* --- the move
  * ---------------------------------------------------------------------------------------------------- */
 
-static int print_moved(Client **client, const Arguments *arguments, uint64_t id, Failure *failure) {
+/* They have moved, whether the daemon is there to say more or not. */
+static int print_moved(Client **client, const Arguments *arguments, uint64_t id) {
+        Failure ignored;
         Job job;
-        int r;
 
-        r = job_get(client, id, 0, &job, failure);
-        if (r != 0)
-                return r;
         if (arguments->json)
-                r = output_json(json_pack("{s:o}", "job", job_to_json(&job)));
-        else {
-                (void) printf("job %" PRIu64 "%s%s%s: moved %s%zu process%s from %s\n", id,
-                              arguments->name ? " (" : "", arguments->name ?: "", arguments->name ? ")" : "",
+                return output_json(json_pack("{s:o}", "job", job_made_to_json(client, id)));
+        (void) printf("job %" PRIu64 "%s%s%s: moved", id, arguments->name ? " (" : "", arguments->name ?: "",
+                      arguments->name ? ")" : "");
+        if (job_get(client, id, JOB_MADE_GIVE_UP, &job, &ignored) == 0) {
+                (void) printf(" %s%zu process%s from %s",
                               job.n_processes == PROCESSES_TOLD_MAX ? "at least " : "", job.n_processes,
                               job.n_processes == 1 ? "" : "es", job.source);
-                r = output_finish(0);
+                job_done(&job);
         }
-        job_done(&job);
-        return r;
+        (void) putchar('\n');
+        return output_finish(0);
 }
 
 static int move(const Arguments *arguments, const Targets *targets, Failure *failure) {
@@ -198,7 +197,7 @@ static int move(const Arguments *arguments, const Targets *targets, Failure *fai
         r = client_connect(&client, failure);
         if (r == 0)
                 r = move_call(client, &request, &progress, &id, failure);
-        return r != 0 ? r : print_moved(&client, arguments, id, failure);
+        return r != 0 ? r : print_moved(&client, arguments, id);
 }
 
 enum { OPTION_TREE = OPTION_FIRST_FREE, OPTION_DRY_RUN };

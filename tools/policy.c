@@ -11,6 +11,7 @@
 #include "tools/failure.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/patience.h"
 #include "tools/status.h"
 
 static const char help[] = "Usage: cgmove policy check [FILE...]\n"
@@ -74,13 +75,19 @@ static int add_unknown(Check *check, const PolicySection *section, const UserMat
         return text ? json_array_append_new(check->unknown, text) : -1;
 }
 
+static void resolve_patiently(Policy *policy) {
+        _cleanup_(patience_end) Patience patience = patience_begin();
+
+        (void) policy_resolve(policy, policy_resolve_nss, NULL);
+}
+
 /* A name that is not known is no error: it may come with the next user. But it may be a slip, too. */
 static int check_names(Check *check) {
         check->unknown = json_array();
         if (!check->unknown)
                 return -ENOMEM;
 
-        (void) policy_resolve(check->policy, policy_resolve_nss, NULL);
+        resolve_patiently(check->policy);
         for (size_t i = 0; i < check->policy->n_sections; i++) {
                 const PolicySection *section = &check->policy->sections[i];
 

@@ -21,7 +21,6 @@
 #include "tools/wait.h"
 
 #define LINGER_FOLDER "/var/lib/systemd/linger/"
-#define GIVE_UP (UINT64_C(10) * 1000000)
 
 static const char help[] =
                 "Usage: cgmove run [OPTION...] -- COMMAND [ARGUMENT...]\n\n"
@@ -147,17 +146,10 @@ static void print_started(const Arguments *arguments, const EscapeReport *report
         (void) fflush(stdout);
 }
 
-static int print_json(uint64_t id, Failure *failure) {
+static int print_json(uint64_t id) {
         _cleanup_(client_freep) Client *client = NULL;
-        Job job;
-        int r;
 
-        r = job_get(&client, id, GIVE_UP, &job, failure);
-        if (r != 0)
-                return failure_print(failure, true);
-        r = output_json(json_pack("{s:o}", "job", job_to_json(&job)));
-        job_done(&job);
-        return r;
+        return output_json(json_pack("{s:o}", "job", job_made_to_json(&client, id)));
 }
 
 static int wait_for_end(const Arguments *arguments, uint64_t id, Failure *failure) {
@@ -221,5 +213,5 @@ int verb_run(int argc, char **argv) {
         warn_about_linger();
         if (arguments.wait)
                 return wait_for_end(&arguments, report.job, &report.failure);
-        return arguments.json ? print_json(report.job, &report.failure) : output_finish(0);
+        return arguments.json ? print_json(report.job) : output_finish(0);
 }

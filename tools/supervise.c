@@ -105,6 +105,7 @@ static int start_command(Supervisor *s, char **command, bool with_log) {
         return 0;
 }
 
+/* STATUS as of waitpid(2). */
 static void start_finish(Supervisor *s, int status) {
         bool exited = WIFEXITED(status);
         char value[16];
@@ -172,15 +173,18 @@ static void loop(Supervisor *s) {
         caplog_finish(&s->log);
 }
 
+/* Returns a descriptor that tells of SIGCHLD, or a negative errno. */
 static int block_and_watch(void) {
         sigset_t all, child;
+        int fd;
 
         /* all of them: between the fork and the reset in the child none is lost */
         (void) sigfillset(&all);
         (void) sigprocmask(SIG_SETMASK, &all, NULL);
         (void) sigemptyset(&child);
         (void) sigaddset(&child, SIGCHLD);
-        return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+        fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+        return fd < 0 ? -errno : fd;
 }
 
 static int parse_number(const char *text, uint64_t *ret) {
@@ -203,13 +207,18 @@ int main(int argc, char **argv) {
                 return STATUS_OWN_FAILURE;
         sleep_for(delay); /* a job that is stopped now just ends */
         s.signal_fd = block_and_watch();
+        r = s.signal_fd < 0 ? s.signal_fd : 0;
         set_signals(SIG_IGN);
         caplog_init(&s.log, STDOUT_FILENO, log_max);
-        r = start_command(&s, argv + 4, log_max > 0);
+        if (r == 0)
+                r = start_command(&s, argv + 4, log_max > 0);
         if (r < 0) {
                 (void) dprintf(STDOUT_FILENO, "cgmove: Cannot run the command: %s.\n", strerror(-r));
                 start_finish(&s, STATUS_OWN_FAILURE << 8);
         }
-        loop(&s);
+        if (s.signal_fd < 0)
+                (void) waitpid(s.finish, NULL, 0); /* all that there is; the loop would not see its end */
+        else
+                loop(&s);
         return 0;
 }

@@ -25,10 +25,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 assert(rest <= size && found + rest == data + size);
         if (peer_parse(data, size, &answer) == 0) {
                 assert(answer.body_size <= size);
+                assert(!answer.error_name ||
+                       (const uint8_t *) answer.error_name + strlen(answer.error_name) < data + size);
                 (void) peer_get_number(&answer, &number);
         }
         r = move_self_parse(data, size, reason);
-        assert(r == 0 || r == 1 || r == -EBADMSG);
+        assert(r == 0 || r == 1 || r == -EAGAIN || r == -EBADMSG);
         if (r == 1)
                 assert(strlen(reason) < sizeof(reason) && text_is_plain(reason));
         return 0;

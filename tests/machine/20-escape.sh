@@ -2,9 +2,14 @@
 # The model case: a command inside the gateway restarts the gateway by way of cgmove, and lives to tell.
 
 MARKER=/home/alice/marker
+SLOW_POOL=/run/systemd/system/cgmove@.service.d
 
 set_up() {
         rm -f "$MARKER"
+}
+
+tear_down() {
+        [[ ! -e $SLOW_POOL/slow.conf ]] || { rm -r "$SLOW_POOL" && systemctl daemon-reload; }
 }
 
 # escape KILLMODE CALL: the answer must be there before the restart, and everything after it must have happened.
@@ -93,4 +98,55 @@ test_delay_waits() {
         gateway_call_strict "cgmove run --name delayed --delay 2 -- touch $MARKER"
         wait_for test -e "$MARKER"
         [[ $(date -r "$MARKER" +%s%6N) -ge $((begun + 1990000)) ]] || fail "it has not waited"
+}
+
+# What is ignored stays so over an execution, and agents often do not want to know how their children end.
+IGNORE_CHILDREN='import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execvp(sys.argv[1], sys.argv[1:])'
+
+ignored_signals() {
+        sed -n 's/^SigIgn:[[:space:]]*//p' <<<"$1"
+}
+
+test_caller_that_ignores_its_children() {
+        local answer how
+        answer=$(in_session alice python3 -c "$IGNORE_CHILDREN" cgmove run --json -- grep SigIgn /proc/self/status) ||
+                fail "run: $answer"
+        check_status 0 as alice cgmove wait "$(jq .job.id <<<"$answer")"
+        check_equal "$(ignored_signals "$(as alice cgmove logs "$(jq .job.id <<<"$answer")")")" 0000000000000000 "what a job ignores"
+
+        # exec is the command itself, which gets what its caller has set (SIGCHLD is the 17th)
+        for how in "exec --" "exec --name deaf --"; do
+                # shellcheck disable=SC2086
+                answer=$(in_session alice python3 -c "$IGNORE_CHILDREN" cgmove $how grep SigIgn /proc/self/status)
+                check_equal "$((0x$(ignored_signals "$answer") >> 16 & 1))" 1 "what the command of $how ignores"
+        done
+}
+
+test_restart_by_one_that_ignores_its_children() {
+        local old answer
+        policy_restart
+        gateway_start mixed
+        old=$(gateway_pid)
+        answer=$(in_session alice python3 -c "$IGNORE_CHILDREN" cgmove restart --json "$GATEWAY") || fail "restart: $answer"
+        check_status 0 as alice cgmove wait "$(jq .job.id <<<"$answer")"
+        wait_for gateway_is_new "$old"
+}
+
+test_rule_by_one_that_ignores_its_children() {
+        local answer
+        policy_only </dev/null
+        answer=$(python3 -c "$IGNORE_CHILDREN" cgmove policy allow alice --from session --json) || fail "policy allow: $answer"
+        check_equal "$(jq .allow.reloaded <<<"$answer")" true reloaded
+}
+
+# More than the daemon has in hand for one user, while his pool is being started: those that find it busy ask again.
+test_exec_of_many_at_once() {
+        mkdir -p "$SLOW_POOL"
+        printf '[Service]\nExecStartPre=sleep 1\n' >"$SLOW_POOL/slow.conf"
+        systemctl daemon-reload
+        # shellcheck disable=SC2016
+        check_status 0 in_unit alice bash -c 'for i in {1..48}; do cgmove exec -- true & pids+=($!); done
+                for pid in "${pids[@]}"; do wait "$pid" || exit; done'
 }

@@ -142,6 +142,29 @@ test_log_null_and_log_file() {
         rm /home/alice/own.log
 }
 
+# A log is emptied for a job, and for nothing less.
+test_log_file_of_a_refused_run() {
+        echo "of an earlier job" >/home/bob/own.log
+        chown bob: /home/bob/own.log
+        check_status 77 in_session bob cgmove run --log /home/bob/own.log -- true
+        check_equal "$(cat /home/bob/own.log)" "of an earlier job" log
+        chown alice: /home/bob/own.log
+        mv /home/bob/own.log /home/alice/own.log
+        check_status 0 run --wait --log /home/alice/own.log -- echo mine
+        check_equal "$(cat /home/alice/own.log)" mine log
+        rm /home/alice/own.log
+}
+
+# It could not see the end of a command.
+test_supervisor_without_signalfd() {
+        rm -f /home/alice/blind
+        check_status 0 as alice systemd-run --user --quiet --wait --pipe --collect -p "SystemCallFilter=~signalfd signalfd4" \
+                -p SystemCallErrorNumber=EMFILE -- cgmove run --name blind -- touch /home/alice/blind
+        check_status 125 timeout 60 "$here/as" alice cgmove wait "$(job_id blind)"
+        check_contains "$(job_log blind)" "Cannot run the command: Too many open files"
+        check_no_file /home/alice/blind
+}
+
 test_moved_process_has_no_known_status() {
         local pid
         gateway_start process

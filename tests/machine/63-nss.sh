@@ -221,6 +221,25 @@ test_directory_that_hangs_at_a_reload() {
         wait_for no_child_is_left
 }
 
+# Who looks names up himself waits with them, and is told for what.
+test_directory_that_hangs_with_the_tool() {
+        local verb pid
+        directory_begin
+        policy_only < <(policy_of_both)
+        wait_for allowed_are alice,bob,carol,remote
+        directory_is hangs
+        for verb in "policy check" "policy explain --user remote --from session" "policy allow remote --from job"; do
+                # shellcheck disable=SC2086
+                cgmove $verb >"$TEST_DIR/said" 2>&1 &
+                pid=$!
+                wait_for grep -q "still being looked up" "$TEST_DIR/said"
+                directory_is well
+                wait "$pid" || fail "$verb: $(cat "$TEST_DIR/said")"
+                directory_is hangs
+        done
+        directory_is well
+}
+
 # A daemon that starts knows nothing of the directory's users: it serves the others, and passes nobody over whom it may not.
 test_directory_that_hangs_at_the_start() {
         directory_begin

@@ -54,6 +54,34 @@ test_tables_fit() {
         jobs_end
 }
 
+# What is read at once, 64 KiB, ends in the middle of a character.
+test_logs_keep_characters_whole() {
+        local id how
+        touch "$TEST_DIR/followed" "$TEST_DIR/shown"
+        chown alice: "$TEST_DIR/followed" "$TEST_DIR/shown"
+        in_session alice cgmove run --name long -- sh -c 'head -c 65535 /dev/zero | tr "\0" x; printf "\303\251\360\237\230\200 end\n"; sleep 1000'
+        id=$(job_id long)
+        wait_for job_has_said "$id" end
+        # while it runs, as long as it is followed; and when it has ended
+        as alice script -qefc "cgmove logs -f $id" "$TEST_DIR/followed" >/dev/null </dev/null &
+        wait_for grep -q "😀 end" "$TEST_DIR/followed"
+        check_status 0 as alice cgmove kill "$id"
+        wait_for job_has_ended long
+        check_status 0 as alice script -qefc "cgmove logs $id" "$TEST_DIR/shown" </dev/null
+        for how in followed shown; do
+                check_contains "$(tr -d '\r' <"$TEST_DIR/$how")" "xé😀 end" "$how"
+                check_lacks "$(cat "$TEST_DIR/$how")" '\x' "$how"
+        done
+}
+
+job_has_said() {
+        [[ $(as alice cgmove logs "$1") == *"$2"* ]]
+}
+
+job_has_ended() {
+        [[ $(job_field "$1" state) == ended ]]
+}
+
 test_colours() {
         in_session alice cgmove run --wait -- true
         check_status 0 at_terminal 80x24 end colours -- cgmove list --all

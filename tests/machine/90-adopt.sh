@@ -2,8 +2,14 @@
 # Adoption: `cgmove adopt` and `cgmove release`, of user and of system units.
 # timeout: 300
 
+RUN_FILLER=/run/filler
+
 set_up() {
         adopt_clean
+}
+
+tear_down() {
+        rm -f "$RUN_FILLER"
 }
 
 # --- adopt and release --------------------------------------------------------------------------------------------------
@@ -45,6 +51,37 @@ test_adopt_writes_and_release_removes() {
         check_equal "$(gateway_property Environment)" "$before" "environment after the release"
         check_status 0 as alice cgmove release "$GATEWAY"
         check_contains "$OUTPUT" "not adopted"
+}
+
+# A manager refuses to read its files when /run is almost full. (The machine needs some of it itself.)
+run_fill() {
+        fallocate -l $(($(stat -f -c '%a * %S' /run) - 8 * 1024 * 1024)) "$RUN_FILLER"
+}
+
+test_reload_that_fails() {
+        local before
+        gateway_start mixed
+        before=$(gateway_property Environment)
+        run_fill
+        check_status 1 as alice cgmove adopt --yes "$GATEWAY"
+        check_contains "$(tr -s '\n ' ' ' <<<"$OUTPUT")" "$DROP_IN is written"
+        check_contains "$OUTPUT" "systemctl --user daemon-reload"
+        check_file "$DROP_IN"
+        check_status 1 as alice cgmove adopt --yes "$GATEWAY"
+        check_contains "$(tr -s '\n ' ' ' <<<"$OUTPUT")" "is there already"
+        rm "$RUN_FILLER"
+        check_equal "$(gateway_property Environment)" "$before" "environment of before"
+        user_systemctl alice daemon-reload
+        check_match "$(gateway_property Environment)" "PATH=$SHIMS:"
+
+        run_fill
+        check_status 1 as alice cgmove release "$GATEWAY"
+        check_contains "$(tr -s '\n ' ' ' <<<"$OUTPUT")" "$DROP_IN is removed"
+        check_contains "$OUTPUT" "systemctl --user daemon-reload"
+        check_no_file "$DROP_IN"
+        rm "$RUN_FILLER"
+        user_systemctl alice daemon-reload
+        check_equal "$(gateway_property Environment)" "$before" "environment after the release"
 }
 
 test_only_what_is_ours() {

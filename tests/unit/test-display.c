@@ -36,6 +36,29 @@ static void test_escape(void **state) {
         check_escape("\xf0\x9f\x98\x80", 4, true, "\xf0\x9f\x98\x80");
 }
 
+static void test_incomplete(void **state) {
+        static const char *const whole[] = { "", "a", "\xc3\xa9", "\xe2\x80\xa6", "\xf0\x9f\x98\x80" };
+
+        for (size_t i = 0; i < ELEMENTSOF(whole); i++) {
+                char text[8] = "x";
+                size_t size = strlen(whole[i]);
+
+                memcpy(text + 1, whole[i], size);
+                assert_int_equal(display_utf8_incomplete(text, 1 + size), 0);
+                for (size_t cut = 1; cut < size; cut++) {
+                        assert_int_equal(display_utf8_incomplete(text, 1 + cut), cut);
+                        assert_int_equal(display_utf8_incomplete(text + 1, cut), cut);
+                }
+        }
+        /* what cannot become a character is not waited for */
+        assert_int_equal(display_utf8_incomplete("\xa9", 1), 0);
+        assert_int_equal(display_utf8_incomplete("\x80\x80\x80\x80", 4), 0);
+        assert_int_equal(display_utf8_incomplete("\xc3\xa9\xa9", 3), 0);
+        assert_int_equal(display_utf8_incomplete("\xc0", 1), 0);
+        assert_int_equal(display_utf8_incomplete("\xf5", 1), 0);
+        assert_int_equal(display_utf8_incomplete("\xff\x80", 2), 0);
+}
+
 static void test_arguments(void **state) {
         char *words[] = { (char *) "sh", (char *) "-c", (char *) "a\nb", (char *) "\xff", NULL },
              *none[] = { NULL };
@@ -118,9 +141,10 @@ static void test_shorten(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_escape), cmocka_unit_test(test_arguments),
-                cmocka_unit_test(test_span),   cmocka_unit_test(test_bytes),
-                cmocka_unit_test(test_width),  cmocka_unit_test(test_shorten),
+                cmocka_unit_test(test_escape),    cmocka_unit_test(test_incomplete),
+                cmocka_unit_test(test_arguments), cmocka_unit_test(test_span),
+                cmocka_unit_test(test_bytes),     cmocka_unit_test(test_width),
+                cmocka_unit_test(test_shorten),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

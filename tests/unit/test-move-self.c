@@ -4,10 +4,12 @@
  * ones too. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
@@ -15,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "lib/peer-wire.h"
 #include "lib/protocol.h"
 #include "tools/move-self.h"
 
@@ -120,6 +123,10 @@ static void test_answers(void **state) {
         assert_int_equal(move_self_parse(answer, size, reason), 1);
         assert_string_equal(reason, "No policy allows it.");
 
+        /* no refusal: it may be asked again */
+        size = make_answer(CGMOVE_ERROR_BUSY, "The pool is being started.", answer, sizeof(answer));
+        assert_int_equal(move_self_parse(answer, size, reason), -EAGAIN);
+
         /* cut short, anywhere */
         for (size_t i = 0; i < size; i++)
                 assert_int_equal(move_self_parse(answer, i, reason), -EBADMSG);
@@ -144,11 +151,92 @@ static void test_false_answers(void **state) {
         assert_int_equal(move_self_parse(answer, size, reason), -EBADMSG);
 }
 
+/* Wherever the header is damaged, an error stays one, and nothing behind the message is read (ASan would
+ * tell). */
+static void test_false_headers(void **state) {
+        char reason[MOVE_SELF_REASON_MAX];
+        uint8_t answer[1024];
+        size_t size = make_answer(CGMOVE_ERROR_BUSY, "The pool is being started.", answer, sizeof(answer));
+
+        for (size_t i = PEER_HEADER_SIZE; i < size; i++)
+                for (unsigned byte = 0; byte < 256; byte += 5) {
+                        uint8_t *copy = malloc(size);
+                        int r;
+
+                        assert_non_null(copy);
+                        memcpy(copy, answer, size);
+                        copy[i] = (uint8_t) byte;
+                        r = move_self_parse(copy, size, reason);
+                        assert_true(r == 1 || r == -EAGAIN || r == -EBADMSG);
+                        free(copy);
+                }
+}
+
+/* --- a daemon that takes the call and goes ------------------------------------------------------------ */
+
+static const char *groups[2]; /* of this process, before and after the call */
+static size_t n_asked;
+static int other_end;
+
+int __wrap_proc_get_cgroup(int proc, pid_t pid, char **ret, bool *ret_deleted);
+int __wrap_connect(int fd, const struct sockaddr *address, socklen_t size);
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size);
+
+int __wrap_proc_get_cgroup(int proc, pid_t pid, char **ret, bool *ret_deleted) {
+        *ret = strdup(groups[n_asked++ > 0]);
+        *ret_deleted = false;
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* To one end of a pair: what is sent goes, and the other end says nothing before it is closed. */
+int __wrap_connect(int fd, const struct sockaddr *address, socklen_t size) {
+        int fds[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        assert_true(dup3(fds[0], fd, O_CLOEXEC) >= 0);
+        assert_int_equal(shutdown(fds[1], SHUT_WR), 0);
+        (void) close(fds[0]);
+        other_end = fds[1];
+        return 0;
+}
+
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size) {
+        assert_int_equal(name, SO_PEERCRED);
+        *(struct ucred *) value = (struct ucred){ .uid = 0 };
+        return 0;
+}
+
+static int lose_answer(const char *before, const char *after) {
+        char reason[MOVE_SELF_REASON_MAX];
+        int r;
+
+        groups[0] = before;
+        groups[1] = after;
+        n_asked = 0;
+        r = move_self_quickly(reason);
+        (void) close(other_end);
+        return r;
+}
+
+#define POOL "/user.slice/user-cgmove.slice/user-cgmove-1000.slice/cgmove@1000.service"
+
+static void test_lost_answer(void **state) {
+        static const char unit[] = "/user.slice/user-1000.slice/user@1000.service/app.slice/gateway.service";
+
+        assert_int_equal(lose_answer(unit, POOL "/job-7"), 0);
+        assert_int_equal(lose_answer(POOL "/job-6", POOL "/job-7"), 0);
+        /* the job that it has been in all the time is no answer */
+        assert_true(lose_answer(POOL "/job-6", POOL "/job-6") < 0);
+        assert_true(lose_answer(unit, unit) < 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_call),
                 cmocka_unit_test(test_answers),
                 cmocka_unit_test(test_false_answers),
+                cmocka_unit_test(test_false_headers),
+                cmocka_unit_test(test_lost_answer),
         };
 
         return cmocka_run_group_tests_name("move-self", tests, NULL, NULL);

@@ -225,7 +225,7 @@ static int write_it(Adopt *adopt, Failure *failure) {
                         r = drop_in_write(a->folder, a->path, adopt->text, failure);
         }
         if (r == 0)
-                r = adopt_manager_reload(a->bus, failure);
+                r = adoption_reload(a, adopt->state == DROP_IN_SAME ? "there already" : "written", failure);
         if (r == 0)
                 check_effect(adopt);
         return r;

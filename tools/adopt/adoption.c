@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "tools/adopt/drop-in.h"
 #include "tools/adopt/systemctl-command.h"
 #include "tools/output.h"
 #include "tools/status.h"
@@ -18,6 +19,17 @@ void adoption_done(Adoption *a) {
         adopt_strv_free(&a->manager_environment);
         if (a->folder >= 0)
                 (void) close(a->folder);
+}
+
+int adoption_reload(const Adoption *adoption, const char *done, Failure *failure) {
+        Failure reason;
+
+        if (adopt_manager_reload(adoption->bus, &reason) == 0)
+                return 0;
+        return failure_set(failure, reason.status, reason.code,
+                           "%s/" DROP_IN_NAME
+                           " is %s, but not in force yet. %s 'systemctl%s daemon-reload' asks it again.",
+                           adoption->path, done, reason.message, adoption->system ? "" : " --user");
 }
 
 const char *adoption_scope(const Adoption *a) {

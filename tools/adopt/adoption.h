@@ -29,5 +29,9 @@ int adoption_open(Adoption *adoption, const char *word, Failure *failure);
  * --yes, fails. Returns 0, or an exit status with FAILURE filled. */
 int adoption_ask(const Adoption *adoption, const char *question, Failure *failure);
 
+/* Has the manager read the change of the drop-in. If it does not, the sentence in FAILURE begins with what has
+ * become of the file, the word DONE, since that stays. */
+int adoption_reload(const Adoption *adoption, const char *done, Failure *failure);
+
 /* " --system" or "". */
 const char *adoption_scope(const Adoption *adoption);

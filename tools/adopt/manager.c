@@ -15,6 +15,8 @@
 #define SYSTEMD_MANAGER "org.freedesktop.systemd1.Manager"
 #define SYSTEMD_UNIT "org.freedesktop.systemd1.Unit"
 #define SYSTEMD_SERVICE "org.freedesktop.systemd1.Service"
+/* Microseconds, as `cgmove restart` gives it: it runs generators, and takes long where there are many units. */
+#define RELOAD_TIMEOUT (UINT64_C(90) * 1000000)
 
 void adopt_strv_free(char ***list) {
         for (char **p = *list; p && *p; p++)
@@ -189,9 +191,12 @@ int adopt_unit_get(sd_bus *bus, const char *name, AdoptUnit *ret, Failure *failu
 }
 
 int adopt_manager_reload(sd_bus *bus, Failure *failure) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
-        r = sd_bus_call_method(bus, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "Reload", &error, NULL, "");
+        r = sd_bus_message_new_method_call(bus, &message, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "Reload");
+        if (r >= 0)
+                r = sd_bus_call(bus, message, RELOAD_TIMEOUT, &error, NULL);
         return r < 0 ? fail_call(r, &error, "read its unit files again", failure) : 0;
 }

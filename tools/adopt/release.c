@@ -63,7 +63,7 @@ static int release(Adoption *a, const char *word, DropInState *ret_state, Failur
         if (r != 0 || *ret_state == DROP_IN_ABSENT || a->dry_run)
                 return r;
         r = drop_in_remove(a->folder, a->path, failure);
-        return r == 0 ? adopt_manager_reload(a->bus, failure) : r;
+        return r == 0 ? adoption_reload(a, "removed", failure) : r;
 }
 
 static void print_done(const Adoption *a, DropInState state) {

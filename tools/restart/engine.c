@@ -13,7 +13,7 @@
 #include "lib/cleanup.h"
 #include "lib/pidfd.h"
 #include "tools/display.h"
-#include "tools/move-call.h"
+#include "tools/move-self.h"
 #include "tools/output.h"
 #include "tools/restart/calling.h"
 #include "tools/restart/guard.h"

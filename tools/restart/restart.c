@@ -331,14 +331,15 @@ static int finish(const Arguments *arguments, const EscapeReport *report) {
         _cleanup_(client_freep) Client *client = NULL;
         Failure failure;
         Job job;
-        int r, status = 0;
+        int r, status;
 
-        r = arguments->wait ? wait_for_end(report->job, arguments->json, &job, &failure)
-                            : job_get(&client, report->job, GIVE_UP, &job, &failure);
+        if (!arguments->wait)
+                return output_json(json_pack("{s:b, s:o}", "joined", report->joined, "job",
+                                             job_made_to_json(&client, report->job)));
+        r = wait_for_end(report->job, arguments->json, &job, &failure);
         if (r != 0)
                 return failure_print(&failure, arguments->json);
-        if (arguments->wait)
-                status = job.status_known && job.exit_signal == 0 && job.exit_code == 0 ? 0 : STATUS_FAILED;
+        status = job.status_known && job.exit_signal == 0 && job.exit_code == 0 ? 0 : STATUS_FAILED;
         r = arguments->json ? output_json(json_pack("{s:b, s:o}", "joined", report->joined, "job",
                                                     job_to_json(&job)))
                             : print_outcome(&job);
