@@ -360,19 +360,19 @@ static int set_up_parts(Daemon *daemon) {
         return r;
 }
 
-/* Only the settings count here, and they decide where the tree is; the policy proper is loaded by the loop.
- */
+/* They decide where the tree is, and which results are dropped; the policy proper is loaded by the loop, and a bad file of it
+ * changes nothing here. If what is to be kept is not known, all is, until a reload says it. */
 static int load_settings(Daemon *daemon) {
         PolicyProblem problem = {};
-        Policy *policy = NULL;
         int r;
 
-        settings_init(&daemon->settings);
-        r = policy_files_load(daemon->paths.conf_dir, POLICY_TRUST_ROOT, &daemon->settings, &policy, &problem);
-        if (r < 0)
-                settings_init(&daemon->settings);
-        policy_free(policy);
+        r = policy_files_load_settings(daemon->paths.conf_dir, POLICY_TRUST_ROOT, &daemon->settings, &problem);
         policy_problem_clear(&problem);
+        if (r < 0) {
+                settings_init(&daemon->settings);
+                daemon->settings.results_max = UINT32_MAX;
+                daemon->settings.results_age = LIMIT_NONE;
+        }
         return error_passes(r) ? r : 0;
 }
 
