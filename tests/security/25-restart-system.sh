@@ -112,6 +112,35 @@ test_unit_that_is_stopped_meanwhile() {
         tried 1 'start of a unit that root has stopped since, 1 death of its job'
 }
 
+victim_has_a_job() {
+        [[ -n $(systemctl list-jobs --no-legend --plain victim.service) ]]
+}
+
+# A stop that root has asked for, and that has to wait for another, is one already.
+test_unit_whose_stop_waits() {
+        local said
+        cat >"$VICTIM_UNITS/victim-user.service" <<-UNIT
+		[Unit]
+		After=victim.service
+		[Service]
+		ExecStart=/bin/sleep infinity
+		ExecStop=/bin/sh -c 'until test -e /run/victim-go; do sleep 0.1; done'
+	UNIT
+        systemctl daemon-reload
+        systemctl start victim-user.service
+        systemctl stop --no-block victim-user.service victim.service
+        wait_for victim_has_a_job
+        victim_check_untouched
+        said=$(victim_inside system:victim.service RestartUnit StartUnit finish=0)
+        touch /run/victim-go
+        check_contains "$said" "Denied victim.service has just been stopped"
+        check_contains "$said" "this job has made none"
+        wait_for victim_is inactive
+        check_equal "$(victim_starts)" 0
+        wait_for victim_no_marks
+        tried 2 'calls that would undo a stop that waits'
+}
+
 test_masked_unit() {
         ln -sf /dev/null "$VICTIM_UNITS/victim.service"
         systemctl daemon-reload
