@@ -25,6 +25,7 @@
 #define POLICY_PATIENCE (2 * USEC_PER_SEC)
 #define POLICY_AGAIN_AFTER (10 * USEC_PER_SEC)
 #define MEMBERS_DOUBLINGS_MAX 6
+#define RESULTS_AGE_FIRST (10 * 60 * USEC_PER_SEC)
 
 /* --- the policy -------------------------------------------------------------------------------------------------------- */
 
@@ -352,6 +353,8 @@ static int set_up_parts(Daemon *daemon) {
         if (r >= 0)
                 r = find_jobs(daemon);
         if (r >= 0)
+                r = job_store_age_new(daemon->event, daemon->store, &daemon->settings, RESULTS_AGE_FIRST, &daemon->store_age);
+        if (r >= 0)
                 r = set_up_restarts(daemon);
         if (r >= 0 && daemon->paths.system_bus)
                 r = system_bus_new(daemon, &daemon->bus);
@@ -443,6 +446,7 @@ Daemon *daemon_free(Daemon *daemon) {
         rate_table_free(daemon->rates);
         rate_table_free(daemon->restart_rates);
         pam_sessions_free(daemon->pam_sessions);
+        job_store_age_free(daemon->store_age);
         job_store_free(daemon->store);
         systemd_manager_free(daemon->system);
         kernel_done(&daemon->kernel);
