@@ -414,12 +414,6 @@ int pool_set_discover(PoolSet *set, pool_found_t found, void *userdata) {
         return pool_tree_each(set->root_fd, on_found, &discovery);
 }
 
-Pool *pool_set_find(PoolSet *set, uid_t uid) {
-        Pool *pool = set_find(set, uid);
-
-        return pool && pool->state == POOL_RUNNING ? pool : NULL;
-}
-
 uid_t pool_uid(const Pool *pool) {
         return pool->uid;
 }
