@@ -112,6 +112,26 @@ test_unit_that_is_stopped_meanwhile() {
         tried 1 'start of a unit that root has stopped since, 1 death of its job'
 }
 
+# Between what the daemon is told of the unit and what it asks for.
+test_unit_that_is_stopped_at_that_moment() {
+        local holder
+        victim_restart_begin wait=/home/alice/now RestartUnit StartUnit
+        /opt/cgmove-tests/hold-send "$DAEMON" EnqueueUnitJob systemctl stop victim.service >/run/victim-held &
+        holder=$!
+        wait_for grep -q ready /run/victim-held
+        touch /home/alice/now
+        wait "$holder" || fail "it was not held"
+        wait_for grep -q "this job has made none" /home/alice/inside
+        check_contains "$(cat /home/alice/inside)" "Denied victim.service has just been stopped"
+        victim_is inactive || fail "a stopped unit was started"
+        check_equal "$(victim_starts)" 0
+        wait_for victim_no_marks
+        victim_restart_end
+        victim_is inactive || fail "a stopped unit was started"
+        rm -f /home/alice/now
+        tried 1 'restart of a unit that root stops at that moment'
+}
+
 victim_has_a_job() {
         [[ -n $(systemctl list-jobs --no-legend --plain victim.service) ]]
 }
