@@ -92,7 +92,8 @@ static void on_stopped_meanwhile(UnitCall *call) {
         const char *unit = job ? strchr(job->record->unit, ':') + 1 : "The unit";
 
         (void) sd_bus_error_setf(&bus_error, CGMOVE_ERROR_DENIED,
-                                 "%s has just been stopped: cgmove restarts what is up or has failed, and starts nothing else.",
+                                 "%s has just been stopped: cgmove restarts what is up or has failed, and "
+                                 "starts nothing else.",
                                  unit);
         unit_call_fail(call, job ? job->record : NULL, &bus_error);
 }

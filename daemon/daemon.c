@@ -353,7 +353,8 @@ static int set_up_parts(Daemon *daemon) {
         if (r >= 0)
                 r = find_jobs(daemon);
         if (r >= 0)
-                r = job_store_age_new(daemon->event, daemon->store, &daemon->settings, RESULTS_AGE_FIRST, &daemon->store_age);
+                r = job_store_age_new(daemon->event, daemon->store, &daemon->settings, RESULTS_AGE_FIRST,
+                                      &daemon->store_age);
         if (r >= 0)
                 r = set_up_restarts(daemon);
         if (r >= 0 && daemon->paths.system_bus)
@@ -369,7 +370,8 @@ static int load_settings(Daemon *daemon) {
         PolicyProblem problem = {};
         int r;
 
-        r = policy_files_load_settings(daemon->paths.conf_dir, POLICY_TRUST_ROOT, &daemon->settings, &problem);
+        r = policy_files_load_settings(daemon->paths.conf_dir, POLICY_TRUST_ROOT, &daemon->settings,
+                                       &problem);
         policy_problem_clear(&problem);
         if (r < 0) {
                 settings_init(&daemon->settings);

@@ -29,7 +29,8 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-int job_store_age_new(sd_event *event, JobStore *store, const Settings *settings, uint64_t first, JobStoreAge **ret) {
+int job_store_age_new(sd_event *event, JobStore *store, const Settings *settings, uint64_t first,
+                      JobStoreAge **ret) {
         _cleanup_(job_store_age_freep) JobStoreAge *age = NULL;
         int r;
 

@@ -13,6 +13,7 @@ typedef struct JobStoreAge JobStoreAge;
 
 /* STORE and SETTINGS must outlive it; settings may change in place at a reload. FIRST: microseconds until the first time.
  * What cannot be read is left for the next day. */
-int job_store_age_new(sd_event *event, JobStore *store, const Settings *settings, uint64_t first, JobStoreAge **ret);
+int job_store_age_new(sd_event *event, JobStore *store, const Settings *settings, uint64_t first,
+                      JobStoreAge **ret);
 JobStoreAge *job_store_age_free(JobStoreAge *age);
 DEFINE_CLEANUP(JobStoreAge, job_store_age_free)

@@ -131,8 +131,8 @@ static void pool_stopped(Pool *pool) {
 }
 
 static void log_stopped(const Pool *pool, const char *how) {
-        log_event(LOG_KIND_POOL_STOPPED, pool->uid, NULL, "The pool of user %" PRIu32 " (%s) %s", pool->uid, pool->unit,
-                  how);
+        log_event(LOG_KIND_POOL_STOPPED, pool->uid, NULL, "The pool of user %" PRIu32 " (%s) %s", pool->uid,
+                  pool->unit, how);
 }
 
 /* Whether stopping worked or not, to start the unit is the right thing to do for whoever waits. */
@@ -260,8 +260,8 @@ static void tell_waits(Pool *pool, int error, const char *message) {
 void pool_started(Pool *pool) {
         pool->state = POOL_RUNNING;
         if (!pool->may_lack_limits) /* else it ran */
-                log_event(LOG_KIND_POOL_STARTED, pool->uid, NULL, "The pool of user %" PRIu32 " runs: %s", pool->uid,
-                          pool->unit);
+                log_event(LOG_KIND_POOL_STARTED, pool->uid, NULL, "The pool of user %" PRIu32 " runs: %s",
+                          pool->uid, pool->unit);
         pool->may_lack_limits = false;
         tell_waits(pool, 0, NULL);
 }

@@ -113,7 +113,7 @@ typedef void (*systemd_result_t)(int error, const char *message, const char *res
 typedef enum SystemdRestart {
         SYSTEMD_RESTART_UP,      /* a job "try-restart" */
         SYSTEMD_RESTART_LOOPING, /* about to be restarted by its own Restart=: the same, after ResetFailedUnit */
-        SYSTEMD_RESTART_FAILED,  /* ResetFailedUnit, and RestartUnit: a stop of what has failed is none */
+        SYSTEMD_RESTART_FAILED, /* ResetFailedUnit, and RestartUnit: a stop of what has failed is none */
 } SystemdRestart;
 
 /* One restart, followed until JobRemoved: it is never sent twice, also when the connection breaks. TIMEOUT
@@ -121,8 +121,8 @@ typedef enum SystemdRestart {
  * after aliases are resolved. ResetFailedUnit: a unit that was started too often (StartLimitBurst=) is not
  * started by a restart either. The result is SYSTEMD_RESULT_NOTHING if the unit was found stopped, or is being
  * stopped; the error -EDEADLK if that, or something else that a restart would undo, is queued. */
-int systemd_manager_restart_unit(SystemdManager *manager, const char *unit, SystemdRestart how, uint64_t timeout,
-                                 systemd_result_t done, void *userdata, SystemdCall **ret);
+int systemd_manager_restart_unit(SystemdManager *manager, const char *unit, SystemdRestart how,
+                                 uint64_t timeout, systemd_result_t done, void *userdata, SystemdCall **ret);
 
 /* ResetFailedUnit, then StartUnit with mode "replace", followed likewise; safe to repeat. */
 int systemd_manager_revive_unit(SystemdManager *manager, const char *unit, uint64_t timeout,

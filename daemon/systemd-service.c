@@ -396,8 +396,9 @@ static int act_new(SystemdManager *manager, const CallType *type, const char *un
         return 0;
 }
 
-int systemd_manager_restart_unit(SystemdManager *manager, const char *unit, SystemdRestart how, uint64_t timeout,
-                                 systemd_result_t done, void *userdata, SystemdCall **ret) {
+int systemd_manager_restart_unit(SystemdManager *manager, const char *unit, SystemdRestart how,
+                                 uint64_t timeout, systemd_result_t done, void *userdata,
+                                 SystemdCall **ret) {
         return act_new(manager, &restart_types[how], unit, timeout, done, userdata, ret);
 }
 

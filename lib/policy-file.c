@@ -306,7 +306,8 @@ int policy_files_load(const char *conf_dir, PolicyTrust trust, Settings *ret_set
         return load_end(&load, r, ret_settings, ret_policy);
 }
 
-int policy_files_load_settings(const char *conf_dir, PolicyTrust trust, Settings *ret, PolicyProblem *problem) {
+int policy_files_load_settings(const char *conf_dir, PolicyTrust trust, Settings *ret,
+                               PolicyProblem *problem) {
         Load load = { .trust = trust, .problem = problem };
         Policy *policy = NULL;
         int r;

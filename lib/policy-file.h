@@ -37,7 +37,8 @@ int policy_files_load(const char *conf_dir, PolicyTrust trust, Settings *ret_set
                       PolicyProblem *problem);
 
 /* What CONF_DIR/cgmove.conf sets besides policies, whatever is in policy.d; errors likewise. */
-int policy_files_load_settings(const char *conf_dir, PolicyTrust trust, Settings *ret, PolicyProblem *problem);
+int policy_files_load_settings(const char *conf_dir, PolicyTrust trust, Settings *ret,
+                               PolicyProblem *problem);
 
 /* The same for single files, in the order given. */
 int policy_files_load_list(char *const *paths, PolicyTrust trust, Settings *ret_settings,

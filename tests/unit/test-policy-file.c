@@ -265,7 +265,9 @@ static void test_settings(void **state) {
         assert_non_null(strstr(problem.text, "cgmove.conf"));
 
         policy_problem_clear(&problem);
-        assert_int_equal(policy_files_load_settings("/nonexistent/cgmove", POLICY_TRUST_ANY, &settings, &problem), 0);
+        assert_int_equal(policy_files_load_settings("/nonexistent/cgmove", POLICY_TRUST_ANY, &settings,
+                                                    &problem),
+                         0);
         assert_int_equal(settings.max_pools, 256);
 }
 
@@ -277,7 +279,7 @@ int main(void) {
                 WITH_FILES(test_nothing_there), WITH_FILES(test_no_regular_file),
                 WITH_FILES(test_no_folder),     WITH_FILES(test_large_file),
                 WITH_FILES(test_many_files),    WITH_FILES(test_trust),
-                WITH_FILES(test_list),         WITH_FILES(test_settings),
+                WITH_FILES(test_list),          WITH_FILES(test_settings),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
