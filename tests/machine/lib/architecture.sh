@@ -46,7 +46,7 @@ journal_explained() {
 journal_unused() {
         local kind
         for kind in $(grep -o 'LOG_KIND_[A-Z_]*\]' "$1/daemon/log.c" | tr -d ']'); do
-                [[ -n $(cat "$1"/daemon/*.c | grep -w "$kind" | grep -v "\[$kind\]") ]] || echo "nothing logs $kind"
+                cat "$1"/daemon/*.c | grep -w "$kind" | grep -v "\[$kind\]" >/dev/null || echo "nothing logs $kind"
         done
 }
 
