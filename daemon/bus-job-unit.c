@@ -85,10 +85,27 @@ static bool is_listed(const Daemon *daemon, const Caller *caller, const JobRecor
         return verdict.allowed && policy_section_restarts(verdict.section, &service);
 }
 
+/* As if it had been so when the unit was looked at. */
+static void on_stopped_meanwhile(UnitCall *call) {
+        _cleanup_(sd_bus_error_free) sd_bus_error bus_error = SD_BUS_ERROR_NULL;
+        const Job *job = job_set_find(call->daemon->jobs, call->job);
+        const char *unit = job ? strchr(job->record->unit, ':') + 1 : "The unit";
+
+        (void) sd_bus_error_setf(&bus_error, CGMOVE_ERROR_DENIED,
+                                 "%s has just been stopped: cgmove restarts what is up or has failed, and "
+                                 "starts nothing else.",
+                                 unit);
+        unit_call_fail(call, job ? job->record : NULL, &bus_error);
+}
+
 static void on_result(int error, const char *message, const char *result, void *userdata) {
         UnitCall *call = userdata;
         int r;
 
+        if (call->act == SERVICE_RESTART && system_restart_was_none(error, result)) {
+                on_stopped_meanwhile(call);
+                return;
+        }
         if (error == -ETIMEDOUT)
                 result = "running";
         if (result)

@@ -25,6 +25,7 @@
 #define POLICY_PATIENCE (2 * USEC_PER_SEC)
 #define POLICY_AGAIN_AFTER (10 * USEC_PER_SEC)
 #define MEMBERS_DOUBLINGS_MAX 6
+#define RESULTS_AGE_FIRST (10 * 60 * USEC_PER_SEC)
 
 /* --- the policy -------------------------------------------------------------------------------------------------------- */
 
@@ -352,6 +353,9 @@ static int set_up_parts(Daemon *daemon) {
         if (r >= 0)
                 r = find_jobs(daemon);
         if (r >= 0)
+                r = job_store_age_new(daemon->event, daemon->store, &daemon->settings, RESULTS_AGE_FIRST,
+                                      &daemon->store_age);
+        if (r >= 0)
                 r = set_up_restarts(daemon);
         if (r >= 0 && daemon->paths.system_bus)
                 r = system_bus_new(daemon, &daemon->bus);
@@ -360,19 +364,20 @@ static int set_up_parts(Daemon *daemon) {
         return r;
 }
 
-/* Only the settings count here, and they decide where the tree is; the policy proper is loaded by the loop.
- */
+/* They decide where the tree is, and which results are dropped; the policy proper is loaded by the loop, and a bad file of it
+ * changes nothing here. If what is to be kept is not known, all is, until a reload says it. */
 static int load_settings(Daemon *daemon) {
         PolicyProblem problem = {};
-        Policy *policy = NULL;
         int r;
 
-        settings_init(&daemon->settings);
-        r = policy_files_load(daemon->paths.conf_dir, POLICY_TRUST_ROOT, &daemon->settings, &policy, &problem);
-        if (r < 0)
-                settings_init(&daemon->settings);
-        policy_free(policy);
+        r = policy_files_load_settings(daemon->paths.conf_dir, POLICY_TRUST_ROOT, &daemon->settings,
+                                       &problem);
         policy_problem_clear(&problem);
+        if (r < 0) {
+                settings_init(&daemon->settings);
+                daemon->settings.results_max = UINT32_MAX;
+                daemon->settings.results_age = LIMIT_NONE;
+        }
         return error_passes(r) ? r : 0;
 }
 
@@ -443,6 +448,7 @@ Daemon *daemon_free(Daemon *daemon) {
         rate_table_free(daemon->rates);
         rate_table_free(daemon->restart_rates);
         pam_sessions_free(daemon->pam_sessions);
+        job_store_age_free(daemon->store_age);
         job_store_free(daemon->store);
         systemd_manager_free(daemon->system);
         kernel_done(&daemon->kernel);

@@ -10,6 +10,7 @@
 #include <systemd/sd-event.h>
 
 #include "daemon/fd-reserve.h"
+#include "daemon/job-store-age.h"
 #include "daemon/job-store.h"
 #include "daemon/job-view.h"
 #include "daemon/job.h"
@@ -61,6 +62,7 @@ struct Daemon {
         SystemdManager *system;  /* PID 1; NULL with TREE_DIRECT */
         PoolSet *pools;
         JobStore *store;
+        JobStoreAge *store_age;
         JobSet *jobs;
         RateTable *rates;
         RateTable *restart_rates; /* of restarts, which have one for each unit */

@@ -77,18 +77,25 @@ static StoreUser **find_place(JobStore *store) {
         return place;
 }
 
+/* NULL: his index is not in memory. */
+static StoreUser *find_user(const JobStore *store, uid_t uid) {
+        for (size_t i = 0; i < INDEXES_MAX; i++)
+                if (store->users[i] && store->users[i]->uid == uid)
+                        return store->users[i];
+        return NULL;
+}
+
 /* The index of a user whose folder is FOLDER_FD. *ret is valid until the next call. */
 static int store_user(JobStore *store, uid_t uid, int folder_fd, StoreUser **ret) {
         _cleanup_(store_user_freep) StoreUser *user = NULL;
-        StoreUser **place;
+        StoreUser **place, *known = find_user(store, uid);
         int r;
 
-        for (size_t i = 0; i < INDEXES_MAX; i++)
-                if (store->users[i] && store->users[i]->uid == uid) {
-                        *ret = store->users[i];
-                        (*ret)->last_used = ++store->clock;
-                        return 0;
-                }
+        if (known) {
+                *ret = known;
+                known->last_used = ++store->clock;
+                return 0;
+        }
 
         user = calloc(1, sizeof(*user));
         if (!user)
@@ -139,13 +146,35 @@ static void remove_result(uint64_t id, void *userdata) {
         (void) unlinkat(*(const int *) userdata, name, 0);
 }
 
-static void prune(StoreUser *user, int folder_fd, const Settings *settings) {
+static void prune(JobIndex *index, int folder_fd, const Settings *settings) {
         uint64_t age = settings->results_age > AGE_MIN ? settings->results_age : AGE_MIN;
         uint64_t now = now_realtime();
 
         if (now > age)
-                job_index_drop_older(&user->index, now - age, remove_result, &folder_fd);
-        job_index_drop_down_to(&user->index, settings->results_max, remove_result, &folder_fd);
+                job_index_drop_older(index, now - age, remove_result, &folder_fd);
+        job_index_drop_down_to(index, settings->results_max, remove_result, &folder_fd);
+}
+
+/* An index that nobody has needed so far is not kept: all users are looked through. */
+int job_store_prune(JobStore *store, uid_t uid, const Settings *settings) {
+        StoreUser *known = find_user(store, uid);
+        _cleanup_close_ int folder_fd = -1;
+        JobIndex index = { 0 };
+        int r;
+
+        folder_fd = open_folder(store->dir_fd, uid);
+        if (folder_fd < 0)
+                return folder_fd;
+        if (known) {
+                prune(&known->index, folder_fd, settings);
+                return 0;
+        }
+
+        r = job_index_read(&index, folder_fd);
+        if (r >= 0)
+                prune(&index, folder_fd, settings);
+        job_index_done(&index);
+        return r;
 }
 
 int job_store_put(JobStore *store, const JobRecord *record, const Settings *settings) {
@@ -177,7 +206,7 @@ int job_store_put(JobStore *store, const JobRecord *record, const Settings *sett
         if (r < 0)
                 return r;
         job_index_add(&user->index, record->id, record->ended);
-        prune(user, folder_fd, settings);
+        prune(&user->index, folder_fd, settings);
         return 0;
 }
 
@@ -263,6 +292,31 @@ int job_store_each(JobStore *store, uid_t uid, job_store_each_t each, void *user
         if (uid != UID_NONE)
                 return each_of_user(store, uid, each, userdata);
         return store_each_folder(store->dir_fd, each_in_folder, &all);
+}
+
+typedef struct FirstUser {
+        uid_t from, uid; /* UID_NONE: none yet */
+} FirstUser;
+
+static int first_in_folder(uid_t uid, void *userdata) {
+        FirstUser *first = userdata;
+
+        if (uid >= first->from && uid < first->uid)
+                first->uid = uid;
+        return 0;
+}
+
+int job_store_first_user(JobStore *store, uid_t from, uid_t *ret) {
+        FirstUser first = { .from = from, .uid = UID_NONE };
+        int r;
+
+        r = store_each_folder(store->dir_fd, first_in_folder, &first);
+        if (r < 0)
+                return r;
+        if (first.uid == UID_NONE)
+                return -ENOENT;
+        *ret = first.uid;
+        return 0;
 }
 
 typedef struct FindJob {

@@ -25,6 +25,12 @@ DEFINE_CLEANUP(JobStore, job_store_free)
  * few calls however many results there are. */
 int job_store_put(JobStore *store, const JobRecord *record, const Settings *settings);
 
+/* The latter alone. Returns 0 or a negative errno. */
+int job_store_prune(JobStore *store, uid_t uid, const Settings *settings);
+
+/* The lowest number, from FROM on, of a user who has had a result. Returns 0; -ENOENT; another negative errno. */
+int job_store_first_user(JobStore *store, uid_t from, uid_t *ret);
+
 /* Returns 0; -ENOENT; -EBADMSG for a damaged file; -EPROTONOSUPPORT for one of a later version. */
 int job_store_get(JobStore *store, uid_t uid, uint64_t id, JobRecord **ret);
 

@@ -13,6 +13,7 @@
 #include "lib/policy-file.h"
 #include "lib/protocol.h"
 
+#define EXIT_USAGE 2
 #define LARGE_BUFFER (192 * 1024) /* above what is read of a file of /proc at most */
 
 static int check_policy(void) {
@@ -39,7 +40,7 @@ static void help(void) {
                "See cgmoved(8).\n");
 }
 
-/* Returns 0 to run, 1 to end well, or a negative errno. */
+/* Returns 0 to run, 1 to end well, or a negative errno: -EINVAL for a wrong command line. */
 static int parse_arguments(int argc, char **argv) {
         static const struct option options[] = {
                 { "check-policy", no_argument, NULL, 'c' },
@@ -52,7 +53,7 @@ static int parse_arguments(int argc, char **argv) {
         while ((option = getopt_long(argc, argv, "hV", options, NULL)) >= 0)
                 switch (option) {
                 case 'c':
-                        return check_policy() < 0 ? -EINVAL : 1;
+                        return check_policy() < 0 ? -EBADMSG : 1;
                 case 'h':
                         help();
                         return 1;
@@ -96,7 +97,7 @@ int main(int argc, char **argv) {
 
         r = parse_arguments(argc, argv);
         if (r != 0)
-                return r > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+                return r > 0 ? EXIT_SUCCESS : r == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
 
         r = get_socket(&fd);
         if (r < 0) {

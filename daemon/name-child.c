@@ -100,7 +100,7 @@ int name_child_start(Policy *policy, NameSources sources, bool with_names, int *
                 return r;
         }
 
-        *ret_pidfd = pidfd_open_process(child); /* if it has ended already there is nothing to kill */
+        *ret_pidfd = pidfd_open_child(child); /* if it has ended already there is nothing to kill */
         *ret_pipe = fds[0];
         return 0;
 }

@@ -2,6 +2,7 @@
 #include "daemon/pool.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,13 @@ PoolSet *pool_set_free(PoolSet *set) {
         return NULL;
 }
 
+/* The directory may have been removed behind our back, and made again; or the unit is being stopped just
+ * now, which the keeper shows first. Then StartUnit waits for the end of that, as systemd
+ * orders its jobs. */
+static bool pool_is_usable(const Pool *pool) {
+        return pool_tree_has_keeper(pool->fd, pool->set->settings->tree == TREE_SYSTEMD);
+}
+
 /* --- stopping when idle -------------------------------------------------------------------------------- */
 
 static void pool_stopped(Pool *pool) {
@@ -122,10 +130,20 @@ static void pool_stopped(Pool *pool) {
                 pool_failed(pool, r, NULL);
 }
 
+static void log_stopped(const Pool *pool, const char *how) {
+        log_event(LOG_KIND_POOL_STOPPED, pool->uid, NULL, "The pool of user %" PRIu32 " (%s) %s", pool->uid,
+                  pool->unit, how);
+}
+
 /* Whether stopping worked or not, to start the unit is the right thing to do for whoever waits. */
 static void on_stopped(int error, const char *message, void *userdata) {
         Pool *pool = userdata;
 
+        if (error < 0)
+                log_failure(NULL, "The pool %s could not be stopped: %s", pool->unit,
+                            message ? message : strerror(-error));
+        else
+                log_stopped(pool, "is stopped: it had no job for a while");
         pool->call = systemd_call_free(pool->call);
         pool_stopped(pool);
 }
@@ -135,6 +153,10 @@ static int arm_idle(Pool *pool);
 static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
         Pool *pool = userdata;
 
+        if (!pool_is_usable(pool)) {
+                pool_gone(pool);
+                return 0;
+        }
         /* nobody holds it, and still somebody lives there: what we do not know we do not end */
         if (pool_tree_is_used(pool->fd)) {
                 (void) arm_idle(pool);
@@ -144,6 +166,7 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
         pool->state = POOL_STOPPING;
         if (pool->set->settings->tree == TREE_DIRECT) {
                 (void) pool_tree_remove(pool->set->root_fd, pool->uid);
+                log_stopped(pool, "is removed: it had no job for a while");
                 pool_stopped(pool);
         } else if (systemd_manager_stop_unit(pool->set->system, pool->unit, on_stopped, pool, &pool->call) <
                    0) {
@@ -192,6 +215,8 @@ void pool_release(Pool *pool) {
 void pool_gone(Pool *pool) {
         PoolState before = pool->state;
 
+        if (before == POOL_RUNNING)
+                log_stopped(pool, "was stopped by somebody else");
         pool_detach(pool);
         if (before != POOL_GONE && pool->n_holds == 0)
                 pool_free(pool);
@@ -234,6 +259,9 @@ static void tell_waits(Pool *pool, int error, const char *message) {
 
 void pool_started(Pool *pool) {
         pool->state = POOL_RUNNING;
+        if (!pool->may_lack_limits) /* else it ran */
+                log_event(LOG_KIND_POOL_STARTED, pool->uid, NULL, "The pool of user %" PRIu32 " runs: %s",
+                          pool->uid, pool->unit);
         pool->may_lack_limits = false;
         tell_waits(pool, 0, NULL);
 }
@@ -244,13 +272,6 @@ void pool_failed(Pool *pool, int error, const char *message) {
                             message ? message : strerror(-error));
         pool_detach(pool); /* who asks again from a callback gets a new try */
         tell_waits(pool, error, message);
-}
-
-/* The directory may have been removed behind our back, and made again; or the unit is being stopped just
- * now, which the keeper shows first. Then StartUnit waits for the end of that, as systemd
- * orders its jobs. */
-static bool pool_is_usable(const Pool *pool) {
-        return pool_tree_has_keeper(pool->fd, pool->set->settings->tree == TREE_SYSTEMD);
 }
 
 bool pool_keeper_is_gone(const Pool *pool, const Kernel *kernel) {
@@ -391,12 +412,6 @@ int pool_set_discover(PoolSet *set, pool_found_t found, void *userdata) {
         Discovery discovery = { .set = set, .found = found, .userdata = userdata };
 
         return pool_tree_each(set->root_fd, on_found, &discovery);
-}
-
-Pool *pool_set_find(PoolSet *set, uid_t uid) {
-        Pool *pool = set_find(set, uid);
-
-        return pool && pool->state == POOL_RUNNING ? pool : NULL;
 }
 
 uid_t pool_uid(const Pool *pool) {

@@ -55,8 +55,6 @@ DEFINE_CLEANUP(PoolWait, pool_wait_free)
 typedef void (*pool_found_t)(Pool *pool, void *userdata);
 int pool_set_discover(PoolSet *set, pool_found_t found, void *userdata);
 
-Pool *pool_set_find(PoolSet *set, uid_t uid); /* NULL if it does not run */
-
 /* Pools that run, start or stop. Looks first which ones an administrator has stopped, and forgets them. */
 unsigned pool_set_count(PoolSet *set);
 

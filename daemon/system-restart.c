@@ -21,7 +21,7 @@
 #define ASKS_MAX 100
 #define ASKS_PER (5 * USEC_PER_SEC)
 
-/* Of one job; from its RestartUnit on until it has ended and nothing is left to be done. */
+/* Of one job; from its restart on until it has ended and nothing is left to be done. */
 typedef struct SystemRestart {
         LIST_ENTRY(SystemRestart) restarts;
         SystemRestarts *set;
@@ -87,6 +87,10 @@ static uint64_t act_timeout(const SystemdService *service) {
         return sum < ACT_TIMEOUT_MAX ? sum : ACT_TIMEOUT_MAX;
 }
 
+bool system_restart_was_none(int error, const char *result) {
+        return error == -EDEADLK || (result && strcmp(result, SYSTEMD_RESULT_NOTHING) == 0);
+}
+
 /* --- acts ------------------------------------------------------------------------------------------- */
 
 static void on_result(int error, const char *message, const char *result, void *userdata) {
@@ -95,13 +99,15 @@ static void on_result(int error, const char *message, const char *result, void *
         systemd_result_t done = restart->done;
         void *asker = restart->userdata;
 
+        bool was_none = !restart->mark.starting && system_restart_was_none(error, result);
+
         restart->act = NULL;
         restart->done = NULL;
         if (restart->mark.starting) {
                 restart->mark.starting = false;
                 (void) restart_mark_write(restart->set->dir_fd, &restart->mark);
         }
-        if (restart->job_ended)
+        if (restart->job_ended || was_none)
                 restart_end(restart);
         if (done)
                 done(error, message, result, asker);
@@ -149,10 +155,15 @@ static void relieve_others(const SystemRestart *new) {
         }
 }
 
+static SystemdRestart restart_kind(const SystemdService *service) {
+        if (!service_is_down_or_loops(service))
+                return SYSTEMD_RESTART_UP;
+        return service_is_up(service) ? SYSTEMD_RESTART_LOOPING : SYSTEMD_RESTART_FAILED;
+}
+
 static int restart_begin(SystemRestarts *set, const JobRecord *job, const SystemdService *service,
                          SystemRestart **ret) {
         RestartMark mark = { .job = job->id, .was_up = service_is_up(service) };
-        bool reset = service_is_down_or_loops(service);
         SystemRestart *restart;
         int r;
 
@@ -163,8 +174,8 @@ static int restart_begin(SystemRestarts *set, const JobRecord *job, const System
                 return -ENOMEM;
         r = restart_mark_write(set->dir_fd, &mark);
         if (r >= 0)
-                r = systemd_manager_restart_unit(set->daemon->system, mark.unit, reset, act_timeout(service),
-                                                 on_result, restart, &restart->act);
+                r = systemd_manager_restart_unit(set->daemon->system, mark.unit, restart_kind(service),
+                                                 act_timeout(service), on_result, restart, &restart->act);
         if (r < 0) {
                 restart_end(restart);
                 return r;

@@ -34,5 +34,9 @@ int system_restarts_act(SystemRestarts *set, const JobRecord *job, ServiceAct ac
                         const SystemdService *service, systemd_result_t done, void *userdata);
 void system_restarts_forget(SystemRestarts *set, void *userdata);
 
+/* Whether such an end of a SERVICE_RESTART means that it was not even begun: somebody has stopped the unit since it was
+ * looked at. The job has restarted nothing then. */
+bool system_restart_was_none(int error, const char *result);
+
 /* Of every job that has ended. */
 void system_restarts_job_ended(SystemRestarts *set, const JobRecord *record);

@@ -411,6 +411,8 @@ static int error_to_errno(const sd_bus_error *error) {
         for (size_t i = 0; i < ELEMENTSOF(missing); i++)
                 if (sd_bus_error_has_name(error, missing[i]))
                         return -ENOENT;
+        if (sd_bus_error_has_name(error, "org.freedesktop.systemd1.TransactionIsDestructive"))
+                return -EDEADLK;
         return -(sd_bus_error_get_errno(error) ?: EIO);
 }
 

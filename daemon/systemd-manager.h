@@ -102,16 +102,27 @@ typedef void (*systemd_service_t)(int error, const char *message, const SystemdS
 int systemd_manager_get_service(SystemdManager *manager, const char *unit, systemd_service_t done,
                                 void *userdata, SystemdCall **ret);
 
+/* Nothing was done, since the unit was not what it was thought to be. */
+#define SYSTEMD_RESULT_NOTHING "nothing"
+
 /* RESULT: "done", "failed", "timeout", "canceled", "dependency", ... of the unit job, see JobRemoved;
  * "unknown" if the manager was executed anew in between, so that nobody saw its end. NULL on an error. */
 typedef void (*systemd_result_t)(int error, const char *message, const char *result, void *userdata);
 
-/* One RestartUnit with mode "replace", followed until JobRemoved: it is never sent twice, also when the
- * connection breaks. TIMEOUT (microseconds) ends the following, with -ETIMEDOUT; the job of the manager
- * goes on. UNIT: the name it has after aliases are resolved. RESET: ResetFailedUnit before it, without which
- * a unit that was started too often (StartLimitBurst=) is not started by a restart either. */
-int systemd_manager_restart_unit(SystemdManager *manager, const char *unit, bool reset, uint64_t timeout,
-                                 systemd_result_t done, void *userdata, SystemdCall **ret);
+/* What a unit was seen to be; between that and the restart somebody may stop it, and then it has to stay so. */
+typedef enum SystemdRestart {
+        SYSTEMD_RESTART_UP,      /* a job "try-restart" */
+        SYSTEMD_RESTART_LOOPING, /* about to be restarted by its own Restart=: the same, after ResetFailedUnit */
+        SYSTEMD_RESTART_FAILED, /* ResetFailedUnit, and RestartUnit: a stop of what has failed is none */
+} SystemdRestart;
+
+/* One restart, followed until JobRemoved: it is never sent twice, also when the connection breaks. TIMEOUT
+ * (microseconds) ends the following, with -ETIMEDOUT; the job of the manager goes on. UNIT: the name it has
+ * after aliases are resolved. ResetFailedUnit: a unit that was started too often (StartLimitBurst=) is not
+ * started by a restart either. The result is SYSTEMD_RESULT_NOTHING if the unit was found stopped, or is being
+ * stopped; the error -EDEADLK if that, or something else that a restart would undo, is queued. */
+int systemd_manager_restart_unit(SystemdManager *manager, const char *unit, SystemdRestart how,
+                                 uint64_t timeout, systemd_result_t done, void *userdata, SystemdCall **ret);
 
 /* ResetFailedUnit, then StartUnit with mode "replace", followed likewise; safe to repeat. */
 int systemd_manager_revive_unit(SystemdManager *manager, const char *unit, uint64_t timeout,

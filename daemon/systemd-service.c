@@ -233,15 +233,35 @@ static int read_job_path(SystemdCall *call, const char *job) {
         return call->job ? 0 : -ENOMEM;
 }
 
-static int restart_send(SystemdCall *call) {
-        return act_send_one(call, "RestartUnit", true);
-}
-
-static int reset_restart_send(SystemdCall *call) {
+/* A restart of what is up, that tells what has become of it where somebody has stopped the unit meanwhile: a job "nop" if
+ * that is done or on its way, which TryRestartUnit would not tell from a restart, and an error with the mode "fail" if it
+ * is still queued. */
+static int try_restart_send(SystemdCall *call) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         int r;
 
-        r = act_send_one(call, "ResetFailedUnit", false);
-        return r < 0 ? r : restart_send(call);
+        r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, "EnqueueUnitJob", &message);
+        if (r >= 0)
+                r = sd_bus_message_append(message, "sss", call->unit, "try-restart", "fail");
+        return r < 0 ? r : systemd_call_send(call, message);
+}
+
+static int reset_send(SystemdCall *call) {
+        return act_send_one(call, "ResetFailedUnit", false);
+}
+
+static int loop_restart_send(SystemdCall *call) {
+        int r;
+
+        r = reset_send(call);
+        return r < 0 ? r : try_restart_send(call);
+}
+
+static int failed_restart_send(SystemdCall *call) {
+        int r;
+
+        r = reset_send(call);
+        return r < 0 ? r : act_send_one(call, "RestartUnit", true);
 }
 
 /* The manager was executed anew, and it takes its jobs along: is one still there for the unit? */
@@ -258,6 +278,23 @@ static int restart_send_again(SystemdCall *call) {
         return r < 0 ? r : systemd_call_send(call, message);
 }
 
+static int end_with(SystemdCall *call, const char *result) {
+        free(call->result);
+        call->result = strdup(result);
+        return call->result ? -ESTALE : -ENOMEM;
+}
+
+/* EnqueueUnitJob: (u id, o job, s unit, o path, s type, ...) */
+static int read_enqueued(SystemdCall *call, sd_bus_message *reply) {
+        const char *job, *type;
+        int r;
+
+        r = sd_bus_message_read(reply, "uosos", NULL, &job, NULL, NULL, &type);
+        if (r < 0)
+                return r;
+        return strcmp(type, "nop") == 0 ? end_with(call, SYSTEMD_RESULT_NOTHING) : read_job_path(call, job);
+}
+
 static int restart_read(SystemdCall *call, unsigned index, sd_bus_message *reply) {
         const char *job;
         uint32_t id;
@@ -269,16 +306,13 @@ static int restart_read(SystemdCall *call, unsigned index, sd_bus_message *reply
                 r = sd_bus_message_read(reply, "o", &job);
                 return r < 0 ? r : read_job_path(call, job);
         }
+        if (!sd_bus_message_has_signature(reply, "v"))
+                return read_enqueued(call, reply);
 
         r = sd_bus_message_read(reply, "v", "(uo)", &id, &job);
         if (r < 0)
                 return r;
-        if (id == 0) {
-                free(call->result);
-                call->result = strdup("unknown");
-                return call->result ? -ESTALE : -ENOMEM;
-        }
-        return read_job_path(call, job);
+        return id == 0 ? end_with(call, "unknown") : read_job_path(call, job);
 }
 
 /* An error that comes with a result is but that of the unit job. */
@@ -289,23 +323,33 @@ static void result_deliver(SystemdCall *call, int error, const char *message) {
                 call->callback.result(error < 0 ? error : -ENOMEM, message, NULL, call->userdata);
 }
 
-static const CallType restart_type = {
-        .send = restart_send,
-        .send_again = restart_send_again,
-        .read = restart_read,
-        .deliver = result_deliver,
-        .follows_job = true,
-        .timeout_usec = UNIT_TIMEOUT_USEC,
-};
-
-static const CallType reset_restart_type = {
-        .send = reset_restart_send,
-        .send_again = restart_send_again,
-        .read = restart_read,
-        .deliver = result_deliver,
-        .may_fail = 1U << 0,
-        .follows_job = true,
-        .timeout_usec = UNIT_TIMEOUT_USEC,
+static const CallType restart_types[] = {
+        [SYSTEMD_RESTART_UP] = {
+                .send = try_restart_send,
+                .send_again = restart_send_again,
+                .read = restart_read,
+                .deliver = result_deliver,
+                .follows_job = true,
+                .timeout_usec = UNIT_TIMEOUT_USEC,
+        },
+        [SYSTEMD_RESTART_LOOPING] = {
+                .send = loop_restart_send,
+                .send_again = restart_send_again,
+                .read = restart_read,
+                .deliver = result_deliver,
+                .may_fail = 1U << 0,
+                .follows_job = true,
+                .timeout_usec = UNIT_TIMEOUT_USEC,
+        },
+        [SYSTEMD_RESTART_FAILED] = {
+                .send = failed_restart_send,
+                .send_again = restart_send_again,
+                .read = restart_read,
+                .deliver = result_deliver,
+                .may_fail = 1U << 0,
+                .follows_job = true,
+                .timeout_usec = UNIT_TIMEOUT_USEC,
+        },
 };
 
 static int revive_send(SystemdCall *call) {
@@ -352,9 +396,10 @@ static int act_new(SystemdManager *manager, const CallType *type, const char *un
         return 0;
 }
 
-int systemd_manager_restart_unit(SystemdManager *manager, const char *unit, bool reset, uint64_t timeout,
-                                 systemd_result_t done, void *userdata, SystemdCall **ret) {
-        return act_new(manager, reset ? &reset_restart_type : &restart_type, unit, timeout, done, userdata, ret);
+int systemd_manager_restart_unit(SystemdManager *manager, const char *unit, SystemdRestart how,
+                                 uint64_t timeout, systemd_result_t done, void *userdata,
+                                 SystemdCall **ret) {
+        return act_new(manager, &restart_types[how], unit, timeout, done, userdata, ret);
 }
 
 int systemd_manager_revive_unit(SystemdManager *manager, const char *unit, uint64_t timeout,

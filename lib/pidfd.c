@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +27,18 @@ int pidfd_open_process(pid_t pid) {
         fd = (int) syscall(SYS_pidfd_open, pid, 0U); /* close-on-exec by itself */
         /* ENOENT is what 6.9 and later say of a thread that leads no group */
         return fd >= 0 ? fd : errno == ENOENT ? -EINVAL : -errno;
+}
+
+int pidfd_open_child(pid_t pid) {
+        _cleanup_close_ int fd = -1;
+
+        fd = pidfd_open_process(pid);
+        if (fd < 0)
+                return fd;
+        /* which process the descriptor is about does not change any more */
+        if (waitid(P_PIDFD, (id_t) fd, &(siginfo_t){ 0 }, WEXITED | WNOHANG | WNOWAIT) < 0)
+                return errno == ECHILD ? -ESRCH : -errno;
+        return TAKE_FD(fd);
 }
 
 /* Reads a small file into BUFFER as a string: to the kernel it is one record, handed out by one read. */

@@ -11,6 +11,10 @@
  * 1. */
 int pidfd_open_process(pid_t pid);
 
+/* The same for a child of ours; -ESRCH also if it has ended and is reaped, be its number another's by now (children are
+ * reaped at once where SIGCHLD is ignored). */
+int pidfd_open_child(pid_t pid);
+
 /* The PID in the namespace of PROC_FD's /proc. -EBADF if FD is no pidfd; -ESRCH if its process is reaped or
  * not visible here. */
 int pidfd_get_pid(int proc_self_fdinfo_fd, int fd, pid_t *ret);

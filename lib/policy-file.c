@@ -244,7 +244,7 @@ static int load_folder(Load *load, int conf_fd, const char *conf_dir) {
         return r;
 }
 
-static int load_conf_dir(Load *load, const char *conf_dir) {
+static int load_conf_dir(Load *load, const char *conf_dir, bool with_folder) {
         _cleanup_free_ char *path = NULL;
         _cleanup_close_ int fd = -1;
         int r;
@@ -259,7 +259,7 @@ static int load_conf_dir(Load *load, const char *conf_dir) {
         if (r < 0 && r != -ENOENT)
                 return r;
 
-        return load_folder(load, fd, conf_dir);
+        return with_folder ? load_folder(load, fd, conf_dir) : 0;
 }
 
 static int load_list(Load *load, char *const *paths) {
@@ -301,9 +301,24 @@ int policy_files_load(const char *conf_dir, PolicyTrust trust, Settings *ret_set
 
         r = load_begin(&load);
         if (r >= 0)
-                r = load_conf_dir(&load, conf_dir);
+                r = load_conf_dir(&load, conf_dir, true);
 
         return load_end(&load, r, ret_settings, ret_policy);
+}
+
+int policy_files_load_settings(const char *conf_dir, PolicyTrust trust, Settings *ret,
+                               PolicyProblem *problem) {
+        Load load = { .trust = trust, .problem = problem };
+        Policy *policy = NULL;
+        int r;
+
+        r = load_begin(&load);
+        if (r >= 0)
+                r = load_conf_dir(&load, conf_dir, false);
+
+        r = load_end(&load, r, ret, &policy);
+        (void) policy_free(policy);
+        return r;
 }
 
 int policy_files_load_list(char *const *paths, PolicyTrust trust, Settings *ret_settings,

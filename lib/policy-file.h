@@ -36,6 +36,10 @@ typedef enum PolicyTrust {
 int policy_files_load(const char *conf_dir, PolicyTrust trust, Settings *ret_settings, Policy **ret_policy,
                       PolicyProblem *problem);
 
+/* What CONF_DIR/cgmove.conf sets besides policies, whatever is in policy.d; errors likewise. */
+int policy_files_load_settings(const char *conf_dir, PolicyTrust trust, Settings *ret,
+                               PolicyProblem *problem);
+
 /* The same for single files, in the order given. */
 int policy_files_load_list(char *const *paths, PolicyTrust trust, Settings *ret_settings,
                            Policy **ret_policy, PolicyProblem *problem);

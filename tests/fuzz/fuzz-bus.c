@@ -70,6 +70,8 @@ static PolicyLoader *policy_late; /* one that is being loaded */
 
 int __wrap_policy_files_load(const char *conf_dir, PolicyTrust trust, Settings *ret_settings,
                              Policy **ret_policy, PolicyProblem *problem);
+int __wrap_policy_files_load_settings(const char *conf_dir, PolicyTrust trust, Settings *ret,
+                                      PolicyProblem *problem);
 void __real_policy_loader_start(PolicyLoader *loader, const Policy *in_force);
 void __wrap_policy_loader_start(PolicyLoader *loader, const Policy *in_force);
 int __wrap_name_child_start(Policy *policy, NameSources sources, bool with_names, int *ret_pidfd, int *ret_pipe);
@@ -89,6 +91,14 @@ int __wrap_policy_files_load(const char *conf_dir, PolicyTrust trust, Settings *
                 return r;
         *ret_policy = TAKE_PTR(policy);
         return 0;
+}
+
+int __wrap_policy_files_load_settings(const char *conf_dir, PolicyTrust trust, Settings *ret,
+                                      PolicyProblem *problem) {
+        _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(Policy));
+
+        settings_init(ret);
+        return policy_text_parse("cgmove.conf", settings_text, strlen(settings_text), ret, policy, problem);
 }
 
 void __wrap_policy_loader_start(PolicyLoader *loader, const Policy *in_force) {

@@ -115,7 +115,14 @@ pool_stops_soon() {
         rm -r "$dir"
 }
 
+# pool_said SINCE KIND WORDS
+pool_said() {
+        [[ $(journalctl --quiet --no-pager --output=cat --since "@$1" -t cgmoved "CGMOVE_EVENT=pool-$2" CGMOVE_UID=1000) == *"$3"* ]]
+}
+
 test_stop_of_the_pool_ends_all_jobs() {
+        local since
+        since=$(date +%s)
         pool_stops_soon
         gateway_call_strict "cgmove run --name second -- sleep 1000"
         gateway_call_strict "cgmove run --name third -- sh -c 'trap : TERM HUP; while :; do sleep 1; done'"
@@ -128,6 +135,8 @@ test_stop_of_the_pool_ends_all_jobs() {
         gateway_call_strict "cgmove run --name fourth -- sh -c '$(waiting_command fourth)'"
         job_watch fourth
         job_check_end fourth
+        wait_for pool_said "$since" stopped "somebody else"
+        wait_for pool_said "$since" started cgmove@1000.service
 }
 
 # Whenever the stop comes, no job is forgotten, and none goes on.

@@ -179,6 +179,39 @@ test_moved_process_has_no_known_status() {
         check_equal "$(as alice cgmove status --json "$id" | jq -r .job.result)" ended
 }
 
+# What is to be kept is not known from policies, nor forgotten with them.
+test_old_result_and_a_start_with_a_bad_file() {
+        local old
+        settings_add <<<'results { age = "365d" }'
+        check_status 0 run --name long-ago --wait -- true
+        old=/var/lib/cgmove/1000/$(job_id long-ago).json
+        touch -d '100 days ago' "$old"
+        check_kept_after_a_start_with "$POLICY_DIR/broken.conf" 'policy "x" {' "$old"
+        check_kept_after_a_start_with /etc/cgmove/cgmove.conf 'results { max = ' "$old"
+        # as shipped, it is too old
+        cp /run/cgmove.conf.shipped /etc/cgmove/cgmove.conf
+        policy_reload
+        check_status 0 run --name now --wait -- true
+        wait_for not test -e "$old"
+}
+
+# check_kept_after_a_start_with FILE LINE RESULT: a job ends under a daemon that found that line in that file when it began.
+check_kept_after_a_start_with() {
+        local id
+        rm -f /run/before-bad
+        [[ ! -e $1 ]] || cp "$1" /run/before-bad
+        check_status 0 run --name under-bad -- sleep 1000
+        id=$(job_id under-bad)
+        echo "$2" >>"$1"
+        systemctl restart cgmoved.service
+        check_status 77 run -- true
+        check_status 0 cgmove kill "$id"
+        wait_for test -e "/var/lib/cgmove/1000/$id.json"
+        [[ -e $3 ]] || fail "a result that is to be kept is gone, with a bad $1"
+        if [[ -e /run/before-bad ]]; then mv /run/before-bad "$1"; else rm "$1"; fi
+        policy_reload
+}
+
 # --- JSON ----------------------------------------------------------------------------------------------------------
 
 # check_json COMMAND...: parses and has the schema, whatever its exit status is.

@@ -263,11 +263,17 @@ test_root() {
 
 # --- pools ----------------------------------------------------------------------------------------------------------------------
 
+pool_said() {
+        [[ -n $(journalctl --quiet --no-pager --output=cat --since "@$BEGUN" -t cgmoved "CGMOVE_EVENT=pool-$1" CGMOVE_UID=1000) ]]
+}
+
 test_idle_pool_is_stopped() {
         settings_add <<<'pool { idle = "1s" }'
         su - alice -c true
         wait_for is_said closed 1000 su-l
         wait_for not pool_is_up 1000
+        wait_for pool_said started
+        wait_for pool_said stopped
         check_status 0 in_session alice cgmove run --wait -- true
 }
 

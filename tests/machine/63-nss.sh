@@ -216,6 +216,7 @@ test_directory_that_hangs_at_a_reload() {
         check_status 0 may_run bob
         check_status 0 may_run carol
         check_equal "$(daemon_pid)" "$old" "the daemon"
+        wait_for no_child_is_left # which is killed, until the next one is tried
         directory_is well
         wait_for allowed_are alice,bob,carol,remote
         wait_for no_child_is_left

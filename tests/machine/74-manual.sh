@@ -64,6 +64,13 @@ test_options_of_the_daemon() {
         check_options cgmoved.8 OPTIONS "" /usr/libexec/cgmove/cgmoved
 }
 
+test_status_of_a_wrong_command_line() {
+        check_status 2 /usr/libexec/cgmove/cgmoved --no-such-option
+        check_status 2 /usr/libexec/cgmove/cgmoved argument
+        check_status 0 /usr/libexec/cgmove/cgmoved --check-policy
+        check_status 1 /usr/libexec/cgmove/cgmoved # no socket
+}
+
 # A letter that is taken, but nowhere explained. Capitals are common to all verbs.
 test_no_other_options() {
         local verb letter known common

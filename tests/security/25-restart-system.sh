@@ -111,6 +111,55 @@ test_unit_that_is_stopped_meanwhile() {
         tried 1 'start of a unit that root has stopped since, 1 death of its job'
 }
 
+# Between what the daemon is told of the unit and what it asks for.
+test_unit_that_is_stopped_at_that_moment() {
+        local holder
+        victim_restart_begin wait=/home/alice/now RestartUnit StartUnit
+        /opt/cgmove-tests/hold-send "$DAEMON" EnqueueUnitJob systemctl stop victim.service >/run/victim-held &
+        holder=$!
+        wait_for grep -q ready /run/victim-held
+        touch /home/alice/now
+        wait "$holder" || fail "it was not held"
+        wait_for grep -q "this job has made none" /home/alice/inside
+        check_contains "$(cat /home/alice/inside)" "Denied victim.service has just been stopped"
+        victim_is inactive || fail "a stopped unit was started"
+        check_equal "$(victim_starts)" 0
+        wait_for victim_no_marks
+        victim_restart_end
+        victim_is inactive || fail "a stopped unit was started"
+        rm -f /home/alice/now
+        tried 1 'restart of a unit that root stops at that moment'
+}
+
+victim_has_a_job() {
+        [[ -n $(systemctl list-jobs --no-legend --plain victim.service) ]]
+}
+
+# A stop that root has asked for, and that has to wait for another, is one already.
+test_unit_whose_stop_waits() {
+        local said
+        cat >"$VICTIM_UNITS/victim-user.service" <<-UNIT
+		[Unit]
+		After=victim.service
+		[Service]
+		ExecStart=/bin/sleep infinity
+		ExecStop=/bin/sh -c 'until test -e /run/victim-go; do sleep 0.1; done'
+	UNIT
+        systemctl daemon-reload
+        systemctl start victim-user.service
+        systemctl stop --no-block victim-user.service victim.service
+        wait_for victim_has_a_job
+        victim_check_untouched
+        said=$(victim_inside system:victim.service RestartUnit StartUnit finish=0)
+        touch /run/victim-go
+        check_contains "$said" "Denied victim.service has just been stopped"
+        check_contains "$said" "this job has made none"
+        wait_for victim_is inactive
+        check_equal "$(victim_starts)" 0
+        wait_for victim_no_marks
+        tried 2 'calls that would undo a stop that waits'
+}
+
 test_masked_unit() {
         ln -sf /dev/null "$VICTIM_UNITS/victim.service"
         systemctl daemon-reload

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/job-store-age.h"
 #include "daemon/job-store-file.h"
 #include "daemon/job-store.h"
 #include "lib/protocol.h"
@@ -308,6 +309,55 @@ static void test_age(void **state) {
         assert_true(has(f, 1000, 7));
 }
 
+/* Users who end no job any more, some of them known from before. */
+static void test_age_of_idle_users(void **state) {
+        _cleanup_(job_store_age_freep) JobStoreAge *age = NULL;
+        Fixture *f = *state;
+        sd_event *event = NULL;
+
+        for (uid_t uid = 1000; uid < 1070; uid++) {
+                assert_int_equal(put(f, uid, 1, 5 * DAY), 0);
+                assert_int_equal(put(f, uid, 2, 3 * DAY), 0);
+        }
+        write_file(f, "no-user", "");
+        write_file(f, "1500", "");
+        f->settings.results_age = 4 * DAY;
+        f->settings.results_max = 100;
+
+        assert_true(sd_event_new(&event) >= 0);
+        assert_int_equal(job_store_age_new(event, f->store, &f->settings, 0, &age), 0);
+        assert_true(has(f, 1000, 1));
+        for (int i = 0; i < 500 && has(f, 1069, 1); i++)
+                assert_true(sd_event_run(event, 100000) >= 0);
+        for (uid_t uid = 1000; uid < 1070; uid++) {
+                assert_false(has(f, uid, 1));
+                assert_true(has(f, uid, 2));
+        }
+
+        age = job_store_age_free(age);
+        sd_event_unref(event);
+}
+
+static void test_first_user(void **state) {
+        Fixture *f = *state;
+        uid_t uid;
+
+        assert_int_equal(job_store_first_user(f->store, 0, &uid), -ENOENT);
+        assert_int_equal(put(f, 0, 1, 0), 0);
+        assert_int_equal(put(f, 4294967294, 2, 0), 0);
+        assert_int_equal(put(f, 1000, 3, 0), 0);
+        assert_int_equal(job_store_first_user(f->store, 0, &uid), 0);
+        assert_int_equal(uid, 0);
+        assert_int_equal(job_store_first_user(f->store, 1, &uid), 0);
+        assert_int_equal(uid, 1000);
+        assert_int_equal(job_store_first_user(f->store, 1001, &uid), 0);
+        assert_int_equal(uid, 4294967294);
+        assert_int_equal(job_store_first_user(f->store, UID_NONE, &uid), -ENOENT);
+        assert_int_equal(job_store_prune(f->store, 1001, &f->settings), -ENOENT);
+        assert_int_equal(job_store_prune(f->store, 1000, &f->settings), 0);
+        assert_true(has(f, 1000, 3));
+}
+
 static void test_nothing_left(void **state) {
         struct rlimit limit, none;
         Fixture *f = *state;
@@ -465,6 +515,8 @@ int main(void) {
                 TEST(test_many),
                 TEST(test_many_users),
                 TEST(test_age),
+                TEST(test_age_of_idle_users),
+                TEST(test_first_user),
                 TEST(test_nothing_left),
                 TEST(test_leftover),
                 cmocka_unit_test(test_names),

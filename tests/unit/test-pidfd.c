@@ -65,6 +65,40 @@ static void test_life(void **state) {
         assert_int_equal(pidfd_open_process(pid), -ESRCH);
 }
 
+/* The number of a child that has ended may be a stranger's, here a child of a child. */
+static void test_child(void **state) {
+        pid_t child = child_new(), grandchild, middle;
+        int fds[2], fd;
+
+        (void) signal(SIGCHLD, SIG_IGN); /* as in the daemon */
+        fd = pidfd_open_child(child);
+        (void) signal(SIGCHLD, SIG_DFL);
+        assert_true(fd >= 0);
+        assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+        assert_int_equal(pidfd_kill(fd, SIGKILL), 0);
+        (void) close(fd);
+        assert_int_equal(waitid(P_PID, (id_t) child, &(siginfo_t){ 0 }, WEXITED | WNOWAIT), 0);
+        fd = pidfd_open_child(child);
+        assert_true(fd >= 0); /* a zombie is one still, and stays one */
+        (void) close(fd);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        assert_int_equal(pidfd_open_child(child), -ESRCH);
+
+        assert_int_equal(pipe(fds), 0);
+        middle = fork();
+        if (middle == 0) {
+                grandchild = child_new();
+                _exit(write(fds[1], &grandchild, sizeof(grandchild)) < 0);
+        }
+        assert_int_equal(read(fds[0], &grandchild, sizeof(grandchild)), sizeof(grandchild));
+        assert_int_equal(waitpid(middle, NULL, 0), middle);
+        assert_int_equal(kill(grandchild, 0), 0);
+        assert_int_equal(pidfd_open_child(grandchild), -ESRCH);
+        assert_int_equal(kill(grandchild, SIGKILL), 0);
+        (void) close(fds[0]);
+        (void) close(fds[1]);
+}
+
 static void test_no_process(void **state) {
         static const pid_t pids[] = { 0, -1, INT32_MIN };
 
@@ -195,6 +229,7 @@ int main(void) {
                 cmocka_unit_test(test_life),        cmocka_unit_test(test_no_process),
                 cmocka_unit_test(test_no_pidfd),    cmocka_unit_test(test_thread_is_no_process),
                 cmocka_unit_test(test_fdinfo_text), cmocka_unit_test(test_wait),
+                cmocka_unit_test(test_child),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,6 +248,29 @@ static void test_list(void **state) {
         assert_null(none);
 }
 
+/* What the daemon keeps, and where, is not a matter of the files beside. */
+static void test_settings(void **state) {
+        _cleanup_(policy_problem_clear) PolicyProblem problem = { 0 };
+        Settings settings = { .max_pools = 9 };
+
+        file_write(*state, "policy.d/20-b.conf", "policy x {\n");
+        assert_int_equal(policy_files_load_settings(*state, POLICY_TRUST_ANY, &settings, &problem), 0);
+        assert_int_equal(settings.max_pools, 5);
+        assert_null(problem.text);
+
+        settings.max_pools = 9;
+        file_write(*state, "cgmove.conf", "max-pools = 6\nmax-pools = none\n");
+        assert_int_equal(policy_files_load_settings(*state, POLICY_TRUST_ANY, &settings, &problem), -EINVAL);
+        assert_int_equal(settings.max_pools, 9);
+        assert_non_null(strstr(problem.text, "cgmove.conf"));
+
+        policy_problem_clear(&problem);
+        assert_int_equal(policy_files_load_settings("/nonexistent/cgmove", POLICY_TRUST_ANY, &settings,
+                                                    &problem),
+                         0);
+        assert_int_equal(settings.max_pools, 256);
+}
+
 #define WITH_FILES(test) cmocka_unit_test_setup_teardown(test, conf_new, conf_free)
 
 int main(void) {
@@ -256,7 +279,7 @@ int main(void) {
                 WITH_FILES(test_nothing_there), WITH_FILES(test_no_regular_file),
                 WITH_FILES(test_no_folder),     WITH_FILES(test_large_file),
                 WITH_FILES(test_many_files),    WITH_FILES(test_trust),
-                WITH_FILES(test_list),
+                WITH_FILES(test_list),          WITH_FILES(test_settings),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

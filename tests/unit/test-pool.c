@@ -78,6 +78,15 @@ static Pool *ensure(World *world, uid_t uid) {
         return answer.pool;
 }
 
+static unsigned answers_at_once(World *world, uid_t uid) {
+        Answer answer = {};
+        PoolWait *wait = NULL;
+
+        assert_int_equal(pool_set_ensure(world->set, uid, on_ready, &answer, &wait), 0);
+        pool_wait_free(wait);
+        return answer.n;
+}
+
 static int root_of(void **state) {
         CgroupFixture *fixture = *state;
 
@@ -93,7 +102,7 @@ static void test_starts_once_for_all_who_wait(void **state) {
         World world;
 
         world_open(&world, root_fd);
-        assert_null(pool_set_find(world.set, ALICE));
+        assert_int_equal(pool_set_count(world.set), 0);
         assert_int_equal(pool_set_ensure(world.set, ALICE, on_ready, &first, &waits[0]), 0);
         assert_int_equal(pool_set_ensure(world.set, ALICE, on_ready, &cancelled, &waits[1]), 0);
         assert_int_equal(pool_set_ensure(world.set, ALICE, on_ready, &second, &waits[2]), 0);
@@ -105,7 +114,7 @@ static void test_starts_once_for_all_who_wait(void **state) {
         assert_int_equal(second.n, 1);
         assert_int_equal(cancelled.n, 0);
         assert_ptr_equal(first.pool, second.pool);
-        assert_ptr_equal(pool_set_find(world.set, ALICE), first.pool);
+        assert_int_equal(pool_set_count(world.set), 1);
         assert_int_equal(pool_uid(first.pool), ALICE);
         assert_string_equal(pool_path(first.pool),
                             "/user.slice/user-cgmove.slice/user-cgmove-1000.slice/cgmove@1000.service");
@@ -149,8 +158,8 @@ static void test_prepared(void **state) {
         assert_int_equal(pool_set_prepare(world.set, ALICE), 0); /* while it starts */
         assert_int_equal(pool_set_count(world.set), 1);
         run(&world, 2);
-        pool = pool_set_find(world.set, ALICE);
-        assert_non_null(pool);
+        assert_int_equal(answers_at_once(&world, ALICE), 1);
+        pool = ensure(&world, ALICE);
         assert_int_equal(pool_n_jobs(pool), 0);
         assert_int_equal(pool_set_prepare(world.set, ALICE), 0);
         assert_ptr_equal(ensure(&world, ALICE), pool);
@@ -177,7 +186,7 @@ static void test_prepared_and_idle(void **state) {
         world.settings.pool_idle = 3600 * USEC_PER_SEC;
         assert_int_equal(pool_set_prepare(world.set, ALICE), 0);
         run(&world, 3);
-        assert_non_null(pool_set_find(world.set, ALICE));
+        assert_int_equal(answers_at_once(&world, ALICE), 1);
         world.settings.pool_idle = 1;
         assert_int_equal(pool_set_prepare(world.set, ALICE), 0);
         for (int i = 0; i < 100 && pool_set_count(world.set) > 0; i++)
@@ -196,13 +205,13 @@ static void test_stops_when_idle_and_not_before(void **state) {
         pool_hold(pool);
         world.settings.pool_idle = 0;
         run(&world, 3);
-        assert_ptr_equal(pool_set_find(world.set, ALICE), pool);
+        assert_ptr_equal(ensure(&world, ALICE), pool);
 
         pool_release(pool);
         /* the accuracy of its timer is a second */
-        for (int i = 0; i < 50 && pool_set_find(world.set, ALICE); i++)
+        for (int i = 0; i < 50 && pool_set_count(world.set) > 0; i++)
                 run(&world, 1);
-        assert_null(pool_set_find(world.set, ALICE));
+        assert_int_equal(pool_set_count(world.set), 0);
         assert_int_equal(faccessat(root_fd, "user.slice", F_OK, 0), -1);
 
         world.settings.pool_idle = LIMIT_NONE;
@@ -229,7 +238,7 @@ static void test_is_not_stopped_over_somebody_who_lives_there(void **state) {
         pool_hold(pool);
         pool_release(pool);
         run(&world, 12);
-        assert_ptr_equal(pool_set_find(world.set, ALICE), pool);
+        assert_ptr_equal(ensure(&world, ALICE), pool);
         assert_int_equal(pool_tree_remove(root_fd, ALICE), -EBUSY);
 
         world.settings.pool_idle = LIMIT_NONE;
@@ -285,7 +294,7 @@ static void test_made_again_after_it_was_removed(void **state) {
         pool_gone(old); /* told late, and twice */
         pool_gone(old);
         pool_release(old);
-        assert_ptr_equal(pool_set_find(world.set, ALICE), new);
+        assert_ptr_equal(ensure(&world, ALICE), new);
         world_close(&world, root_fd);
 }
 
@@ -314,8 +323,7 @@ static void test_found_again(void **state) {
         assert_int_equal(pool_set_discover(world.set, on_found, found), 0);
         assert_int_equal(found[0], ALICE);
         assert_int_equal(found[1], BOB);
-        assert_non_null(pool_set_find(world.set, ALICE));
-        assert_null(pool_set_find(world.set, 77));
+        assert_int_equal(pool_set_count(world.set), 2);
 
         (void) cgroup_remove(pools_fd, "user-cgmove-01000.slice");
         (void) cgroup_remove(pools_fd, "user-cgmove-77.slice");
@@ -323,17 +331,11 @@ static void test_found_again(void **state) {
 }
 
 static void hold_bobs(Pool *pool, void *userdata) {
+        Pool **pools = userdata;
+
+        pools[pool_uid(pool) == ALICE ? 0 : 1] = pool;
         if (pool_uid(pool) == BOB)
                 pool_hold(pool);
-}
-
-static unsigned answers_at_once(World *world, uid_t uid) {
-        Answer answer = {};
-        PoolWait *wait = NULL;
-
-        assert_int_equal(pool_set_ensure(world->set, uid, on_ready, &answer, &wait), 0);
-        pool_wait_free(wait);
-        return answer.n;
 }
 
 /* A daemon that was killed between the start of a pool and its limits has left it without: they are set before anybody gets in. A job in
@@ -342,16 +344,16 @@ static void test_limits_of_one_found_again(void **state) {
         int root_fd = root_of(state);
         uint64_t tasks_max = 0;
         World world;
-        Pool *pool;
+        Pool *pools[2] = {}, *pool;
 
         world_open(&world, root_fd);
         (void) ensure(&world, ALICE);
         (void) ensure(&world, BOB);
         pool_set_free(world.set);
         assert_int_equal(pool_set_new(world.event, &world.settings, root_fd, NULL, &world.set), 0);
-        assert_int_equal(pool_set_discover(world.set, hold_bobs, NULL), 0);
+        assert_int_equal(pool_set_discover(world.set, hold_bobs, pools), 0);
 
-        pool = pool_set_find(world.set, ALICE);
+        pool = pools[0];
         assert_non_null(pool);
         if (pool_has_controller(pool, "pids")) /* else there is nothing to see of it but the wait */
                 assert_int_equal(cgroup_write_u64(pool_fd(pool), "pids.max", LIMIT_NONE), 0);
@@ -364,7 +366,7 @@ static void test_limits_of_one_found_again(void **state) {
         assert_int_equal(answers_at_once(&world, ALICE), 1);
         assert_int_equal(answers_at_once(&world, BOB), 1);
 
-        pool_release(pool_set_find(world.set, BOB));
+        pool_release(pools[1]);
         world_close(&world, root_fd);
 }
 
