@@ -110,16 +110,6 @@ static int facts_error(Request *request, int r, size_t index, sd_bus_error *ret_
         return move_error(request, r, is_alive ? MOVE_CHANGED : MOVE_GONE, index, ret_error);
 }
 
-/* A caller of `cgmove exec` is about to become another command, which stands behind the verb. */
-static const char *command_of_exec(const char *command) {
-        const char *verb = strchr(command, ' ');
-
-        if (!verb || strncmp(verb, " exec ", 6) != 0)
-                return command;
-        verb += 6;
-        return strncmp(verb, "-- ", 3) == 0 ? verb + 3 : verb;
-}
-
 static int make_record(Request *request, const Terms *terms, JobRecord **ret, sd_bus_error *ret_error) {
         _cleanup_free_ char *source = NULL, *command = NULL, *log = NULL;
         const Target *first = &request->targets.items[0];
@@ -144,7 +134,7 @@ static int make_record(Request *request, const Terms *terms, JobRecord **ret, sd
         if (r < 0)
                 return r;
         if (!request->options.command)
-                r = proc_get_cmdline(request->daemon->kernel.proc_fd, first->pid, CGMOVE_COMMAND_MAX, &command);
+                r = target_get_name(&request->daemon->kernel, first, &command);
         if (r < 0)
                 return facts_error(request, r, 0, ret_error);
 
@@ -155,8 +145,6 @@ static int make_record(Request *request, const Terms *terms, JobRecord **ret, sd
         }
         record.source = source;
         record.command = request->options.command ? request->options.command : command;
-        if (command && record.kind == JOB_EXEC)
-                record.command = command_of_exec(command);
         record.log = log ? log : request->options.log;
         record.unit = request->options.restart;
         logout_describe(request->daemon->logout, request->daemon->jobs, request->targets.items, request->targets.n,
