@@ -116,20 +116,21 @@ int cgroup_remove(int parent_fd, const char *name) {
 }
 
 /* The kernel hands out an attribute of less than a page, as all of these are, by one read. */
-int cgroup_read(int fd, const char *name, char *buffer, size_t size) {
-        _cleanup_close_ int file = -1;
-        ssize_t n;
+static int read_text(int file, char *buffer, size_t size) {
+        ssize_t n = read(file, buffer, size - 1);
 
-        file = open_beneath(fd, name, O_RDONLY);
-        if (file < 0)
-                return file;
-
-        n = read(file, buffer, size - 1);
         if (n < 0)
                 return -errno;
 
         buffer[n] = '\0';
         return 0;
+}
+
+int cgroup_read(int fd, const char *name, char *buffer, size_t size) {
+        _cleanup_close_ int file = -1;
+
+        file = open_beneath(fd, name, O_RDONLY);
+        return file < 0 ? file : read_text(file, buffer, size);
 }
 
 int cgroup_write(int fd, const char *name, const char *value) {
@@ -180,6 +181,24 @@ int cgroup_read_u64(int fd, const char *name, uint64_t *ret) {
         if (r < 0)
                 return r;
         return parse_u64(text, ret);
+}
+
+int cgroup_read_u64_above(int fd, unsigned levels, const char *name, uint64_t *ret) {
+        char path[UP_MAX * 3 + 64] = "", text[64];
+        _cleanup_close_ int file = -1;
+        int r;
+
+        if (levels > UP_MAX || strlen(name) >= 64 || !stays_below(name))
+                return -EINVAL;
+        for (unsigned i = 0; i < levels; i++)
+                (void) strcpy(path + i * 3, "../");
+        (void) strcpy(path + levels * 3, name);
+
+        file = openat(fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (file < 0)
+                return -errno;
+        r = read_text(file, text, sizeof(text));
+        return r < 0 ? r : parse_u64(text, ret);
 }
 
 int cgroup_read_key(int fd, const char *name, const char *key, uint64_t *ret) {

@@ -25,6 +25,9 @@ int cgroup_write(int fd, const char *name, const char *value);
 int cgroup_write_u64(int fd, const char *name, uint64_t value); /* LIMIT_NONE: "max" */
 int cgroup_read_u64(int fd, const char *name, uint64_t *ret);   /* "max": LIMIT_NONE */
 
+/* The same of the group that is LEVELS groups above FD: of FD itself with 0. */
+int cgroup_read_u64_above(int fd, unsigned levels, const char *name, uint64_t *ret);
+
 /* Writes PID to cgroup.procs: the whole thread group migrates. -ESRCH, -ENODEV (the group is being removed),
  * -EINVAL (a kernel thread), -EACCES (the group is its user's and we lack CAP_DAC_OVERRIDE). */
 int cgroup_attach(int fd, pid_t pid);

@@ -69,7 +69,7 @@ static int append_target(sd_bus_message *reply, const Check *check, const Target
         if (r < 0)
                 return r;
         if (connection->caller.uid == 0 || proc_status_is_of(&target->status, connection->caller.uid))
-                (void) proc_get_cmdline(daemon->kernel.proc_fd, target->pid, CGMOVE_COMMAND_MAX, &command);
+                (void) target_get_name(&daemon->kernel, target, &command);
         if (!pidfd_is_alive(target->pidfd)) { /* then it may have been another's */
                 free(command);
                 command = NULL;

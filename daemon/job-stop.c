@@ -11,15 +11,16 @@
 #include "lib/protocol.h"
 #include "lib/values.h"
 
-#define KILL_INTERVAL (20 * USEC_PER_SEC / 1000)
-#define KILL_ROUNDS_MAX 500 /* 10 s: a process that does not die of SIGKILL by then waits for a dead disk */
+#define KILL_TIMEOUT (10 * USEC_PER_SEC) /* a process that does not die of SIGKILL by then waits for a dead disk */
 
 struct JobStop {
         Job *job;
         JobReach reach;
         sd_event_source *timer;
         bool killing;
-        unsigned rounds;
+        uint64_t kill_until; /* CLOCK_MONOTONIC; 0: no SIGKILL yet */
+        uint64_t interval;   /* until the next round */
+        unsigned n_reached;  /* by the round before */
         job_stop_given_up_t given_up;
         void *userdata;
 };
@@ -150,45 +151,69 @@ static void give_up(JobStop *stop, unsigned left) {
         keep(job);
 }
 
-/* The group is frozen meanwhile, so that a process that forks faster than we kill can't outrun us. */
-static void kill_owners(JobStop *stop) {
-        JobSignalled result;
-
-        if (job_signal(stop->job, stop->reach, SIGKILL, &result) < 0)
-                return; /* it is ending */
-        if (result.signalled == 0 && result.left > 0)
-                give_up(stop, result.left);
+uint64_t job_stop_next_interval(uint64_t interval, unsigned n_before, unsigned n_reached) {
+        if (interval == 0)
+                return JOB_KILL_INTERVAL_MIN;
+        if (n_reached < n_before / 2)
+                return interval;
+        return interval < JOB_KILL_INTERVAL_MAX / 2 ? interval * 2 : JOB_KILL_INTERVAL_MAX;
 }
 
-static void kill_everyone(JobStop *stop) {
+/* The group is frozen meanwhile, so that a process that forks faster than we kill can't outrun us. */
+static unsigned kill_owners(const JobStop *stop, unsigned *ret_left) {
+        JobSignalled result = {};
+
+        (void) job_signal(stop->job, stop->reach, SIGKILL, &result); /* if not, it is ending */
+        *ret_left = result.left;
+        return result.signalled;
+}
+
+/* Whom it reached is not told. */
+static unsigned kill_everyone(const JobStop *stop) {
         _cleanup_close_ int fd = -1;
 
         if (job_open(stop->job, &fd) >= 0)
                 (void) cgroup_kill(fd);
+        return 1;
+}
+
+/* By the clock: a round takes its time itself, where there are many processes. */
+static bool kill_time_is_up(JobStop *stop) {
+        uint64_t now;
+
+        if (sd_event_now(job_set_event(stop->job->set), CLOCK_MONOTONIC, &now) < 0)
+                return false;
+        if (stop->kill_until == 0)
+                stop->kill_until = now + KILL_TIMEOUT;
+        return now >= stop->kill_until;
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         JobStop *stop = userdata;
         Job *job = stop->job;
+        unsigned n_reached, left = 0;
 
         if (!stop->killing) {
                 stop->killing = true;
                 if (stop->reach == JOB_REACH_OWNER)
                         freeze(job, true);
         }
-        if (stop->rounds++ >= KILL_ROUNDS_MAX) {
+        if (kill_time_is_up(stop)) {
                 log_failure(job->record, "Processes of job %llu do not end on SIGKILL",
                             (unsigned long long) job->record->id);
                 give_up(stop, 0);
                 return 0;
         }
 
-        (void) sd_event_source_set_time_relative(stop->timer, KILL_INTERVAL);
+        n_reached = stop->reach == JOB_REACH_EVERYONE ? kill_everyone(stop) : kill_owners(stop, &left);
+        if (n_reached == 0 && left > 0) {
+                give_up(stop, left);
+                return 0;
+        }
+        stop->interval = job_stop_next_interval(stop->interval, stop->n_reached, n_reached);
+        stop->n_reached = n_reached;
+        (void) sd_event_source_set_time_relative(stop->timer, stop->interval);
         (void) sd_event_source_set_enabled(stop->timer, SD_EVENT_ONESHOT);
-        if (stop->reach == JOB_REACH_EVERYONE)
-                kill_everyone(stop);
-        else
-                kill_owners(stop);
         return 0;
 }
 

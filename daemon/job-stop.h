@@ -32,6 +32,14 @@ typedef void (*job_stop_given_up_t)(Job *job, unsigned left, void *userdata);
 int job_stop_begin(Job *job, JobReach reach, int first_signal, const char *result, job_stop_given_up_t given_up,
                    void *userdata);
 
+/* How long to wait between two rounds of SIGKILL, of which the one before reached N_BEFORE processes and this
+ * one N_REACHED; INTERVAL was the wait between them, 0 for the first. It doubles, unless there are less than
+ * half as many: what does not end by SIGKILL, by whatever its owner does, is not to cost all others the
+ * daemon's time. Pure. */
+#define JOB_KILL_INTERVAL_MIN (20 * USEC_PER_SEC / 1000)
+#define JOB_KILL_INTERVAL_MAX USEC_PER_SEC
+uint64_t job_stop_next_interval(uint64_t interval, unsigned n_before, unsigned n_reached);
+
 /* Goes on with the stop that the record of JOB, found again, tells of. FROZEN: it had come to SIGKILL.
  * Returns 0 or a negative errno. */
 int job_stop_resume(Job *job, bool frozen);

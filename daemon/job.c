@@ -15,6 +15,8 @@
 #include "lib/source.h"
 #include "lib/values.h"
 
+#define RUNTIME_RETRY (10 * USEC_PER_SEC) /* what there was too little of may be back by then */
+
 static int compare_id(const void *a, const void *b) {
         uint64_t x = ((const Job *) a)->record->id, y = ((const Job *) b)->record->id;
 
@@ -202,9 +204,13 @@ static int on_runtime(sd_event_source *source, uint64_t usec, void *userdata) {
         int r;
 
         r = job_stop_begin(job, JOB_REACH_EVERYONE, SIGTERM, CGMOVE_RESULT_TIMEOUT, NULL, NULL);
-        if (r < 0)
-                log_failure(job->record, "Job %" PRIu64 " cannot be stopped at its runtime limit: %s",
-                            job->record->id, strerror(-r));
+        if (r >= 0 || r == -ENOENT || r == -ENODEV) /* it is ending by itself */
+                return 0;
+
+        log_failure(job->record, "Job %" PRIu64 " cannot be stopped at its runtime limit, and will be later: %s",
+                    job->record->id, strerror(-r));
+        (void) sd_event_source_set_time_relative(job->timer, RUNTIME_RETRY);
+        (void) sd_event_source_set_enabled(job->timer, SD_EVENT_ONESHOT);
         return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "daemon/cgroup.h"
 #include "daemon/log.h"
 #include "daemon/move.h"
+#include "daemon/pool-room.h"
 #include "daemon/pool-tree.h"
 #include "daemon/repair.h"
 #include "lib/pidfd.h"
@@ -283,23 +284,26 @@ static void undo(const Move *move, int fd, const char *name) {
         }
 }
 
-static bool is_above(int fd, uint64_t max) {
-        uint64_t current;
-
-        return max != LIMIT_NONE && cgroup_read_u64(fd, "pids.current", &current) >= 0 && current > max;
-}
-
 /* A migration is never refused for pids.max. Since tasks were counted the targets may have made threads, and
- * the user's other jobs may have filled the pool. In ice the newcomers make no more. */
+ * the user's other jobs may have filled the pool, or those of others the slice of all. In ice the newcomers
+ * make no more. */
 static int check_tasks(const Move *move, int fd, MoveFailure *ret_failure) {
-        uint64_t pool_max = LIMIT_NONE;
+        uint64_t max = move->record->limits.tasks_max, current;
+        RoomFull full;
+        int r = 0;
 
         if (!pool_has_controller(move->pool, "pids"))
                 return 0;
 
-        (void) cgroup_read_u64(pool_fd(move->pool), "pids.max", &pool_max);
-        if (!is_above(fd, move->record->limits.tasks_max) && !is_above(pool_fd(move->pool), pool_max))
-                return 0;
+        if (max != LIMIT_NONE) {
+                r = cgroup_read_u64(fd, "pids.current", &current);
+                if (r >= 0)
+                        r = current > max;
+        }
+        if (r == 0 && room_newcomers(move->record->uid, move->targets, move->n_targets) > 0)
+                r = room_is_lacking(pool_fd(move->pool), 0, &full);
+        if (r <= 0)
+                return r;
         *ret_failure = MOVE_GROWN;
         return -EAGAIN;
 }

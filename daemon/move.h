@@ -34,7 +34,7 @@ typedef enum MoveFailure {
         MOVE_CHANGED, /* a target was not what had been decided on any more; it is back in its own source */
         MOVE_GONE,    /* a target had ended */
         MOVE_FROZEN,  /* its source has been frozen meanwhile; there it is again */
-        MOVE_GROWN,   /* with what has been forked meanwhile, the job or the pool has more tasks than it may */
+        MOVE_GROWN,   /* with what has been forked meanwhile, the job, the pool or a slice has more tasks than it may */
 } MoveFailure;
 
 /* Makes the group of record->id below the pool with its record and limits, moves all targets there, and

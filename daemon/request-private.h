@@ -33,8 +33,10 @@ typedef struct Terms {
         const PolicySection *sections[SECTIONS_MAX]; /* each once, in the order of the targets */
         size_t n_sections;
         Limits limits;
+        const PolicySection *of_tasks_max; /* whose limit that is */
         OnLogout on_logout; /* "keep" for root */
         uint32_t max_jobs;
+        const PolicySection *of_max_jobs;
 } Terms;
 
 const Caller *request_caller(const Request *request);
@@ -54,7 +56,7 @@ int request_find_restart(const Request *request, Job **ret, sd_bus_error *ret_er
 int request_decide_target(const Request *request, const Target *target, const PolicySection **ret_section,
                           sd_bus_error *ret_error);
 
-/* Numbers: jobs of the user and of the host, tasks of the job and of the pool. */
+/* Numbers: jobs of the user and of the host, tasks of the job, the pool and the slices above it. */
 int request_check_limits(Request *request, const Terms *terms, sd_bus_error *ret_error);
 
 /* Takes one move from the rate of every section; of each once a request, however often this is called. A

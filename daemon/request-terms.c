@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "daemon/cgroup.h"
 #include "daemon/daemon.h"
+#include "daemon/pool-room.h"
 #include "daemon/request-private.h"
 #include "daemon/restart-decision.h"
 #include "lib/protocol.h"
@@ -59,12 +59,18 @@ static int terms_add(Terms *terms, const PolicySection *section, sd_bus_error *r
         if (!terms->section)
                 terms->section = section;
 
-        terms->limits.tasks_max = limit_min(terms->limits.tasks_max, section->limits.tasks_max, LIMIT_NONE);
+        if (section->limits.tasks_max < terms->limits.tasks_max) { /* LIMIT_NONE is the greatest */
+                terms->limits.tasks_max = section->limits.tasks_max;
+                terms->of_tasks_max = section;
+        }
         terms->limits.memory_max = limit_min(terms->limits.memory_max, section->limits.memory_max, LIMIT_NONE);
         terms->limits.cpu_weight = limit_min(terms->limits.cpu_weight, section->limits.cpu_weight, 0);
         terms->limits.runtime_max = limit_min(terms->limits.runtime_max, section->limits.runtime_max, LIMIT_NONE);
         terms->on_logout = section->on_logout > terms->on_logout ? section->on_logout : terms->on_logout;
-        terms->max_jobs = section->max_jobs < terms->max_jobs ? section->max_jobs : terms->max_jobs;
+        if (section->max_jobs < terms->max_jobs) {
+                terms->max_jobs = section->max_jobs;
+                terms->of_max_jobs = section;
+        }
         return 0;
 }
 
@@ -113,8 +119,39 @@ int request_decide(Request *request, Terms *ret, sd_bus_error *ret_error) {
 
 /* --- limits ------------------------------------------------------------------------------------------------------------ */
 
-static int check_tasks(Request *request, const Terms *terms, sd_bus_error *ret_error) {
-        uint64_t n_tasks = 0, current, max;
+static int refuse_for_room(const Request *request, uint64_t more, const RoomFull *full, sd_bus_error *ret_error) {
+        switch (full->place) {
+        case ROOM_SLICE:
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                         "Your jobs have %" PRIu64 " tasks, and %" PRIu64 " more would pass the %" PRIu64
+                                         " that user-cgmove-%u.slice may have (TasksMax=).",
+                                         full->current, more, full->max, request->owner);
+        case ROOM_SLICES:
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                         "The jobs of all users have %" PRIu64 " tasks, and %" PRIu64 " more would pass the "
+                                         "%" PRIu64 " that user-cgmove.slice may have (TasksMax=).",
+                                         full->current, more, full->max);
+        default:
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
+                                         "Your jobs have %" PRIu64 " tasks, and %" PRIu64 " more would pass the %" PRIu64
+                                         " that your pool may have (pool { tasks-max }).",
+                                         full->current, more, full->max);
+        }
+}
+
+static int check_room(const Request *request, sd_bus_error *ret_error) {
+        uint64_t more = room_newcomers(request->owner, request->targets.items, request->targets.n);
+        RoomFull full;
+        int r;
+
+        if (more == 0)
+                return 0;
+        r = room_is_lacking(pool_fd(request->pool), more, &full);
+        return r > 0 ? refuse_for_room(request, more, &full, ret_error) : r;
+}
+
+static int check_tasks(const Request *request, const Terms *terms, sd_bus_error *ret_error) {
+        uint64_t n_tasks = 0;
 
         /* the kernel does not refuse a migration for pids.max */
         for (size_t i = 0; i < request->targets.n; i++)
@@ -124,15 +161,8 @@ static int check_tasks(Request *request, const Terms *terms, sd_bus_error *ret_e
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
                                          "These processes have %" PRIu64 " tasks, and policy section \"%s\" allows "
                                          "a job %" PRIu64 " (tasks-max).",
-                                         n_tasks, terms->section->name, terms->limits.tasks_max);
-        if (cgroup_read_u64(pool_fd(request->pool), "pids.current", &current) >= 0 &&
-            cgroup_read_u64(pool_fd(request->pool), "pids.max", &max) >= 0 && max != LIMIT_NONE &&
-            current + n_tasks > max)
-                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                         "Your jobs have %" PRIu64 " tasks, and %" PRIu64 " more would pass the %" PRIu64
-                                         " that your pool may have (pool { tasks-max }).",
-                                         current, n_tasks, max);
-        return 0;
+                                         n_tasks, terms->of_tasks_max->name, terms->limits.tasks_max);
+        return check_room(request, ret_error);
 }
 
 static uint32_t hash_text(const char *text) {
@@ -207,7 +237,7 @@ int request_check_limits(Request *request, const Terms *terms, sd_bus_error *ret
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
                                          "You have %u jobs, which is the most that policy section \"%s\" allows "
                                          "(max-jobs); stop one with \"cgmove stop\".",
-                                         n_jobs, terms->section->name);
+                                         n_jobs, terms->of_max_jobs->name);
         if (job_set_count(daemon->jobs) >= daemon->settings.max_jobs)
                 return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
                                          "This host has %u jobs, which is the most that cgmove.conf allows (max-jobs).",

@@ -10,6 +10,7 @@
 #include "daemon/move.h"
 #include "daemon/request-private.h"
 #include "daemon/sandbox.h"
+#include "lib/pidfd.h"
 #include "lib/proc.h"
 #include "lib/protocol.h"
 #include "lib/values.h"
@@ -65,58 +66,6 @@ static void request_fail(Request *request, int r, const sd_bus_error *error) {
 
 /* --- the move ---------------------------------------------------------------------------------------------------------- */
 
-/* A caller of `cgmove exec` is about to become another command, which stands behind the verb. */
-static const char *command_of_exec(const char *command) {
-        const char *verb = strchr(command, ' ');
-
-        if (!verb || strncmp(verb, " exec ", 6) != 0)
-                return command;
-        verb += 6;
-        return strncmp(verb, "-- ", 3) == 0 ? verb + 3 : verb;
-}
-
-static int make_record(Request *request, const Terms *terms, JobRecord **ret) {
-        _cleanup_free_ char *source = NULL, *command = NULL, *log = NULL;
-        const Target *first = &request->targets.items[0];
-        char origin[ORIGIN_MAX + 1];
-        JobRecord record = {
-                .uid = request->owner,
-                .kind = request->options.kind,
-                .limits = terms->limits,
-                .on_logout = terms->on_logout,
-                .name = request->options.name,
-                .section = terms->section ? terms->section->name : "",
-        };
-        int r;
-
-        r = job_store_take_id(request->daemon->store, &record.id);
-        if (r >= 0)
-                r = sd_id128_randomize(&record.invocation_id);
-        if (r >= 0)
-                r = sd_event_now(request->daemon->event, CLOCK_REALTIME, &record.created);
-        if (r >= 0)
-                r = source_to_string(&first->source, &source);
-        if (r >= 0 && !request->options.command)
-                r = proc_get_cmdline(request->daemon->kernel.proc_fd, first->pid, CGMOVE_COMMAND_MAX, &command);
-        if (r < 0)
-                return r;
-
-        if (request->options.log_directory &&
-            asprintf(&log, "%s/job-%" PRIu64 ".log", request->options.log_directory, record.id) < 0) {
-                log = NULL;
-                return -ENOMEM;
-        }
-        record.source = source;
-        record.command = request->options.command ? request->options.command : command;
-        if (command && record.kind == JOB_EXEC)
-                record.command = command_of_exec(command);
-        record.log = log ? log : request->options.log;
-        record.unit = request->options.restart;
-        logout_describe(request->daemon->logout, request->daemon->jobs, request->targets.items, request->targets.n,
-                        &record, origin);
-        return job_record_new(&record, ret);
-}
-
 static int move_error(Request *request, int r, MoveFailure failure, size_t index, sd_bus_error *ret_error) {
         int pid = (int) request->targets.items[index].pid;
 
@@ -142,13 +91,65 @@ static int move_error(Request *request, int r, MoveFailure failure, size_t index
                                          pid);
         case MOVE_GROWN:
                 return sd_bus_error_set(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
-                                        "The processes, or your other jobs, made tasks while this was going on, and there are "
-                                        "more now than the job or your pool may have (tasks-max); nothing was moved.");
+                                        "The processes, or other jobs, made tasks while this was going on, and there are more now "
+                                        "than the job, your pool or the slices above it may have (tasks-max, TasksMax=); "
+                                        "nothing was moved.");
         case MOVE_FAILED:
                 break;
         }
         return sd_bus_error_setf(ret_error, CGMOVE_ERROR_FAILED, "Process %d could not be moved: %s; nothing was moved.",
                                  pid, strerror(-r));
+}
+
+/* What could not be read of a process that ended or went elsewhere while something was waited for. */
+static int facts_error(Request *request, int r, size_t index, sd_bus_error *ret_error) {
+        bool is_alive = pidfd_is_alive(request->targets.items[index].pidfd);
+
+        if (r != -ESRCH && r != -ENOENT && r != -ENODEV && r != -EBADF) /* the last by bpf(2), of a group that is gone */
+                return r;
+        return move_error(request, r, is_alive ? MOVE_CHANGED : MOVE_GONE, index, ret_error);
+}
+
+static int make_record(Request *request, const Terms *terms, JobRecord **ret, sd_bus_error *ret_error) {
+        _cleanup_free_ char *source = NULL, *command = NULL, *log = NULL;
+        const Target *first = &request->targets.items[0];
+        char origin[ORIGIN_MAX + 1];
+        JobRecord record = {
+                .uid = request->owner,
+                .kind = request->options.kind,
+                .limits = terms->limits,
+                .on_logout = terms->on_logout,
+                .name = request->options.name,
+                .section = terms->section ? terms->section->name : "",
+        };
+        int r;
+
+        r = job_store_take_id(request->daemon->store, &record.id);
+        if (r >= 0)
+                r = sd_id128_randomize(&record.invocation_id);
+        if (r >= 0)
+                r = sd_event_now(request->daemon->event, CLOCK_REALTIME, &record.created);
+        if (r >= 0)
+                r = source_to_string(&first->source, &source);
+        if (r < 0)
+                return r;
+        if (!request->options.command)
+                r = target_get_name(&request->daemon->kernel, first, &command);
+        if (r < 0)
+                return facts_error(request, r, 0, ret_error);
+
+        if (request->options.log_directory &&
+            asprintf(&log, "%s/job-%" PRIu64 ".log", request->options.log_directory, record.id) < 0) {
+                log = NULL;
+                return -ENOMEM;
+        }
+        record.source = source;
+        record.command = request->options.command ? request->options.command : command;
+        record.log = log ? log : request->options.log;
+        record.unit = request->options.restart;
+        logout_describe(request->daemon->logout, request->daemon->jobs, request->targets.items, request->targets.n,
+                        &record, origin);
+        return job_record_new(&record, ret);
 }
 
 /* Whether nothing has been waited for since the targets were read. */
@@ -165,7 +166,7 @@ static int do_move(Request *request, const Terms *terms, JobRecord **ret_record,
         size_t index;
         int r;
 
-        r = make_record(request, terms, &record);
+        r = make_record(request, terms, &record, ret_error);
         if (r < 0)
                 return r;
 
@@ -209,7 +210,7 @@ static void take_up_job(Request *request, JobRecord *record) {
 
 /* Facts that may have changed while something was waited for. The user ids and the cgroup are checked in the
  * move itself. */
-static int refresh_facts(Request *request) {
+static int refresh_facts(Request *request, sd_bus_error *ret_error) {
         bool fresh = request_is_fresh(request);
         int r;
 
@@ -221,7 +222,7 @@ static int refresh_facts(Request *request) {
                 if (!request->scan && !fresh) {
                         r = cgroup_is_frozen(target->cgroup_fd, &target->frozen);
                         if (r < 0)
-                                return r;
+                                return facts_error(request, r, i, ret_error);
                 }
                 if (!request->daemon->sandboxes)
                         continue;
@@ -233,7 +234,7 @@ static int refresh_facts(Request *request) {
                 }
                 r = sandbox_compare(target->cgroup_fd, pool_fd(request->pool), &target->sandbox);
                 if (r < 0)
-                        return r;
+                        return facts_error(request, r, i, ret_error);
                 target->sandbox_lost = r > 0 ? YES : NO;
         }
         return 0;
@@ -264,7 +265,7 @@ static void request_commit(Request *request) {
         Terms terms;
         int r;
 
-        r = refresh_facts(request);
+        r = refresh_facts(request, &error);
         if (r >= 0)
                 r = request_decide(request, &terms, &error);
         if (r >= 0 && (r = join_restart(request, &error)) > 0)

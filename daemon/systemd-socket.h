@@ -8,6 +8,6 @@
 #include "daemon/kernel.h"
 
 /* Connects to PID 1 (UID_NONE), or to the manager of user UID: its peer must be a process with that uid in
- * user@UID.service/init.scope, or it is -EPERM. The descriptor does not block. Returns 0 or a negative
- * errno. */
+ * user@UID.service/init.scope, or it is -EPERM. So it is if a link or a mount of the user's lies on the way:
+ * no file system of his is ever asked. The descriptor does not block. Returns 0 or a negative errno. */
 int systemd_socket_open(const Kernel *kernel, uid_t uid, int *ret);

@@ -6,6 +6,7 @@
 #include "daemon/target.h"
 #include "lib/pidfd.h"
 #include "lib/proc.h"
+#include "lib/text.h"
 
 static int read_ids(const Kernel *kernel, Target *target) {
         ProcStat stat;
@@ -93,6 +94,18 @@ int target_check(const Kernel *kernel, Target *target) {
                 return r;
 
         return memcmp(status.uid, target->status.uid, sizeof(status.uid)) != 0 || strcmp(cgroup, target->cgroup) != 0;
+}
+
+int target_get_name(const Kernel *kernel, const Target *target, char **ret) {
+        char *name;
+        int r;
+
+        r = proc_get_comm(kernel->proc_fd, target->pid, &name);
+        if (r < 0)
+                return r;
+        (void) text_copy_plain(name, strlen(name) + 1, name);
+        *ret = name;
+        return 0;
 }
 
 void target_done(Target *target) {

@@ -41,4 +41,10 @@ int target_read(const Kernel *kernel, int pidfd, Target *ret);
  * -ESRCH. */
 int target_check(const Kernel *kernel, Target *target);
 
+/* The name of the process (comm), for display; plain (text.h). Not its command line: that lies in its own
+ * memory, and whoever reads there waits for its mmap_lock, which a process can hold for as long as it likes
+ * with a file system of its own (FUSE, in a user namespace). Returns 0 or a negative errno; the caller frees
+ * *ret. */
+int target_get_name(const Kernel *kernel, const Target *target, char **ret);
+
 void target_done(Target *target);

@@ -40,8 +40,9 @@ static inline bool proc_status_is_of(const ProcStatus *status, uid_t uid) {
 int proc_get_stat(int proc_fd, pid_t pid, ProcStat *ret);
 int proc_get_status(int proc_fd, pid_t pid, ProcStatus *ret);
 int proc_get_cgroup(int proc_fd, pid_t pid, char **ret_path, bool *ret_deleted);
-int proc_get_cmdline(int proc_fd, pid_t pid, size_t max,
-                     char **ret); /* arguments joined by spaces, cut to MAX bytes, plain (text.h) */
+/* Arguments joined by spaces, cut to MAX bytes, plain (text.h). May wait for as long as the process likes, see
+ * target.h: not for the daemon. */
+int proc_get_cmdline(int proc_fd, pid_t pid, size_t max, char **ret);
 /* Signals that the process has been sent and not taken yet, as a mask in which signal N is bit N - 1. */
 int proc_get_pending_signals(int proc_fd, pid_t pid, uint64_t *ret);
 int proc_get_seccomp(int proc_fd, pid_t pid, int *ret); /* a SECCOMP_MODE_* of seccomp(2) */

@@ -66,7 +66,7 @@ int main(int argc, char **argv) {
         if (!command)
                 return hand_over(argv);
 
-        r = move_self_quickly(reason);
+        r = move_self_quickly(command, reason);
         if (r < 0)
                 return hand_over(argv); /* it knows how to try again, and how to say what is wrong */
         if (r > 0) {

@@ -19,10 +19,10 @@
 #define READY_TIMEOUT 15 /* seconds: for the daemon to take up the conversation, see tools/client.h */
 #define ANSWER_TIMEOUT 45 /* from then on: a pool may have to be started first */
 
-/* A little-endian method call, serial 1. */
-const uint8_t move_self_call[] =
+/* A little-endian method call, serial 1, up to the command's length. */
+static const uint8_t call_begin[] =
                 "l\1\0\1"
-                "\60\0\0\0" /* bytes of the body */
+                "\0\0\0\0" /* bytes of the body */
                 "\1\0\0\0"  /* serial */
                 "\125\0\0\0" /* bytes of the header fields */
                 "\1\1o\0\14\0\0\0/org/cgmove1\0\0\0\0"
@@ -31,10 +31,38 @@ const uint8_t move_self_call[] =
                 "\10\1g\0\7ah"
                 "a{sv}\0\0\0\0"
                 "\0\0\0\0"  /* ah: none */
-                "\50\0\0\0" /* bytes of the options */
+                "\0\0\0\0"  /* bytes of the options */
                 "\4\0\0\0kind\0\1s\0\4\0\0\0exec\0\0\0\0"
-                "\4\0\0\0self\0\1b\0\1\0\0"; /* and the NUL of the string */
-const size_t move_self_call_size = sizeof(move_self_call);
+                "\4\0\0\0self\0\1b\0\1\0\0\0"
+                "\7\0\0\0command\0\1s"; /* and the NUL of the string */
+
+#define BODY_SIZE_AT 4
+#define BODY_AT 104
+#define OPTIONS_SIZE_AT (BODY_AT + 4)
+#define OPTIONS_AT (BODY_AT + 8)
+
+static void put_number(uint8_t *at, size_t value) {
+        for (unsigned i = 0; i < 4; i++)
+                at[i] = (uint8_t) (value >> 8 * i);
+}
+
+size_t move_self_make_call(char *const *command, uint8_t ret[static MOVE_SELF_CALL_MAX]) {
+        size_t begin = sizeof(call_begin) + 1, length = 0; /* a number lies at a multiple of 4 */
+        char *text = (char *) ret + begin + 4;
+
+        memset(ret, 0, MOVE_SELF_CALL_MAX);
+        memcpy(ret, call_begin, sizeof(call_begin));
+        for (; *command && length < CGMOVE_COMMAND_MAX; command++) {
+                if (length > 0)
+                        text[length++] = ' ';
+                length += text_copy_plain(text + length, CGMOVE_COMMAND_MAX - length + 1, *command);
+        }
+
+        put_number(ret + begin, length);
+        put_number(ret + BODY_SIZE_AT, begin + 4 + length + 1 - BODY_AT);
+        put_number(ret + OPTIONS_SIZE_AT, begin + 4 + length + 1 - OPTIONS_AT);
+        return begin + 4 + length + 1;
+}
 
 static int connect_daemon(int *ret_fd) {
         struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = CGMOVE_PRIVATE_SOCKET };
@@ -72,10 +100,11 @@ static int receive_some(int fd, void *buffer, size_t size) {
 }
 
 /* The call goes out with the authentication, in one go: nothing in it depends on the answer to that. */
-static int send_call(int fd) {
+static int send_call(int fd, char *const *command) {
+        uint8_t call[MOVE_SELF_CALL_MAX];
         struct iovec data[] = {
                 { .iov_base = (void *) peer_authentication, .iov_len = peer_authentication_size },
-                { .iov_base = (void *) move_self_call, .iov_len = move_self_call_size },
+                { .iov_base = call, .iov_len = move_self_make_call(command, call) },
         };
         struct msghdr message = { .msg_iov = data, .msg_iovlen = 2 };
         ssize_t size = (ssize_t) (data[0].iov_len + data[1].iov_len);
@@ -145,7 +174,7 @@ static int receive_answer(int fd, uint8_t buffer[static PEER_ANSWER_MAX], const 
         return (int) size;
 }
 
-int move_self_quickly(char reason[static MOVE_SELF_REASON_MAX]) {
+int move_self_quickly(char *const *command, char reason[static MOVE_SELF_REASON_MAX]) {
         uint8_t buffer[PEER_ANSWER_MAX];
         const uint8_t *answer;
         _cleanup_close_ int fd = -1;
@@ -154,7 +183,7 @@ int move_self_quickly(char reason[static MOVE_SELF_REASON_MAX]) {
 
         r = connect_daemon(&fd);
         if (r >= 0)
-                r = send_call(fd);
+                r = send_call(fd, command);
         if (r < 0)
                 return r;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/pidfd.h"
+#include "lib/proc.h"
 #include "lib/protocol.h"
 #include "tools/arguments.h"
 #include "tools/check-call.h"
@@ -69,6 +71,18 @@ static int add_target(Targets *targets, pid_t pid, Failure *failure) {
         return 0;
 }
 
+/* Of a process that cannot be looked at, or is not the one that was meant any more, the daemon tells the name. */
+static char *get_command(pid_t pid, int pidfd) {
+        _cleanup_free_ char *command = NULL;
+        _cleanup_close_ int proc = -1;
+
+        proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (proc < 0 || proc_get_cmdline(proc, pid, CGMOVE_COMMAND_MAX, &command) < 0 || command[0] == '\0' ||
+            (pidfd >= 0 && !pidfd_is_alive(pidfd)))
+                return NULL;
+        return TAKE_PTR(command);
+}
+
 /* --- dry run
  * ---------------------------------------------------------------------------------------------------- */
 
@@ -113,6 +127,10 @@ static int read_checks(sd_bus_message *m, Table *table, json_t *array) {
 
         r = check_enter(m);
         while (r >= 0 && (r = check_next(m, &check)) > 0) {
+                _cleanup_free_ char *command = get_command((pid_t) check.pid, -1);
+
+                if (command)
+                        check.command = command;
                 if (status == 0)
                         status = check_status(&check);
                 if (add_row(table, &check) < 0 || json_array_append_new(array, check_to_json(&check)) < 0)
@@ -181,12 +199,14 @@ static int print_moved(Client **client, const Arguments *arguments, uint64_t id)
 }
 
 static int move(const Arguments *arguments, const Targets *targets, Failure *failure) {
+        _cleanup_free_ char *command = get_command(targets->pids[0], targets->pidfds[0]);
         _cleanup_(client_freep) Client *client = NULL;
         const MoveRequest request = {
                 .pidfds = targets->pidfds,
                 .n_pidfds = targets->n,
                 .kind = "move",
                 .name = arguments->name,
+                .command = command,
                 .tree = arguments->tree,
         };
         Progress progress;

@@ -103,6 +103,56 @@ test_no_such_process() {
         check_contains "$OUTPUT" 4194300
 }
 
+tear_down() {
+        [[ -d $SLOW_POOL ]] || return 0
+        touch /run/pool-may-start
+        systemctl stop going.service 2>/dev/null || true
+        rm -rf "$SLOW_POOL"
+        systemctl daemon-reload
+}
+SLOW_POOL=/run/systemd/system/cgmove@.service.d
+
+members() {
+        grep -v -x "$(systemctl show --value -p MainPID "$1")" "/sys/fs/cgroup/system.slice/$1/cgroup.procs"
+}
+
+# A pool takes its time to start, and meanwhile the process may end, and its unit with it.
+test_ended_while_the_pool_started() {
+        local how pid status
+        policy_only <<-'POLICY'
+	policy "going" {
+	        users = {"alice"}
+	        from = {"system:going.service"}
+	}
+	POLICY
+        mkdir -p "$SLOW_POOL"
+        printf '[Service]\nExecStartPre=+/bin/sh -c "while [ ! -e /run/pool-may-start ]; do sleep 0.1; done"\n' \
+                >"$SLOW_POOL/slow.conf"
+        systemctl daemon-reload
+        for how in process unit; do
+                systemctl stop cgmove@1000.service
+                rm -f /run/pool-may-start
+                systemd-run --quiet --collect --unit=going.service --uid=alice sh -c 'sleep 1000 & sleep 2000'
+                wait_for members going.service
+                pid=$(members going.service | head -n 1)
+                as alice cgmove move "$pid" >"$TEST_DIR/said" 2>&1 &
+                wait_for sh -c '[ "$(systemctl is-active cgmove@1000.service)" = activating ]'
+                if [[ $how == process ]]; then
+                        kill -KILL "$pid"
+                        wait_for not kill -0 "$pid"
+                else
+                        systemctl stop going.service
+                        wait_for test ! -e /sys/fs/cgroup/system.slice/going.service
+                fi
+                touch /run/pool-may-start
+                status=0
+                wait $! || status=$?
+                check_equal "$status" 1 "status, when the $how ended"
+                check_contains "$(<"$TEST_DIR/said")" "ended before it could be moved" "what is said when the $how ended"
+                systemctl stop going.service 2>/dev/null || true
+        done
+}
+
 test_bad_arguments_are_usage_errors() {
         check_status 2 as alice cgmove move 0
         check_status 2 as alice cgmove move -- -1

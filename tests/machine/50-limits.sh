@@ -16,6 +16,10 @@ set_up() {
         DAEMON=$(daemon_pid)
 }
 
+tear_down() {
+        systemctl stop wide.service narrow.service 2>/dev/null || true
+}
+
 test_peer_client_works() {
         check_match "$(peer move --name peer)" '^[0-9]+$'
         check_equal "$(list_of alice '[.jobs[] | select(.name == "peer")] | length')" 1
@@ -177,6 +181,43 @@ test_jobs_of_a_user() {
         # the end of one makes room
         as alice cgmove stop "$(list_of alice '[.jobs[] | select(.state == "running") | .id] | min')"
         check_status 0 in_session alice cgmove run -- true
+}
+
+# Of several sections that processes fall under, the one is named whose limit it is.
+test_limit_of_one_section_of_several() {
+        local unit wide narrow
+        policy_only <<-'POLICY'
+	policy "wide" {
+	        users = {"alice"}
+	        from = {"system:wide.service"}
+	        tasks-max = 100
+	}
+	policy "narrow" {
+	        users = {"alice"}
+	        from = {"system:narrow.service"}
+	        max-jobs = 1
+	        tasks-max = 2
+	}
+	POLICY
+        for unit in wide narrow; do
+                systemd-run --quiet --collect --unit=$unit.service --uid=alice sh -c 'sleep 1000 & sleep 1000 & wait'
+                wait_for members_are $unit.service 2
+        done
+        mapfile -t wide < <(members wide.service)
+        mapfile -t narrow < <(members narrow.service)
+        check_status 75 as alice cgmove move "${wide[@]}" "${narrow[0]}"
+        check_contains "$OUTPUT" '"narrow" allows a job 2 (tasks-max)'
+        check_status 0 as alice cgmove move "${wide[0]}"
+        check_status 75 as alice cgmove move "${wide[1]}" "${narrow[0]}"
+        check_contains "$OUTPUT" 'policy section "narrow" allows (max-jobs)'
+}
+
+members() {
+        grep -v -x "$(systemctl show --value -p MainPID "$1")" "/sys/fs/cgroup/system.slice/$1/cgroup.procs"
+}
+
+members_are() {
+        [[ $(members "$1" | wc -l) -eq $2 ]]
 }
 
 test_rate() {

@@ -8,6 +8,7 @@ set_up() {
 }
 
 tear_down() {
+        stuck_end 2>/dev/null || true
         put_end
         place_end alice
         user_systemctl bob stop place.service 2>/dev/null || true
@@ -34,6 +35,42 @@ test_zombie() {
         tried 1 move of a zombie
         pkill -u alice -f os._exit
         wait || true
+}
+
+# stuck_begin: a process of alice's whose memory nobody can look at, in $PUT. Where there is no FUSE it is an ordinary one.
+STUCK_FOLDER=/run/stuck-memory
+stuck_begin() {
+        mkdir -p "$STUCK_FOLDER"
+        [[ -e /dev/fuse ]] || mknod -m 0600 /dev/fuse c 10 229 || true
+        if python3 -c 'import os; os.open("/dev/fuse", os.O_RDWR)' 2>/dev/null; then
+                put "$PLACE" python3 /opt/cgmove-tests/stuck-memory.py 1000 "$STUCK_FOLDER" >"$TEST_DIR/stuck"
+                wait_for grep -q ^server "$TEST_DIR/stuck"
+                # the daemon would find out
+                wait_for not timeout -s KILL 2 cat "/proc/$PUT/cmdline"
+        else
+                put_as alice "$PLACE" sleep 1000
+                echo nobody >"$TEST_DIR/stuck"
+        fi
+        STUCK_SERVER=$(<"$TEST_DIR/stuck")
+}
+
+stuck_end() {
+        kill -KILL "${STUCK_SERVER#server }"
+        umount --lazy "$STUCK_FOLDER"
+}
+STUCK_SERVER=
+
+# Not even a policy is needed to have oneself looked at.
+test_memory_that_nobody_can_read() {
+        place_begin alice
+        stuck_begin
+        check_match "$(timeout 60 "$here/as" alice python3 $TARGETS each --check "$PUT")" "^$PUT "
+        check_match "$(timeout 60 "$here/as" alice python3 $TARGETS each "$PUT")" '^[0-9]+ [0-9]+$'
+        in_job "$PUT" || fail "it is in no job"
+        check_status 0 timeout 60 "$here/as" bob cgmove list
+        tried 2 "looks at a process whose memory cannot be read ($(<"$TEST_DIR/stuck"))"
+        stuck_end || true
+        attack_end
 }
 
 # A thread that leads no group is not a process: its number must not move the group.

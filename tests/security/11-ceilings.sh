@@ -42,6 +42,7 @@ tear_down() {
         touch /run/sample-end
         systemctl kill --signal=KILL "$UNIT" 2>/dev/null
         systemctl stop "$UNIT" 'cgmove@*.service' 2>/dev/null
+        systemctl set-property --runtime user-cgmove-1000.slice TasksMax=infinity
         rm -f /home/alice/grow.log
 }
 
@@ -136,6 +137,43 @@ test_default_of_the_pool() {
                 fail "the pool has $(pool_value memory.max) of $total bytes"
         systemctl set-property --runtime user-1000.slice TasksMax=infinity
         tried 2 "budgets of a pool that nobody has set"
+}
+
+# What the administrator has given a user's slice holds too, however much the pool may have.
+test_limit_of_the_slice() {
+        local pids slice=${POOL%/*}
+        systemctl set-property --runtime user-cgmove-1000.slice TasksMax=20
+        unit_start TasksMax=infinity sh -c 'for i in $(seq 40); do sleep 1000 & done; wait'
+        wait_for unit_tasks_are 41
+        mapfile -t pids < <(unit_members | head -n 16)
+        check_status 0 as alice cgmove move "${pids[@]}"
+        check_equal "$(cat "$slice/pids.max")" 20 "limit of the slice"
+        mapfile -t pids < <(unit_members | head -n 8)
+        check_status 75 as alice cgmove move "${pids[@]}"
+        check_contains "$OUTPUT" "user-cgmove-1000.slice"
+        check_status 75 as alice cgmove move --tree "${pids[@]}"
+        check_equal "$(cat "$slice/pids.current")" 17 "tasks in the slice"
+        check_status 0 as alice cgmove move "${pids[@]:0:3}"
+        systemctl set-property --runtime user-cgmove-1000.slice TasksMax=infinity
+        check_status 0 as alice cgmove move "${pids[@]:3}"
+        check_daemon_goes_on
+        tried 4 "moves into a slice that has no room"
+}
+
+# What goes from job to job is in the pool already.
+test_moves_inside_a_pool() {
+        local pids i
+        sample_begin pids.current "$POOL_TASKS"
+        unit_start TasksMax=infinity sh -c 'for i in $(seq 40); do sleep 1000 & done; wait'
+        wait_for unit_tasks_are 41
+        mapfile -t pids < <(unit_members)
+        for i in 1 2 3; do
+                check_status 0 as alice cgmove move "${pids[@]}"
+                check_equal "$(pool_value pids.current)" 41 "tasks of the keeper and the pool's jobs"
+        done
+        sample_check
+        check_daemon_goes_on
+        tried 2 "moves of 40 tasks from job to job of a pool for $POOL_TASKS"
 }
 
 # Each part that escapes makes room for more in the unit that it leaves.

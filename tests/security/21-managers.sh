@@ -13,6 +13,7 @@ set_up() {
 
 tear_down() {
         local unit
+        hang_end 2>/dev/null || true
         put_end
         for unit in reloading stopping forking notifying telling container simple starting; do
                 user_systemctl alice kill --signal=KILL $unit.service || true
@@ -119,6 +120,46 @@ test_manager_that_executes_itself_anew() {
         other_moves
         policy_reset
         attack_end
+}
+
+HANG_PATH=
+
+# hang_begin PATH: alice has a file system there that answers nothing (FUSE, where that can be had: of any other it is still seen that
+# it is not asked).
+hang_begin() {
+        [[ -e /dev/fuse ]] || mknod -m 0600 /dev/fuse c 10 229 || true
+        python3 /opt/cgmove-tests/hang-mount.py "$1" 1000 >"$TEST_DIR/hang" 2>&1 &
+        HANG=$! HANG_PATH=$1
+        wait_for sh -c "grep -q . '$TEST_DIR/hang' || ! kill -0 $HANG"
+        HANGS=fuse
+        [[ $(<"$TEST_DIR/hang") == mounted ]] || { HANGS=proc && mount -t proc hanging "$1"; }
+        wait_for grep -q -F " $1 " "/proc/$(daemon_pid)/mountinfo"
+}
+
+hang_end() {
+        [[ -n $HANG_PATH ]] || return 0
+        kill -KILL "$HANG" 2>/dev/null || true
+        umount --lazy "$HANG_PATH"
+        HANG_PATH=
+}
+
+# Her runtime directory is hers, and so is what she mounts in it, or onto it: the daemon asks a manager in there, and not what lies on
+# the way.
+test_manager_behind_a_mount_that_hangs() {
+        local main path
+        place_begin alice
+        main=$(user_systemctl alice show --value -p MainPID place.service)
+        for path in /run/user/1000/systemd /run/user/1000; do
+                attack_begin # without a connection to her manager
+                hang_begin $path
+                check_match "$(timeout 30 "$here/as" alice python3 $TARGETS each "$main")" 'Error\.Busy '
+                check_status 0 timeout 30 "$here/as" bob cgmove list
+                check_equal "$(daemon_pid)" "$ATTACK_DAEMON" "the daemon"
+                hang_end
+                check_match "$(answers alice each "$main")" 'Error\.MainProcess '
+                attack_end
+        done
+        tried 2 "questions to a manager behind a file system that never answers ($HANGS)"
 }
 
 # A manager in a unit of hers, as a container has one.

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -331,6 +332,83 @@ static void test_runtime_not_reached(void **state) {
         process_end(&process);
 }
 
+/* What there was too little of at that moment may be there later. */
+static void test_runtime_is_tried_again(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process process = process_start(jobs->tree->source_fd, TREE_OWNER);
+        JobRecord *record = tree_fixture_record(7);
+        Job *job;
+
+        record->limits.runtime_max = 3600 * USEC_PER_SEC;
+        record->created = (uint64_t) time(NULL) * USEC_PER_SEC;
+        job = job_fixture_begin(jobs, record, &process, 1);
+        for (int i = 0; i < 2; i++) {
+                uint64_t now, then;
+
+                assert_int_equal(sd_event_source_set_time_relative(job->timer, 0), 0);
+                tree_fixture_leave_fds(0);
+                do { /* it is on until it has been run, and then again, later */
+                        assert_true(sd_event_run(jobs->tree->event, 10000) >= 0);
+                        assert_int_equal(sd_event_source_get_enabled(job->timer, NULL), 1);
+                        assert_int_equal(sd_event_source_get_time(job->timer, &then), 0);
+                        assert_int_equal(sd_event_now(jobs->tree->event, CLOCK_BOOTTIME, &now), 0);
+                } while (then <= now);
+                tree_fixture_leave_fds(SIZE_MAX);
+                assert_null(job->stop);
+                assert_true(process_answers(&process));
+        }
+
+        assert_int_equal(sd_event_source_set_time_relative(job->timer, 0), 0);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_TIMEOUT);
+        assert_int_equal(process_end_signal(&process), SIGTERM);
+}
+
+/* --- those who do not end ---------------------------------------------------------------------------------- */
+
+/* Rounds of SIGKILL in ten seconds, if the Nth reaches REACHED(N) processes. */
+static unsigned count_rounds(unsigned (*reached)(unsigned round)) {
+        unsigned n_rounds = 0, before = 0;
+        uint64_t interval = 0;
+
+        for (uint64_t now = 0; now < 10 * USEC_PER_SEC; now += interval) {
+                unsigned n = reached(n_rounds++);
+
+                interval = job_stop_next_interval(interval, before, n);
+                assert_true(interval >= JOB_KILL_INTERVAL_MIN && interval <= JOB_KILL_INTERVAL_MAX);
+                before = n;
+        }
+        return n_rounds;
+}
+
+static unsigned all_stay(unsigned round) {
+        return 4096;
+}
+
+/* One is let go each time, so that it looks as if something happened. */
+static unsigned one_ends(unsigned round) {
+        return 4096 - round;
+}
+
+static unsigned half_end(unsigned round) {
+        return round < 12 ? 4096U >> round : 1;
+}
+
+static unsigned nearly_all_end(unsigned round) {
+        return round == 0 ? 4096 : round < 3 ? 1 : 0;
+}
+
+static void test_rounds(void **state) {
+        assert_int_equal(job_stop_next_interval(0, 0, 5), JOB_KILL_INTERVAL_MIN);
+        /* most have ended: the rest may soon */
+        assert_int_equal(job_stop_next_interval(JOB_KILL_INTERVAL_MIN, 100, 49), JOB_KILL_INTERVAL_MIN);
+        assert_int_equal(job_stop_next_interval(JOB_KILL_INTERVAL_MIN, 100, 50), 2 * JOB_KILL_INTERVAL_MIN);
+
+        assert_in_range(count_rounds(all_stay), 10, 20);
+        assert_in_range(count_rounds(one_ends), 10, 20);
+        assert_in_range(count_rounds(half_end), 10, 40);
+        assert_in_range(count_rounds(nearly_all_end), 10, 20);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, job_fixture_setup, job_fixture_teardown)
 
 static int run_all(void) {
@@ -349,6 +427,8 @@ static int run_all(void) {
                 TEST(test_runtime),
                 TEST(test_runtime_of_a_job_found_again),
                 TEST(test_runtime_not_reached),
+                TEST(test_runtime_is_tried_again),
+                cmocka_unit_test(test_rounds),
         };
 
         return cmocka_run_group_tests_name("job-stop", tests, NULL, NULL);

@@ -189,6 +189,66 @@ static void test_false_manager(void **state) {
         process_end(&manager);
 }
 
+/* A file system that answers nothing: whoever asks it for anything waits. -1 where there are none. */
+static int mount_hanging(const char *path) {
+        char options[128];
+        int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+        if (fd < 0)
+                return -1;
+        (void) snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=%d,group_id=%d,allow_other", fd, TREE_OWNER,
+                        TREE_OWNER);
+        if (mount("hanging", path, "fuse", MS_NOSUID | MS_NODEV, options) < 0) {
+                (void) close(fd);
+                return -1;
+        }
+        return fd;
+}
+
+static void assert_not_asked(const TreeFixture *fixture, pid_t target, const char *mounted) {
+        Question question;
+
+        assert_int_equal(ask(&question, fixture, target, TREE_SYSTEMD), UNKNOWN);
+        assert_int_equal(question.error, -EPERM);
+        assert_int_equal(umount2(mounted, MNT_DETACH), 0);
+}
+
+/* What a user has mounted in his runtime directory, or upon it, is not asked for anything. */
+static void test_foreign_mount(void **state) {
+        static const char *const places[] = { "/run/user/1000", RUNTIME_DIR };
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process manager = start_in(fixture, INIT_SCOPE);
+        pid_t target = fork_into(fixture, &manager, TREE_SOURCE);
+        Question question;
+        int fd;
+
+        assert_int_equal(mount("tmpfs", "/run", "tmpfs", 0, NULL), 0); /* of this namespace */
+        assert_int_equal(mkdir("/run/user", 0755), 0);
+        assert_int_equal(mkdir("/run/user/1000", 0755), 0);
+        assert_int_equal(mount("tmpfs", "/run/user/1000", "tmpfs", 0, NULL), 0); /* as logind does */
+        assert_int_equal(mkdir(RUNTIME_DIR, 0777), 0);
+        assert_int_equal(ask(&question, fixture, target, TREE_SYSTEMD), UNKNOWN);
+        assert_int_equal(question.error, -ENOENT); /* it got to where the socket would be */
+
+        assert_int_equal(mount("tmpfs", RUNTIME_DIR, "tmpfs", 0, NULL), 0);
+        assert_not_asked(fixture, target, RUNTIME_DIR);
+        assert_int_equal(mount("proc", "/run/user/1000", "proc", 0, NULL), 0);
+        assert_not_asked(fixture, target, "/run/user/1000");
+        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+                fd = mount_hanging(places[i]);
+                if (fd >= 0)
+                        assert_not_asked(fixture, target, places[i]);
+                closep(&fd);
+        }
+
+        assert_int_equal(rmdir(RUNTIME_DIR), 0);
+        assert_int_equal(symlink("/run/user", RUNTIME_DIR), 0);
+        assert_int_equal(ask(&question, fixture, target, TREE_SYSTEMD), UNKNOWN);
+        assert_int_equal(question.error, -ENOTDIR);
+        assert_int_equal(umount2("/run", MNT_DETACH), 0);
+        process_end(&manager);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tree_fixture_setup, tree_fixture_teardown)
 
 static int run_all(void) {
@@ -199,6 +259,7 @@ static int run_all(void) {
                 TEST(test_nobody_is_asked),
                 TEST(test_system_unit_without_systemd),
                 TEST(test_false_manager),
+                TEST(test_foreign_mount),
         };
 
         return cmocka_run_group_tests_name("main-process", tests, NULL, NULL);

@@ -53,15 +53,19 @@ static void turn(Pair *pair) {
 
 static const char authentication[] = "\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
 
-/* sd-bus, being the server here, understands the constant as the call that it is meant to be. */
-static void test_call(void **state) {
-        const char *kind_key, *kind, *self_key;
+/* sd-bus, being the server here, understands it as the call that it is meant to be. */
+static void check_call(char *const *command, const char *expected) {
+        const char *kind_key, *kind, *self_key, *command_key, *text;
+        uint8_t call[MOVE_SELF_CALL_MAX];
         int fds[2], self = 0;
         Pair pair = {};
+        size_t size;
 
+        size = move_self_make_call(command, call);
+        assert_true(size <= sizeof(call));
         connect_pair(&pair, fds);
         assert_true(write(fds[1], authentication, sizeof(authentication) - 1) > 0);
-        assert_int_equal(write(fds[1], move_self_call, move_self_call_size), move_self_call_size);
+        assert_int_equal(write(fds[1], call, size), size);
         turn(&pair);
 
         assert_non_null(pair.received);
@@ -69,7 +73,10 @@ static void test_call(void **state) {
         assert_string_equal(sd_bus_message_get_path(pair.received), CGMOVE_PATH);
         assert_true(sd_bus_message_has_signature(pair.received, "aha{sv}"));
         assert_true(sd_bus_message_read(pair.received, "ah", 0) >= 0);
-        assert_true(sd_bus_message_read(pair.received, "a{sv}", 2, &kind_key, "s", &kind, &self_key, "b", &self) > 0);
+        assert_true(sd_bus_message_read(pair.received, "a{sv}", 3, &kind_key, "s", &kind, &self_key, "b", &self,
+                                        &command_key, "s", &text) > 0);
+        assert_string_equal(command_key, "command");
+        assert_string_equal(text, expected);
         assert_string_equal(kind_key, "kind");
         assert_string_equal(kind, "exec");
         assert_string_equal(self_key, "self");
@@ -79,6 +86,25 @@ static void test_call(void **state) {
         (void) sd_bus_message_unref(pair.received);
         (void) sd_bus_close_unref(pair.server);
         (void) close(fds[1]);
+}
+
+static void test_call(void **state) {
+        char all[CGMOVE_COMMAND_MAX + 1], cut[CGMOVE_COMMAND_MAX + 1], longer[CGMOVE_COMMAND_MAX + 20];
+
+        memset(all, 'a', sizeof(all) - 1);
+        all[CGMOVE_COMMAND_MAX] = '\0';
+        memset(longer, 'b', sizeof(longer) - 1);
+        longer[sizeof(longer) - 1] = '\0';
+        memset(cut, 'b', sizeof(cut) - 1);
+        cut[0] = 'x';
+        cut[1] = ' ';
+        cut[CGMOVE_COMMAND_MAX] = '\0';
+
+        for (size_t i = 0; i < 9; i++) /* whatever the length leaves of a multiple of 8 */
+                check_call((char *[]) { (char *) "12345678" + i, NULL }, "12345678" + i);
+        check_call((char *[]) { (char *) "sh", (char *) "-c", (char *) "sleep 1; \xff\n", NULL }, "sh -c sleep 1; ??");
+        check_call((char *[]) { all, (char *) "more", NULL }, all);
+        check_call((char *[]) { (char *) "x", longer, (char *) "more", NULL }, cut);
 }
 
 /* What sd-bus sends as an answer, as bytes. */
