@@ -48,6 +48,10 @@ int bus_bounds_step(BusBounds *bounds) {
         return !bounds->is_whole && incoming_is_whole(incoming) ? -EBADMSG : r;
 }
 
+void bus_bounds_hold(BusBounds *bounds, bool hold) {
+        bounds->incoming.hold = hold;
+}
+
 int bus_bounds_get_error(const BusBounds *bounds) {
         return bounds->incoming.error;
 }

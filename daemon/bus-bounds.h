@@ -31,6 +31,9 @@ int bus_bounds_start(BusBounds *bounds);
  * must be closed. */
 int bus_bounds_step(BusBounds *bounds);
 
+/* While HOLD, a step sends what waits to be sent, and reads nothing. */
+void bus_bounds_hold(BusBounds *bounds, bool hold);
+
 /* Why nothing more is read, as above, or 0; to tell it from an error of our own. */
 int bus_bounds_get_error(const BusBounds *bounds);
 

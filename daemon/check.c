@@ -4,6 +4,7 @@
  * is frozen, no pool is started, and no limit is counted. */
 
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/daemon.h"
 #include "daemon/main-process.h"
@@ -30,6 +31,16 @@ static void check_free(Check *check) {
 
 static void check_abandon(Pending *pending) {
         check_free((Check *) pending);
+}
+
+static void check_fail(Check *check, int r, sd_bus_error *error) {
+        if (r == -E2BIG && !sd_bus_error_is_set(error))
+                (void) sd_bus_error_setf(error, CGMOVE_ERROR_LIMIT_REACHED, "The tree has more than %d processes.",
+                                         CGMOVE_TREE_MAX);
+        else if (!sd_bus_error_is_set(error))
+                (void) sd_bus_error_setf(error, CGMOVE_ERROR_FAILED, "The processes could not be checked: %s.", strerror(-r));
+        pending_answered(&check->pending, sd_bus_reply_method_error(check->pending.call, error));
+        check_free(check);
 }
 
 static int decide_check(const Check *check, const Target *target, Decision *ret) {
@@ -64,6 +75,8 @@ static int append_target(sd_bus_message *reply, const Check *check, const Target
         int r;
 
         r = decide_check(check, target, &decision);
+        if (r >= 0 && !decision.error && target->passed_over)
+                return -EAGAIN;
         if (r >= 0)
                 r = source_to_string(&target->source, &source);
         if (r < 0)
@@ -82,6 +95,7 @@ static int append_target(sd_bus_message *reply, const Check *check, const Target
                                      "Message", "s", decision.message ? decision.message : "");
 }
 
+/* Returns -EAGAIN if one is no longer refused whose manager was not asked for that reason. */
 static int reply_targets(const Check *check) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
@@ -96,28 +110,58 @@ static int reply_targets(const Check *check) {
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
-static void on_main_processes(int error, const char *message, void *userdata) {
-        Check *check = userdata;
-        int r = error;
+/* What is refused anyway, by the policy or for whose it is, cannot make us ask any manager. */
+static int pass_over_refused(Check *check) {
+        for (size_t i = 0; i < check->targets.n; i++) {
+                _cleanup_(decision_done) Decision decision = {};
+                Target *target = &check->targets.items[i];
+                int r;
 
-        if (r >= 0)
-                r = reply_targets(check);
-        if (r < 0)
-                (void) sd_bus_reply_method_errnof(check->pending.call, r, "The processes could not be checked: %m");
-        check_free(check);
+                r = decide_check(check, target, &decision);
+                if (r < 0)
+                        return r;
+                target->passed_over = decision.error != NULL;
+        }
+        return 0;
 }
 
-/* The decision refuses these before it comes to that: whose they are cannot make us look through the system,
- * nor ask its managers. */
-static bool pass_over_others(const Caller *caller, Targets *targets) {
-        bool any = false;
+static void on_main_processes(int error, const char *message, void *userdata);
 
+static int ask_managers(Check *check) {
+        Daemon *daemon = check->pending.connection->daemon;
+        int r;
+
+        check->query = main_process_query_free(check->query);
+        r = pass_over_refused(check);
+        return r < 0 ? r : main_process_query_new(daemon, &check->targets, on_main_processes, check, &check->query);
+}
+
+static void on_main_processes(int error, const char *message, void *userdata) {
+        _cleanup_(sd_bus_error_free) sd_bus_error bus_error = SD_BUS_ERROR_NULL;
+        Check *check = userdata;
+        Connection *connection = check->pending.connection;
+        uint64_t began = connection_begin_charge();
+        int r;
+
+        r = error < 0 ? main_process_refusal(error, message, &bus_error) : reply_targets(check);
+        connection_charge(connection, began);
+        if (r == -EAGAIN) { /* the policy changed while managers were asked */
+                r = ask_managers(check);
+                if (r >= 0)
+                        return;
+        }
+        if (r < 0)
+                check_fail(check, r, &bus_error);
+        else
+                check_free(check);
+}
+
+/* Whose they are cannot make us look through the system. */
+static bool has_others(const Caller *caller, const Targets *targets) {
         for (size_t i = 0; i < targets->n && caller->uid != 0; i++)
-                if (!proc_status_is_of(&targets->items[i].status, caller->uid)) {
-                        targets->items[i].unit_process = NO;
-                        any = true;
-                }
-        return any;
+                if (!proc_status_is_of(&targets->items[i].status, caller->uid))
+                        return true;
+        return false;
 }
 
 static int read_arguments(sd_bus_message *message, Connection *connection, Check *check, sd_bus_error *ret_error) {
@@ -130,14 +174,15 @@ static int read_arguments(sd_bus_message *message, Connection *connection, Check
                 r = move_options_read(message, options, ret_error);
         if (r >= 0)
                 r = request_add_caller(connection, options, &check->targets, ret_error);
-        if (r >= 0 && !pass_over_others(&connection->caller, &check->targets) && options->tree)
+        if (r >= 0 && options->tree && !has_others(&connection->caller, &check->targets))
                 r = targets_add_descendants(kernel, &check->targets);
         if (r >= 0)
-                (void) pass_over_others(&connection->caller, &check->targets);
+                r = pending_hold(&check->pending, check->targets.n, ret_error);
         return r;
 }
 
 int request_check(sd_bus_message *message, Connection *connection, sd_bus_error *ret_error) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         Check *check;
         int r;
 
@@ -152,12 +197,10 @@ int request_check(sd_bus_message *message, Connection *connection, sd_bus_error 
                 return r;
         }
 
-        r = read_arguments(message, connection, check, ret_error);
+        r = read_arguments(message, connection, check, &error);
         if (r >= 0)
-                r = main_process_query_new(connection->daemon, &check->targets, on_main_processes, check, &check->query);
-        if (r < 0) {
-                check_free(check);
-                return r;
-        }
+                r = ask_managers(check);
+        if (r < 0)
+                check_fail(check, r, &error);
         return 1;
 }

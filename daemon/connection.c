@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "daemon/bus.h"
@@ -12,16 +13,18 @@
 #include "lib/protocol.h"
 #include "lib/values.h"
 
-#define DEADLINE (30 * USEC_PER_SEC)  /* for a message to arrive whole */
-#define MESSAGES_PER_TURN 16          /* then others have theirs */
-#define TURN (USEC_PER_SEC / 1000)    /* or after the message that passes this */
-#define UNREAD_ANSWERS_MAX 1          /* a list of results may have a megabyte */
+#define DEADLINE (30 * USEC_PER_SEC)    /* for a message to arrive whole, or for answers to be read */
+#define MESSAGES_PER_TURN 16            /* then others have theirs */
+#define TURN (USEC_PER_SEC / 1000)      /* or after the message that passes this */
+#define LOOK_AGAIN (USEC_PER_SEC / 10)  /* whether answers were read on others of the user's connections */
+#define SOCKET_BYTES (256 * 1024)       /* that it takes of answers */
 
+/* What the socket does not take is kept, and a list of results may have megabytes. */
 static bool has_unread_answers(const Connection *connection) {
         uint64_t n_unread = 0;
 
         (void) sd_bus_get_n_queued_write(connection->bus, &n_unread);
-        return n_unread > UNREAD_ANSWERS_MAX;
+        return n_unread > 0;
 }
 
 static void drop(Connection *connection, const char *why) {
@@ -29,43 +32,81 @@ static void drop(Connection *connection, const char *why) {
         listener_drop(connection->listener, connection);
 }
 
-static uint64_t now_usec(clockid_t clock) {
+static uint64_t get_usec(clockid_t clock) {
         struct timespec now;
 
         (void) clock_gettime(clock, &now);
         return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
 }
 
-static int process(Connection *connection) {
-        uint64_t began = now_usec(CLOCK_MONOTONIC);
+uint64_t connection_now(void) {
+        return get_usec(CLOCK_MONOTONIC);
+}
+
+/* Has the loop come back to CONNECTION at USEC (CLOCK_MONOTONIC), or at once. */
+static void begin_at(Connection *connection, uint64_t usec) {
+        (void) sd_event_source_set_time(connection->begin, usec);
+        (void) sd_event_source_set_enabled(connection->begin, SD_EVENT_ONESHOT);
+}
+
+/* The peer has some time for each message, and for reading what it is answered before it is listened to again; RENEWED:
+ * what it had to read has been read. */
+static void watch_peer(Connection *connection, bool renewed) {
+        bool unread = has_unread_answers(connection);
+
+        if (unread != connection->unread) {
+                connection->unread = unread;
+                listener_user_unread(connection->user, unread);
+        }
+
+        if (!unread && !bus_bounds_message_has_begun(&connection->bounds))
+                (void) sd_event_source_set_enabled(connection->deadline, SD_EVENT_OFF);
+        else if ((unread && renewed) || sd_event_source_get_enabled(connection->deadline, NULL) == 0) {
+                (void) sd_event_source_set_time_relative(connection->deadline, DEADLINE);
+                (void) sd_event_source_set_enabled(connection->deadline, SD_EVENT_ONESHOT);
+        }
+}
+
+static int process(Connection *connection, bool *ret_has_read) {
+        uint64_t began = connection_now();
+        bool has_read = false;
         int r = 1;
 
         for (unsigned i = 0; i < MESSAGES_PER_TURN && r > 0 && sd_bus_is_open(connection->bus) > 0; i++) {
+                bool unread = has_unread_answers(connection);
+
+                /* sd-bus would go on with the next message when it has sent a part of an answer */
+                bus_bounds_hold(&connection->bounds, unread);
                 r = bus_bounds_step(&connection->bounds);
-                if (has_unread_answers(connection) || now_usec(CLOCK_MONOTONIC) - began > TURN)
+                if (unread && !has_unread_answers(connection))
+                        has_read = true;
+                if (has_unread_answers(connection) || connection_now() - began > TURN)
                         break;
         }
+
+        *ret_has_read = has_read;
         return r;
 }
 
 /* What others do to the machine is not the peer's fault. */
 uint64_t connection_begin_charge(void) {
-        return now_usec(CLOCK_THREAD_CPUTIME_ID);
+        return get_usec(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void connection_charge(Connection *connection, uint64_t began) {
-        listener_user_charge(connection->user, now_usec(CLOCK_THREAD_CPUTIME_ID) - began, now_usec(CLOCK_MONOTONIC));
+        listener_user_charge(connection->user, get_usec(CLOCK_THREAD_CPUTIME_ID) - began, connection_now());
 }
 
 static void serve(Connection *connection) {
         uint64_t began = connection_begin_charge();
+        bool has_read;
         int r;
 
-        r = process(connection);
+        r = process(connection, &has_read);
         connection_charge(connection, began);
         /* the turn is over; what sd-bus has read ahead would not wake the loop */
         if (r > 0 && !has_unread_answers(connection))
-                (void) sd_event_source_set_enabled(connection->begin, SD_EVENT_ONESHOT);
+                begin_at(connection, 0);
         if (r == -EMSGSIZE)
                 drop(connection, "its message is too large");
         else if (r == -EMFILE && bus_bounds_get_error(&connection->bounds) == r)
@@ -74,22 +115,43 @@ static void serve(Connection *connection) {
                 drop(connection, "its message is malformed, or takes no descriptors");
         else if (r < 0 || sd_bus_is_open(connection->bus) <= 0)
                 listener_drop(connection->listener, connection);
-        else if (!bus_bounds_message_has_begun(&connection->bounds))
-                (void) sd_event_source_set_enabled(connection->deadline, SD_EVENT_OFF);
-        else if (sd_event_source_get_enabled(connection->deadline, NULL) == 0) {
-                (void) sd_event_source_set_time_relative(connection->deadline, DEADLINE);
-                (void) sd_event_source_set_enabled(connection->deadline, SD_EVENT_ONESHOT);
-        }
+        else
+                watch_peer(connection, has_read);
+}
+
+/* Whether the user of CONNECTION has to wait, or to read elsewhere first; then the loop comes back to it later. Until then
+ * nothing is heard of it at all: whatever is asked for, epoll(7) tells of a hang-up, behind which there may be calls. */
+static bool has_to_wait(Connection *connection) {
+        uint64_t now = connection_now(), until = listener_user_paused_until(connection->user);
+
+        if (now >= until && !connection->unread && listener_user_has_to_read(connection->user))
+                until = now + LOOK_AGAIN;
+        if (now >= until)
+                return false;
+
+        (void) sd_event_source_set_enabled(connection->io, SD_EVENT_OFF);
+        begin_at(connection, until);
+        return true;
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        serve(userdata);
+        Connection *connection = userdata;
+
+        if (!has_to_wait(connection))
+                serve(connection);
         return 0;
 }
 
 void connection_begin(Connection *connection) {
-        connection->begins_later = listener_user_is_paused(connection->listener, connection->user, now_usec(CLOCK_MONOTONIC));
-        if (!connection->begins_later)
+        int r;
+
+        if (has_to_wait(connection))
+                return;
+
+        r = sd_event_source_set_enabled(connection->io, SD_EVENT_ON);
+        if (r < 0) /* nobody would hear of it any more */
+                drop(connection, strerror(-r));
+        else
                 serve(connection);
 }
 
@@ -99,7 +161,7 @@ static int on_begin(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
-        drop(userdata, "it did not send a whole message in time");
+        drop(userdata, "it did not send a message, or read its answers, in time");
         return 0;
 }
 
@@ -109,12 +171,9 @@ static int on_prepare(sd_event_source *source, void *userdata) {
         Connection *connection = userdata;
         int events, r;
 
-        if (listener_user_is_paused(connection->listener, connection->user, now_usec(CLOCK_MONOTONIC)))
-                return sd_event_source_set_io_events(source, 0);
-        if (connection->begins_later) {
-                connection->begins_later = false;
-                (void) sd_event_source_set_enabled(connection->begin, SD_EVENT_ONESHOT);
-        }
+        watch_peer(connection, false); /* answers are given at any time */
+        if (has_to_wait(connection))
+                return 0;
 
         events = has_unread_answers(connection) ? (int) EPOLLOUT : sd_bus_get_events(connection->bus);
         if (events < 0)
@@ -123,6 +182,13 @@ static int on_prepare(sd_event_source *source, void *userdata) {
         if (r < 0) /* nobody would hear of it any more */
                 drop(connection, strerror(-r));
         return 0;
+}
+
+/* sd-bus gives it 8 MiB where it may, as with our capabilities: of the kernel's memory, for answers that nobody reads. */
+static int shrink_socket(const Connection *connection) {
+        int size = SOCKET_BYTES / 2; /* socket(7): the kernel doubles it */
+
+        return setsockopt(sd_bus_get_fd(connection->bus), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) < 0 ? -errno : 0;
 }
 
 static int open_bus(Connection *connection, int fd) {
@@ -151,6 +217,8 @@ static int open_bus(Connection *connection, int fd) {
                 r = bus_add_private_objects(connection);
         if (r >= 0)
                 r = bus_bounds_start(&connection->bounds);
+        if (r >= 0)
+                r = shrink_socket(connection);
         return r;
 }
 
@@ -203,6 +271,8 @@ Connection *connection_free(Connection *connection) {
         if (!connection)
                 return NULL;
 
+        if (connection->unread)
+                listener_user_unread(connection->user, false);
         while ((pending = LIST_FIRST(&connection->pending)))
                 pending->abandon(pending);
 
@@ -265,6 +335,19 @@ int pending_begin(Pending *pending, Connection *connection, sd_bus_message *call
         return 0;
 }
 
+int pending_hold(Pending *pending, size_t n_targets, sd_bus_error *ret_error) {
+        int r;
+
+        r = listener_user_hold(pending->connection->user, pending->n_targets, n_targets);
+        if (r < 0)
+                return sd_bus_error_setf(ret_error, CGMOVE_ERROR_BUSY,
+                                         "Your calls that wait for an answer are about more than %d processes, which is "
+                                         "the most; try again when one of them is answered.",
+                                         CGMOVE_TARGETS_PER_USER_MAX);
+        pending->n_targets = n_targets;
+        return 0;
+}
+
 void pending_answered(Pending *pending, int error) {
         if (error < 0 && pending->connection)
                 drop(pending->connection, strerror(-error));
@@ -275,6 +358,7 @@ void pending_end(Pending *pending) {
                 return;
 
         LIST_REMOVE(pending, of_connection);
+        (void) listener_user_hold(pending->connection->user, pending->n_targets, 0);
         listener_user_end(pending->connection->user);
         pending->call = sd_bus_message_unref(pending->call);
         pending->connection = NULL;

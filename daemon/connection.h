@@ -30,6 +30,7 @@ struct Pending {
         Connection *connection;
         sd_bus_message *call; /* its head: good to be answered, not to be read */
         void (*abandon)(Pending *pending);
+        size_t n_targets; /* see pending_hold() */
 };
 
 /* The job that the message in hand is about: good until its handler returns. */
@@ -48,13 +49,14 @@ struct Connection {
         Caller caller;
         sd_bus *bus;
         sd_event_source *io;
-        /* Once, and at once: what sd-bus has read already does not wake the loop. It is a timer, since sd-event
+        /* Once, and at once: what sd-bus has read already does not wake the loop. Or when its user has waited enough,
+         * while IO is off. It is a timer, since sd-event
          * serves sources in the order in which they became pending, and a deferred one (sd_event_add_defer())
          * counts from its making: whoever has it enabled again in each turn would be served for ever, and
          * nobody else. */
         sd_event_source *begin;
-        bool begins_later;         /* its user has to wait first */
-        sd_event_source *deadline; /* for a first, or a begun, message */
+        sd_event_source *deadline; /* for a first, or a begun, message, and for answers to be read */
+        bool unread;               /* some are not; the user's count has it */
         BusBounds bounds;
         JobCall job_call;
 };
@@ -66,6 +68,9 @@ Connection *connection_free(Connection *connection);
 /* Serves what came with the connection, once it is in the listener's list; later if its user has to wait. */
 void connection_begin(Connection *connection);
 
+/* CLOCK_MONOTONIC, microseconds. */
+uint64_t connection_now(void);
+
 /* For what is done for a peer outside of its turn: the processor time since connection_begin_charge() counts as a turn's does. */
 uint64_t connection_begin_charge(void);
 void connection_charge(Connection *connection, uint64_t began);
@@ -74,6 +79,8 @@ void connection_charge(Connection *connection, uint64_t began);
  * negative errno with RET_ERROR set. */
 int pending_begin(Pending *pending, Connection *connection, sd_bus_message *call, void (*abandon)(Pending *pending),
                   sd_bus_error *ret_error);
+/* The call is about N_TARGETS processes, until it ends: counts against CGMOVE_TARGETS_PER_USER_MAX, as above. */
+int pending_hold(Pending *pending, size_t n_targets, sd_bus_error *ret_error);
 /* After the answer, with what became of it: a peer that will have none is to see that by a closed connection, and
  * not to wait. */
 void pending_answered(Pending *pending, int error);

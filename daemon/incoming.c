@@ -186,6 +186,10 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
         }
         if (incoming->error < 0)
                 return 0;
+        if (incoming->hold) {
+                errno = EAGAIN;
+                return -1;
+        }
         if (incoming->is_ready)
                 return receive_message(incoming, message, flags);
 

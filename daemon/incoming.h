@@ -22,6 +22,7 @@ struct Incoming {
         int fd;              /* of the connection; not ours */
         size_t size_max;     /* bytes of a message */
         int error;           /* why no more is read: -EMSGSIZE, -EMFILE, -EBADMSG; 0 */
+        bool hold;           /* nothing is read for now */
         bool is_ready;       /* messages come; until then it is lines of the authentication */
         uint64_t n;          /* bytes of the message that has begun; of lines, all */
         uint64_t head_size;  /* of that message, once they are known; else 0 */

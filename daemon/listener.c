@@ -20,6 +20,8 @@ struct ListenerUser {
         uid_t uid;
         unsigned n_connections;
         unsigned n_pending;
+        size_t n_targets; /* of those that are pending */
+        unsigned n_unread; /* connections */
         uint64_t paused_until; /* CLOCK_MONOTONIC, microseconds */
 };
 
@@ -28,7 +30,6 @@ struct Listener {
         int fd;
         sd_event_source *io;
         sd_event_source *retry;
-        sd_event_source *wake; /* when the next user has waited enough */
         sd_event_source *reaper;
         LIST_HEAD(ConnectionList, Connection) connections;
         struct ConnectionList dropped;
@@ -36,12 +37,29 @@ struct Listener {
         unsigned n_connections;
 };
 
-static ListenerUser *get_user(Listener *listener, uid_t uid) {
-        ListenerUser *user;
+static void put_user(ListenerUser *user, uint64_t now) {
+        if (user->n_connections > 0 || now < user->paused_until)
+                return;
 
-        LIST_FOREACH(user, &listener->users, users)
+        LIST_REMOVE(user, users);
+        free(user);
+}
+
+/* Who has to wait is remembered beyond his last connection. They are few: each entry cost the loop a fourth of the
+ * time that it lasts. */
+static ListenerUser *get_user(Listener *listener, uid_t uid) {
+        uint64_t now = connection_now();
+        ListenerUser *user, *next, *found = NULL;
+
+        for (user = LIST_FIRST(&listener->users); user; user = next) {
+                next = LIST_NEXT(user, users);
                 if (user->uid == uid)
-                        return user;
+                        found = user;
+                else
+                        put_user(user, now);
+        }
+        if (found)
+                return found;
 
         user = calloc(1, sizeof(*user));
         if (!user)
@@ -50,14 +68,6 @@ static ListenerUser *get_user(Listener *listener, uid_t uid) {
         user->uid = uid;
         LIST_INSERT_HEAD(&listener->users, user, users);
         return user;
-}
-
-static void put_user(ListenerUser *user) {
-        if (user->n_connections > 0)
-                return;
-
-        LIST_REMOVE(user, users);
-        free(user);
 }
 
 int listener_user_begin(ListenerUser *user) {
@@ -72,28 +82,34 @@ void listener_user_end(ListenerUser *user) {
         user->n_pending--;
 }
 
+int listener_user_hold(ListenerUser *user, size_t n_before, size_t n) {
+        size_t n_others = user->n_targets - n_before;
+
+        if (n > n_before && n_others + n > CGMOVE_TARGETS_PER_USER_MAX)
+                return -EMFILE;
+
+        user->n_targets = n_others + n;
+        return 0;
+}
+
+void listener_user_unread(ListenerUser *user, bool unread) {
+        if (unread)
+                user->n_unread++;
+        else
+                user->n_unread--;
+}
+
+bool listener_user_has_to_read(const ListenerUser *user) {
+        return user->n_unread >= CGMOVE_UNREAD_PER_USER_MAX;
+}
+
 void listener_user_charge(ListenerUser *user, uint64_t elapsed, uint64_t now) {
         if (elapsed > COSTLY)
                 user->paused_until = now + PAUSE_FACTOR * elapsed;
 }
 
-bool listener_user_is_paused(Listener *listener, const ListenerUser *user, uint64_t now) {
-        uint64_t at;
-
-        if (now >= user->paused_until)
-                return false;
-
-        if (sd_event_source_get_enabled(listener->wake, NULL) == 0 ||
-            (sd_event_source_get_time(listener->wake, &at) >= 0 && at > user->paused_until)) {
-                (void) sd_event_source_set_time(listener->wake, user->paused_until);
-                (void) sd_event_source_set_enabled(listener->wake, SD_EVENT_ONESHOT);
-        }
-        return true;
-}
-
-/* Nothing but another turn of the loop, in which connections prepare themselves. */
-static int on_wake(sd_event_source *source, uint64_t usec, void *userdata) {
-        return 0;
+uint64_t listener_user_paused_until(const ListenerUser *user) {
+        return user->paused_until;
 }
 
 /* The longest open one that waits for no answer. */
@@ -139,14 +155,14 @@ static int admit(Listener *listener, int fd, Caller *caller) {
         }
         if (user->n_connections >= CGMOVE_CONNECTIONS_PER_USER_MAX || !make_room(listener, user)) {
                 log_connection_refused(caller->uid, caller->pid, "too many connections are open");
-                put_user(user);
+                put_user(user, connection_now());
                 closep(&fd);
                 return 0;
         }
 
         r = connection_new(listener->daemon, listener, user, fd, caller, &connection);
         if (r < 0) {
-                put_user(user);
+                put_user(user, connection_now());
                 return r;
         }
 
@@ -205,7 +221,7 @@ static void release(Listener *listener, Connection *connection) {
         connection_free(connection);
         listener->n_connections--;
         user->n_connections--;
-        put_user(user);
+        put_user(user, connection_now());
 }
 
 static int on_reap(sd_event_source *source, void *userdata) {
@@ -252,10 +268,6 @@ int listener_new(Daemon *daemon, int fd, Listener **ret) {
         if (r >= 0)
                 r = sd_event_source_set_enabled(listener->retry, SD_EVENT_OFF);
         if (r >= 0)
-                r = sd_event_add_time(daemon->event, &listener->wake, CLOCK_MONOTONIC, UINT64_MAX, 1, on_wake, listener);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(listener->wake, SD_EVENT_OFF);
-        if (r >= 0)
                 r = sd_event_add_defer(daemon->event, &listener->reaper, on_reap, listener);
         if (r >= 0)
                 r = sd_event_source_set_priority(listener->reaper, SD_EVENT_PRIORITY_IMPORTANT);
@@ -268,6 +280,7 @@ int listener_new(Daemon *daemon, int fd, Listener **ret) {
 
 Listener *listener_free(Listener *listener) {
         Connection *connection;
+        ListenerUser *user;
 
         if (!listener)
                 return NULL;
@@ -276,8 +289,9 @@ Listener *listener_free(Listener *listener) {
                 release(listener, connection);
         while ((connection = LIST_FIRST(&listener->dropped)))
                 release(listener, connection);
+        while ((user = LIST_FIRST(&listener->users)))
+                put_user(user, UINT64_MAX);
         (void) sd_event_source_disable_unref(listener->reaper);
-        (void) sd_event_source_disable_unref(listener->wake);
         (void) sd_event_source_disable_unref(listener->retry);
         (void) sd_event_source_disable_unref(listener->io);
         closep(&listener->fd);

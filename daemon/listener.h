@@ -14,13 +14,20 @@ DEFINE_CLEANUP(Listener, listener_free)
 void listener_drop(Listener *listener, Connection *connection);
 
 /* Time is shared: who has made the loop busy for long with one turn is not listened to, on any of his
- * connections, for four times as long. ELAPSED (of our processor time) and NOW (CLOCK_MONOTONIC) are
- * microseconds. */
+ * connections, for four times as long, also if he has closed them meanwhile. ELAPSED (of our processor time), NOW and
+ * what is returned (both CLOCK_MONOTONIC) are microseconds. */
 void listener_user_charge(ListenerUser *user, uint64_t elapsed, uint64_t now);
+uint64_t listener_user_paused_until(const ListenerUser *user);
 
-/* Whether USER has to wait; wakes the loop when he has waited enough. */
-bool listener_user_is_paused(Listener *listener, const ListenerUser *user, uint64_t now);
+/* So is memory: with answers unread (UNREAD; each connection says so once, and once that they have been) on
+ * CGMOVE_UNREAD_PER_USER_MAX connections the others are not listened to. */
+void listener_user_unread(ListenerUser *user, bool unread);
+bool listener_user_has_to_read(const ListenerUser *user);
 
 /* Calls under way of a user, over all his connections. -EMFILE beyond CGMOVE_REQUESTS_PER_USER_MAX. */
 int listener_user_begin(ListenerUser *user);
 void listener_user_end(ListenerUser *user);
+
+/* And the processes that these are about, each with descriptors of ours: a call that held N_BEFORE of them holds N now.
+ * -EMFILE beyond CGMOVE_TARGETS_PER_USER_MAX. */
+int listener_user_hold(ListenerUser *user, size_t n_before, size_t n);

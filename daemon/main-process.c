@@ -8,8 +8,12 @@
 #include "daemon/decision.h"
 #include "daemon/main-process.h"
 #include "lib/proc.h"
+#include "lib/protocol.h"
+#include "lib/values.h"
 
 #define ANSWERS_MAX 64 /* units that are remembered */
+#define DEADLINE (10 * USEC_PER_SEC)
+#define DEADLINE_FROZEN USEC_PER_SEC
 
 typedef struct Answer {
         Source source;
@@ -22,6 +26,7 @@ struct MainProcessQuery {
         size_t next; /* the target whose unit is being asked about */
         SystemdManager *manager; /* of a user, while it is asked */
         SystemdCall *call;
+        sd_event_source *deadline;
         Answer *answers; /* of the managers, so that no unit is asked about twice */
         size_t n_answers;
         main_process_done_t done;
@@ -29,6 +34,21 @@ struct MainProcessQuery {
 };
 
 static void query_go_on(MainProcessQuery *query);
+
+/* DONE may free QUERY. */
+static void finish(MainProcessQuery *query, int error, const char *message) {
+        (void) sd_event_source_set_enabled(query->deadline, SD_EVENT_OFF);
+        query->done(error, message, query->userdata);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        MainProcessQuery *query = userdata;
+
+        query->call = systemd_call_free(query->call);
+        query->manager = systemd_manager_free(query->manager);
+        finish(query, -ETIMEDOUT, "the managers did not answer in time");
+        return 0;
+}
 
 static bool parent_is_manager(const Daemon *daemon, const Target *target) {
         _cleanup_free_ char *path = NULL;
@@ -105,7 +125,7 @@ static void on_pids(int error, const char *message, pid_t main_pid, pid_t contro
         query->manager = systemd_manager_free(query->manager);
         if (error < 0 && !unit_is_unknown(error, message) &&
             !manager_is_gone(query->daemon, &query->targets->items[query->next])) {
-                query->done(error, message, query->userdata);
+                finish(query, error, message);
                 return;
         }
 
@@ -135,7 +155,7 @@ static void query_go_on(MainProcessQuery *query) {
                 Target *target = &query->targets->items[query->next];
                 int r;
 
-                if (target->unit_process != UNKNOWN ||
+                if (target->passed_over || target->unit_process != UNKNOWN ||
                     !target_needs_manager(target, parent_is_manager(query->daemon, target)) ||
                     apply_known(query, target))
                         continue;
@@ -145,37 +165,60 @@ static void query_go_on(MainProcessQuery *query) {
                         return; /* on_pids() goes on */
                 query->manager = systemd_manager_free(query->manager);
                 if (!manager_is_gone(query->daemon, target)) {
-                        query->done(r, NULL, query->userdata);
+                        finish(query, r, NULL);
                         return;
                 }
                 take_answer(query, 0, 0);
         }
 
-        query->done(0, NULL, query->userdata);
+        finish(query, 0, NULL);
 }
 
 int main_process_query_new(Daemon *daemon, Targets *targets, main_process_done_t done, void *userdata,
                            MainProcessQuery **ret_query) {
         MainProcessQuery *query;
+        int r;
 
         query = calloc(1, sizeof(*query));
         if (!query)
                 return -ENOMEM;
 
         *query = (MainProcessQuery) { .daemon = daemon, .targets = targets, .done = done, .userdata = userdata };
+        r = sd_event_add_time_relative(daemon->event, &query->deadline, CLOCK_MONOTONIC, DEADLINE, 0, on_deadline, query);
+        if (r < 0) {
+                main_process_query_free(query);
+                return r;
+        }
+
         *ret_query = query;
         query_go_on(query);
         return 0;
 }
 
 void main_process_query_resume(MainProcessQuery *query) {
-        query_go_on(query);
+        int r;
+
+        r = sd_event_source_set_time_relative(query->deadline, DEADLINE_FROZEN);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(query->deadline, SD_EVENT_ONESHOT);
+        if (r < 0)
+                finish(query, r, NULL);
+        else
+                query_go_on(query);
+}
+
+int main_process_refusal(int error, const char *message, sd_bus_error *ret_error) {
+        return sd_bus_error_setf(ret_error, CGMOVE_ERROR_BUSY,
+                                 "It cannot be told whether this is a unit's main process, since the unit's manager "
+                                 "does not answer (%s); try again.",
+                                 message ? message : strerror(-error));
 }
 
 MainProcessQuery *main_process_query_free(MainProcessQuery *query) {
         if (!query)
                 return NULL;
 
+        (void) sd_event_source_disable_unref(query->deadline);
         systemd_call_free(query->call);
         systemd_manager_free(query->manager);
         free(query->answers);

@@ -295,10 +295,11 @@ static int may_join(const Target *target, void *userdata) {
         int r;
 
         if (target->status.uid[0] != request->owner)
-                r = sd_bus_error_setf(&request->refusal, CGMOVE_ERROR_NOT_YOURS,
-                                      "Process %d of the tree is another user's (%u); nothing was moved.",
-                                      (int) target->pid, target->status.uid[0]);
-        else
+                return sd_bus_error_setf(&request->refusal, CGMOVE_ERROR_NOT_YOURS,
+                                         "Process %d of the tree is another user's (%u); nothing was moved.",
+                                         (int) target->pid, target->status.uid[0]);
+        r = pending_hold(&request->pending, request->targets.n, &request->refusal);
+        if (r >= 0)
                 r = request_decide_target(request, target, &section, &request->refusal);
         return r;
 }
@@ -362,10 +363,7 @@ static void on_main_processes(int error, const char *message, void *userdata) {
         int r = error;
 
         if (error < 0)
-                r = sd_bus_error_setf(&bus_error, CGMOVE_ERROR_BUSY,
-                                      "It cannot be told whether this is a unit's main process, since the unit's manager "
-                                      "does not answer (%s); try again.",
-                                      message ? message : strerror(-error));
+                r = main_process_refusal(error, message, &bus_error);
         if (r >= 0 && request->scan) {
                 request_commit(request);
                 return;
@@ -418,6 +416,8 @@ int request_move(sd_bus_message *message, Connection *connection, sd_bus_error *
                 r = move_options_read(message, &request->options, &error);
         if (r >= 0)
                 r = request_add_caller(connection, &request->options, &request->targets, &error);
+        if (r >= 0)
+                r = pending_hold(&request->pending, request->targets.n, &error);
         if (r >= 0)
                 r = sd_event_get_iteration(daemon->event, &request->read_at);
         if (r >= 0) {

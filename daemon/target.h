@@ -26,6 +26,7 @@ typedef struct Target {
         bool gone;              /* the group is being removed, or has a name that says so */
         Source source;
         bool frozen;            /* the source is frozen */
+        bool passed_over;       /* refused for another reason, so that its manager need not be asked: see main-process.h */
         Knowledge unit_process; /* whether it is the main or control process of its unit, as its manager says */
         Knowledge sandbox_lost; /* whether a cgroup BPF program would not be effective at the destination */
         const char *sandbox;    /* of what kind */

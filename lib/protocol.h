@@ -32,6 +32,8 @@
 #define CGMOVE_CONNECTIONS_MAX 512
 #define CGMOVE_CONNECTIONS_PER_USER_MAX 64
 #define CGMOVE_REQUESTS_PER_USER_MAX 32 /* Move and Wait calls that wait for an answer */
+#define CGMOVE_TARGETS_PER_USER_MAX 8192 /* processes of all such calls: two trees */
+#define CGMOVE_UNREAD_PER_USER_MAX 4    /* connections with answers that have not been read */
 #define CGMOVE_MESSAGE_MAX (256 * 1024) /* bytes that may arrive for one message */
 #define CGMOVE_PROCESSES_MAX 128        /* pidfds in one Move */
 #define CGMOVE_TREE_MAX 4096            /* processes of one tree */

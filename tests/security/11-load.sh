@@ -88,6 +88,65 @@ for _ in range(40):
         daemon_check_goes_on 2048
 }
 
+# daemon_share: how many hundredths of a processor the daemon takes for some seconds.
+daemon_share() {
+        local stat=/proc/$DAEMON/stat before since=${EPOCHREALTIME/./} after
+        before=$(awk '{ print $14 + $15 }' "$stat")
+        sleep 6
+        after=$(awk '{ print $14 + $15 }' "$stat")
+        echo $(((after - before) * 1000000 / (${EPOCHREALTIME/./} - since)))
+}
+
+# costly VERB ARGUMENTS...: bob, in the background, until costly_end.
+costly() {
+        in_session bob python3 $LOAD "$@" >"$TEST_DIR/costly" 2>&1 &
+        wait_for grep -q ready "$TEST_DIR/costly"
+}
+
+costly_end() {
+        pkill -KILL -u bob -f "$LOAD" || true
+        wait || true
+}
+
+# Who hangs up leaves calls behind that wait to be read, and a hang-up is told to whoever does not want to hear of anything.
+test_calls_before_a_hang_up() {
+        local share
+        daemon_note
+        costly hang-ups 40 300
+        share=$(daemon_share)
+        honest 20
+        costly_end
+        tried 20 "honest moves while calls are left behind on 40 connections: $MEDIAN us, the daemon is busy for $share %"
+        [[ $share -le 50 ]] || fail "the daemon is busy for $share % with what one user has left behind"
+        daemon_check_goes_on 4096
+}
+
+# Who closes his last connection is not forgotten while he has to wait.
+test_costly_calls_one_after_the_other() {
+        local share
+        daemon_note
+        costly serial 300
+        share=$(daemon_share)
+        costly_end
+        tried 1 "user with a connection for each costly call: the daemon is busy for $share %"
+        [[ $share -le 50 ]] || fail "the daemon is busy for $share % with the calls of one user"
+        daemon_check_goes_on 4096
+}
+
+# Answers of some hundred KiB, on as many connections as there may be.
+test_answers_that_nobody_reads() {
+        local memory
+        daemon_note
+        costly unread 40 500
+        wait_for_within 120 grep -q closed "$TEST_DIR/costly"
+        memory=$(daemon_memory)
+        costly_end
+        tried 40 "connections whose answers nobody reads: the daemon had $DAEMON_MEMORY KiB, and then $memory"
+        [[ $memory -le $((DAEMON_MEMORY + 8 * 1024)) ]] || fail "the daemon had $DAEMON_MEMORY KiB, and has $memory"
+        check_contains "$(daemon_logged -o cat)" "or read its answers, in time"
+        daemon_check_goes_on 8192
+}
+
 test_many_jobs_that_come_and_go() {
         local failed
         settings_add <<<'results { max = 50 }'

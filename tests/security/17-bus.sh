@@ -103,7 +103,7 @@ liar_end() {
 
 tear_down() {
         liar_end
-        user_systemctl alice stop aim.service 2>/dev/null || true
+        user_systemctl alice stop aim.service crowd.service 2>/dev/null || true
 }
 
 aim_begin() {
@@ -161,6 +161,40 @@ test_false_manager_that_floods() {
         wait_for journal_has "A request of user 1000 was refused: It cannot be told whether this is a unit's main process" -o cat --since -5min
         daemon_check_goes_on 1024
         tried 320 "moves while a false manager floods the daemon in 8 ways"
+}
+
+# crowd_begin: a process of alice's with many children asks about all of them, again and again, when there is a false manager.
+crowd_begin() {
+        as alice systemd-run --user --quiet --wait --pipe --collect --unit=crowd -- python3 /opt/cgmove-tests/load.py \
+                crowd 10 300 /run/user/1000/systemd/true >"$TEST_DIR/crowd" &
+        wait_for pgrep -u alice -f 'load.py crowd'
+        liar_begin silent
+        wait_for_within 120 sh -c "[ \$(wc -l <'$TEST_DIR/crowd') -eq 10 ]"
+        liar_end
+        wait
+        CROWD=$(cut -c1-200 "$TEST_DIR/crowd" | sort | uniq -c)
+}
+
+# What waits for a manager has descriptors of ours, of each process one and one of its group: it does not wait for long.
+test_calls_about_many_processes() {
+        daemon_note
+        crowd_begin
+        check_equal "$(grep -c 'org.cgmove1.Error.Busy .*manager does not answer (.*did not answer in time)' "$TEST_DIR/crowd" || true)" 10 "answers: $CROWD"
+        daemon_check_goes_on 4096
+        tried 10 "calls about 301 processes each, whose manager does not answer"
+}
+
+# Whom the policy lets do nothing cannot make us wait for him.
+test_calls_without_a_policy() {
+        policy_only <<-'POLICY'
+	policy "other" {
+	        users = {"bob"}
+	        from = {"session"}
+	}
+	POLICY
+        crowd_begin
+        check_equal "$(sort -u "$TEST_DIR/crowd")" ok "answers: $CROWD"
+        tried 10 "calls of a user without a policy, whose manager does not answer"
 }
 
 test_false_manager_that_hangs() {

@@ -7,16 +7,27 @@
   load.py honest N            N moves of a child, each over a connection of its own: the median and the longest time they took
                               in microseconds, and how many failed
   load.py churn N             N jobs that end at once, over one connection
+
+and until they are ended, with calls that look at CHILDREN processes each, of which there is only the caller's word that it
+is his own affair; "ready" when they begin:
+
+  load.py hang-ups THREADS CHILDREN      calls that want no answer, each hundred on a connection that is shut down behind them
+  load.py serial CHILDREN                one call after the other, each on a connection of its own that is shut down then
+  load.py unread CONNECTIONS CHILDREN    answers that are not read, but for those of the first, in sips; "closed" for each that was closed
+
+  load.py crowd CALLS CHILDREN FILE      CALLS of them at once when there is FILE; prints the answers
 """
 import array
 import os
 import random
+import select
 import signal
 import socket
 import sys
+import threading
 import time
 
-from peer import MANAGER, PATH, SOCKET, Closed, Peer, begin_children, message, run_verb
+from peer import MANAGER, PATH, SOCKET, Closed, Peer, Writer, begin_children, message, raw_message, run_verb
 from odd_messages import deep_variant, entries, header, call_fields, get_body, method_call, options, version
 
 BEGIN = b"\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n"
@@ -159,6 +170,76 @@ def verb_churn(args):
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     print(failed)
+
+
+def check_call(flags=0):
+    """Costly for the daemon: it reads of each descendant what there is to know."""
+    body = Writer()
+    body.array(4, [], None)
+    body.options([("self", "b", True), ("tree", "b", True)])
+    fields = [(1, "o", PATH), (2, "s", MANAGER), (3, "s", "Check"), (8, "g", "aha{sv}")]
+    return raw_message(1, 1, fields, body.data, flags=flags)
+
+
+def verb_hang_ups(args):
+    calls = check_call(flags=1) * 100
+    begin_children(int(args[1]))
+
+    def flood():
+        while True:
+            try:
+                peer = Peer().authenticate()
+                peer.sock.sendall(calls)
+                peer.sock.shutdown(socket.SHUT_RDWR)
+            except (Closed, OSError):
+                time.sleep(0.05)
+    for _ in range(int(args[0])):
+        threading.Thread(target=flood).start()
+    print("ready", flush=True)
+
+
+def verb_serial(args):
+    begin_children(int(args[0]))
+    print("ready", flush=True)
+    while True:
+        try:
+            peer = Peer().authenticate()
+            peer.sock.sendall(check_call())
+            peer.sock.shutdown(socket.SHUT_RDWR)  # its answer will close it on the other side
+        except (Closed, OSError):
+            pass
+
+
+def verb_unread(args):
+    begin_children(int(args[1]))
+    print("ready", flush=True)
+    poll, socks = select.poll(), []
+    for _ in range(int(args[0])):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(SOCKET)
+        sock.sendall(BEGIN + check_call() * 50)
+        socks.append(sock)
+        poll.register(sock, 0)  # hang-ups come all the same
+    socks[0].setblocking(False)
+    while True:
+        for fd, _ in poll.poll(100):
+            poll.unregister(fd)
+            print("closed", flush=True)
+        try:
+            socks[0].recv(1 << 16)
+        except OSError:
+            pass
+        time.sleep(0.1)
+
+
+def verb_crowd(args):
+    begin_children(int(args[1]))
+    peer = Peer().authenticate()
+    while not os.path.exists(args[2]):
+        time.sleep(0.05)
+    peer.sock.sendall(check_call() * int(args[0]))
+    for _ in range(int(args[0])):
+        print(peer.answer(), flush=True)
 
 
 if __name__ == "__main__":

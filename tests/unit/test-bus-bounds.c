@@ -309,6 +309,31 @@ static void test_pieces(void **state) {
         assert_int_equal(next_fd(), before);
 }
 
+/* While nothing is to be read, not even what has begun goes on; nothing of it is lost. */
+static void test_hold(void **state) {
+        Server server;
+        Text t;
+
+        compose(&t, &(Call){ .n_fds = 2 });
+        server_init(&server);
+        say_hello(&server, NULL, 0);
+        assert_int_equal(run(&server), 0);
+        say(&server, t.bytes, 30, 2);
+        assert_int_equal(run(&server), 0);
+
+        bus_bounds_hold(&server.bounds, true);
+        say(&server, t.bytes + 30, t.n - 30, 0);
+        assert_int_equal(run(&server), 0);
+        assert_int_equal(server.n_messages, 0);
+        assert_true(bus_bounds_message_has_begun(&server.bounds));
+
+        bus_bounds_hold(&server.bounds, false);
+        assert_int_equal(run(&server), 0);
+        assert_int_equal(server.n_messages, 1);
+        assert_int_equal(server.n_fds, 2);
+        server_done(&server);
+}
+
 /* What sd-bus would drop without a word, or take more of than it should: the connection ends, and nothing is left of it. */
 static void test_refused(void **state) {
         static const struct {
@@ -386,6 +411,7 @@ int main(void) {
                 cmocka_unit_test(test_changed_heads),
                 cmocka_unit_test(test_descriptors_arrive),
                 cmocka_unit_test(test_pieces),
+                cmocka_unit_test(test_hold),
                 cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_unfinished),
         };

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -34,6 +35,7 @@ typedef struct Question {
         MainProcessQuery *query;
         bool done;
         int error;
+        char message[80];
 } Question;
 
 static void on_done(int error, const char *message, void *userdata) {
@@ -41,6 +43,7 @@ static void on_done(int error, const char *message, void *userdata) {
 
         question->done = true;
         question->error = error;
+        (void) snprintf(question->message, sizeof(question->message), "%s", message ? message : "");
 }
 
 static Knowledge ask(Question *question, const TreeFixture *fixture, pid_t pid, TreeKind kind) {
@@ -60,6 +63,25 @@ static Knowledge ask(Question *question, const TreeFixture *fixture, pid_t pid, 
         main_process_query_free(question->query);
         targets_done(&question->targets);
         return knowledge;
+}
+
+/* The question before there is anything to ask, as of a process whose descendants are to be moved with it. */
+static void ask_nothing(Question *question, const TreeFixture *fixture) {
+        *question = (Question){
+                .fixture = fixture,
+                .daemon = { .event = fixture->event, .kernel = fixture->kernel },
+                .targets.max = 1,
+        };
+        assert_int_equal(main_process_query_new(&question->daemon, &question->targets, on_done, question,
+                                                &question->query),
+                         0);
+        assert_true(question->done);
+        question->done = false;
+}
+
+static void question_done(Question *question) {
+        main_process_query_free(question->query);
+        targets_done(&question->targets);
 }
 
 /* The child of PARENT in the group PATH. */
@@ -86,6 +108,24 @@ static void test_fails_closed(void **state) {
 
         assert_int_equal(ask(&question, fixture, target, TREE_DIRECT), UNKNOWN);
         assert_true(question.error < 0);
+        process_end(&manager);
+}
+
+/* What is refused for another reason is no reason to ask. */
+static void test_passed_over(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process manager = start_in(fixture, INIT_SCOPE);
+        pid_t target = fork_into(fixture, &manager, TREE_SOURCE);
+        Question question;
+
+        ask_nothing(&question, fixture);
+        assert_int_equal(targets_add(&fixture->kernel, &question.targets, pidfd_open_process(target)), 0);
+        question.targets.items[0].passed_over = true;
+        main_process_query_resume(question.query);
+        assert_true(question.done);
+        assert_int_equal(question.error, 0);
+        assert_int_equal(question.targets.items[0].unit_process, UNKNOWN);
+        question_done(&question);
         process_end(&manager);
 }
 
@@ -167,6 +207,14 @@ static bool wait_for_socket(void) {
         return false;
 }
 
+static void make_runtime_dir(void) {
+        assert_int_equal(mount("tmpfs", "/run", "tmpfs", 0, NULL), 0); /* of this namespace */
+        assert_int_equal(mkdir("/run/user", 0755), 0);
+        assert_int_equal(mkdir("/run/user/1000", 0755), 0);
+        assert_int_equal(mkdir(RUNTIME_DIR, 0777), 0);
+        assert_int_equal(chown(RUNTIME_DIR, TREE_OWNER, (gid_t) -1), 0);
+}
+
 /* An answer of anybody who is not in the manager's own group is none, though he be the user. */
 static void test_false_manager(void **state) {
         const TreeFixture *fixture = tree_fixture_need(state);
@@ -174,11 +222,7 @@ static void test_false_manager(void **state) {
         pid_t target = fork_into(fixture, &manager, TREE_SOURCE);
         Question question;
 
-        assert_int_equal(mount("tmpfs", "/run", "tmpfs", 0, NULL), 0); /* of this namespace */
-        assert_int_equal(mkdir("/run/user", 0755), 0);
-        assert_int_equal(mkdir("/run/user/1000", 0755), 0);
-        assert_int_equal(mkdir(RUNTIME_DIR, 0777), 0);
-        assert_int_equal(chown(RUNTIME_DIR, TREE_OWNER, (gid_t) -1), 0);
+        make_runtime_dir();
         liar = process_start_body(fixture->source_fd, TREE_OWNER, listen_at_the_socket);
         assert_true(wait_for_socket());
 
@@ -249,6 +293,31 @@ static void test_foreign_mount(void **state) {
         process_end(&manager);
 }
 
+/* Who is frozen while a manager is asked does not wait as long as the manager has otherwise. */
+static void test_silent_manager(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process manager = start_in(fixture, INIT_SCOPE), silent;
+        pid_t target = fork_into(fixture, &manager, TREE_SOURCE);
+        _cleanup_close_ int fd = tree_fixture_group(fixture, INIT_SCOPE);
+        Question question;
+
+        make_runtime_dir();
+        silent = process_start_body(fd, TREE_OWNER, listen_at_the_socket);
+        assert_true(wait_for_socket());
+
+        ask_nothing(&question, fixture);
+        assert_int_equal(targets_add(&fixture->kernel, &question.targets, pidfd_open_process(target)), 0);
+        main_process_query_resume(question.query);
+        assert_false(question.done);
+        tree_fixture_loop(fixture, &question.done);
+        assert_int_equal(question.error, -ETIMEDOUT);
+        assert_string_equal(question.message, "the managers did not answer in time"); /* not the call's own words */
+        question_done(&question);
+        process_end(&silent);
+        process_end(&manager);
+        assert_int_equal(umount2("/run", MNT_DETACH), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tree_fixture_setup, tree_fixture_teardown)
 
 static int run_all(void) {
@@ -260,6 +329,8 @@ static int run_all(void) {
                 TEST(test_system_unit_without_systemd),
                 TEST(test_false_manager),
                 TEST(test_foreign_mount),
+                TEST(test_silent_manager),
+                TEST(test_passed_over),
         };
 
         return cmocka_run_group_tests_name("main-process", tests, NULL, NULL);
