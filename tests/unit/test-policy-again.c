@@ -178,9 +178,10 @@ static void check_rooms(void **state, bool by_name) {
                 write_policy(fixture, 2 + room % 2, by_name);
                 if (!reload_with(fixture, room)) {
                         n_failed++;
-                        wait_a_while(fixture); /* once more in vain */
-                        assert_non_null(fixture->daemon->policy_problem);
-                        assert_true(fixture->daemon->policy->n_sections != 2 + room % 2);
+                        /* once more in vain, unless the child before has given its descriptors back late */
+                        wait_a_while(fixture);
+                        assert_true(!fixture->daemon->policy_problem ==
+                                    (fixture->daemon->policy->n_sections == 2 + room % 2));
                 }
                 tree_fixture_leave_fds(SIZE_MAX);
                 await_sections(fixture, 2 + room % 2); /* nobody has asked again */
