@@ -59,14 +59,14 @@ test_logs_keep_characters_whole() {
         local id how
         touch "$TEST_DIR/followed" "$TEST_DIR/shown"
         chown alice: "$TEST_DIR/followed" "$TEST_DIR/shown"
-        in_session alice cgmove run --name long -- sh -c 'head -c 65535 /dev/zero | tr "\0" x; printf "\303\251\360\237\230\200 end\n"; sleep 1000'
-        id=$(job_id long)
+        in_session alice cgmove run --name half-characters -- sh -c 'head -c 65535 /dev/zero | tr "\0" x; printf "\303\251\360\237\230\200 end\n"; sleep 1000'
+        id=$(job_id half-characters)
         wait_for job_has_said "$id" end
         # while it runs, as long as it is followed; and when it has ended
         as alice script -qefc "cgmove logs -f $id" "$TEST_DIR/followed" >/dev/null </dev/null &
         wait_for grep -q "😀 end" "$TEST_DIR/followed"
         check_status 0 as alice cgmove kill "$id"
-        wait_for job_has_ended long
+        wait_for job_has_ended half-characters
         check_status 0 as alice script -qefc "cgmove logs $id" "$TEST_DIR/shown" </dev/null
         for how in followed shown; do
                 check_contains "$(tr -d '\r' <"$TEST_DIR/$how")" "xé😀 end" "$how"
