@@ -57,7 +57,7 @@ typedef enum Reload { RELOAD_DONE, RELOAD_NO_DAEMON, RELOAD_FAILED } Reload;
 
 /* The installed policy with TEXT (may be NULL) as if it stood in PATH; NULL with FAILURE filled. */
 static Policy *load_with(const char *path, const char *text, Failure *failure) {
-        _cleanup_(patience_end) Patience patience = patience_begin();
+        PATIENTLY();
         _cleanup_(policy_problem_clear) PolicyProblem problem = { 0 };
         _cleanup_(policy_freep) Policy *policy = NULL;
         Settings settings;
@@ -97,7 +97,7 @@ static void sort_last_section(Policy *policy) {
 /* Whom the rule is about, as a policy sees him. A range or a group has no single such user. */
 static int facts_from_rule(const Rule *rule, gid_t gids[static GROUPS_MAX], Source *source,
                            PolicyFacts *ret) {
-        _cleanup_(patience_end) Patience patience = patience_begin();
+        PATIENTLY();
         const UserMatch *match = &rule->match;
         int n = GROUPS_MAX;
         struct passwd *entry;
@@ -422,7 +422,7 @@ static int parse(int argc, char **argv, Arguments *arguments) {
 }
 
 static int make_rule(const Arguments *arguments, Rule *rule, Failure *failure) {
-        _cleanup_(patience_end) Patience patience = patience_begin();
+        PATIENTLY();
         int r;
 
         r = rule_init(rule, arguments->user, arguments->source, arguments->name, failure);

@@ -52,14 +52,14 @@ static void explanation_done(Explanation *e) {
  * ------------------------------------------------------------------------------------------------------ */
 
 static const struct passwd *find_user(const char *word) {
-        _cleanup_(patience_end) Patience patience = patience_begin();
+        PATIENTLY();
         uint32_t uid;
 
         return parse_id(word, &uid) == 0 ? getpwuid(uid) : getpwnam(word);
 }
 
 static int append_groups(sd_bus_message *m, const struct passwd *user) {
-        _cleanup_(patience_end) Patience patience = patience_begin();
+        PATIENTLY();
         gid_t gids[GROUPS_MAX];
         int n = GROUPS_MAX, r;
 
@@ -193,7 +193,7 @@ static void print_jobs(const Explanation *e) {
 }
 
 static void print_explanation(const Explanation *e) {
-        _cleanup_(patience_end) Patience patience = patience_begin();
+        PATIENTLY();
         const struct passwd *user = getpwuid(e->uid);
 
         if (user)

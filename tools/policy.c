@@ -76,7 +76,7 @@ static int add_unknown(Check *check, const PolicySection *section, const UserMat
 }
 
 static void resolve_patiently(Policy *policy) {
-        _cleanup_(patience_end) Patience patience = patience_begin();
+        PATIENTLY();
 
         (void) policy_resolve(policy, policy_resolve_nss, NULL);
 }

@@ -89,6 +89,7 @@ static void check_call(char *const *command, const char *expected) {
 }
 
 static void test_call(void **state) {
+        char digits[] = "12345678";
         char all[CGMOVE_COMMAND_MAX + 1], cut[CGMOVE_COMMAND_MAX + 1], longer[CGMOVE_COMMAND_MAX + 20];
 
         memset(all, 'a', sizeof(all) - 1);
@@ -101,10 +102,10 @@ static void test_call(void **state) {
         cut[CGMOVE_COMMAND_MAX] = '\0';
 
         for (size_t i = 0; i < 9; i++) /* whatever the length leaves of a multiple of 8 */
-                check_call((char *[]) { (char *) "12345678" + i, NULL }, "12345678" + i);
-        check_call((char *[]) { (char *) "sh", (char *) "-c", (char *) "sleep 1; \xff\n", NULL }, "sh -c sleep 1; ??");
-        check_call((char *[]) { all, (char *) "more", NULL }, all);
-        check_call((char *[]) { (char *) "x", longer, (char *) "more", NULL }, cut);
+                check_call((char *[]){ &digits[i], NULL }, &digits[i]);
+        check_call((char *[]){ (char *) "sh", (char *) "-c", (char *) "sleep 1; \xff\n", NULL }, "sh -c sleep 1; ??");
+        check_call((char *[]){ all, (char *) "more", NULL }, all);
+        check_call((char *[]){ (char *) "x", longer, (char *) "more", NULL }, cut);
 }
 
 /* What sd-bus sends as an answer, as bytes. */
@@ -239,7 +240,7 @@ static int lose_answer(const char *before, const char *after) {
         groups[0] = before;
         groups[1] = after;
         n_asked = 0;
-        r = move_self_quickly(reason);
+        r = move_self_quickly((char *[]){ (char *) "true", NULL }, reason);
         (void) close(other_end);
         return r;
 }

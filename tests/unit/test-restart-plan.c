@@ -53,7 +53,7 @@ static void check_round_trip(const RestartPlan *plan) {
         assert_true(back.delay == plan->delay && back.timeout == plan->timeout &&
                     back.patience == plan->patience && back.job == plan->job &&
                     back.restarted == plan->restarted);
-        assert_memory_equal(&back.engine, &plan->engine, sizeof(back.engine));
+        assert_true(back.engine.pid == plan->engine.pid && back.engine.starttime == plan->engine.starttime);
         assert_int_equal(back.n_ports, plan->n_ports);
         assert_memory_equal(back.ports, plan->ports, plan->n_ports * sizeof(plan->ports[0]));
         assert_int_equal(back.n_ancestors, plan->n_ancestors);
