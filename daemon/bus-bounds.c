@@ -14,9 +14,9 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
         return 0;
 }
 
-int bus_bounds_init(BusBounds *bounds, sd_bus *bus, size_t bytes_max) {
+int bus_bounds_init(BusBounds *bounds, sd_bus *bus, uid_t uid, size_t bytes_max) {
         *bounds = (BusBounds){ .bus = bus };
-        incoming_init(&bounds->incoming, sd_bus_get_fd(bus), bytes_max);
+        incoming_init(&bounds->incoming, sd_bus_get_fd(bus), uid, bytes_max);
         return sd_bus_add_filter(bus, NULL, on_message, bounds);
 }
 

@@ -111,6 +111,8 @@ static void serve(Connection *connection) {
                 drop(connection, "its message is too large");
         else if (r == -EMFILE && bus_bounds_get_error(&connection->bounds) == r)
                 drop(connection, "its message has too many descriptors");
+        else if (r == -EBUSY && bus_bounds_get_error(&connection->bounds) == r)
+                drop(connection, "a descriptor that came with an earlier message of its user still waits to be closed");
         else if (r == -EBADMSG)
                 drop(connection, "its message is malformed, or takes no descriptors");
         else if (r < 0 || sd_bus_is_open(connection->bus) <= 0)
@@ -212,7 +214,7 @@ static int open_bus(Connection *connection, int fd) {
         if (r >= 0)
                 r = sd_bus_negotiate_fds(connection->bus, 1);
         if (r >= 0)
-                r = bus_bounds_init(&connection->bounds, connection->bus, CGMOVE_MESSAGE_MAX);
+                r = bus_bounds_init(&connection->bounds, connection->bus, connection->caller.uid, CGMOVE_MESSAGE_MAX);
         if (r >= 0)
                 r = bus_add_private_objects(connection);
         if (r >= 0)

@@ -2,23 +2,27 @@
 #include "daemon/incoming.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "daemon/foreign-fd.h"
 #include "lib/cleanup.h"
+#include "lib/pidfd.h"
+#include "lib/values.h"
 
-#define LINE_MAX_SEEN 256   /* what sd-bus asks for at once while it authenticates */
-#define FDS_AT_ONCE_MAX 253 /* SCM_MAX_FD of the kernel */
+#define LINE_MAX_SEEN 256 /* what sd-bus asks for at once while it authenticates */
 
-/* The connection that sd-bus works on. There is but one thread, and nothing of ours is passed to recvmsg(): hence no argument. */
+/* The connection that sd-bus works on. There is but one thread that receives, and nothing of ours is passed to recvmsg(): hence no
+ * argument. */
 static Incoming *incoming_now;
 
 ssize_t recvmsg(int fd, struct msghdr *message, int flags);
 
-void incoming_init(Incoming *incoming, int fd, size_t size_max) {
-        *incoming = (Incoming){ .fd = fd, .size_max = size_max };
+void incoming_init(Incoming *incoming, int fd, uid_t uid, size_t size_max) {
+        *incoming = (Incoming){ .fd = fd, .uid = uid, .size_max = size_max };
 }
 
 static void drop_fds(Incoming *incoming) {
@@ -56,10 +60,23 @@ static ssize_t refuse(Incoming *incoming, int error) {
         return 0;
 }
 
+static int keep_fd(Incoming *incoming, int fd) {
+        if (fd >= 0 && incoming->n_fds < ELEMENTSOF(incoming->fds)) {
+                incoming->fds[incoming->n_fds++] = fd;
+                return 0;
+        }
+        if (fd >= 0)
+                (void) close(fd);
+        return -EMFILE;
+}
+
 /* Takes the descriptors off a control message, into INCOMING. */
 static int take_fds(Incoming *incoming, struct msghdr *message) {
-        int r = message->msg_flags & MSG_CTRUNC ? -EMFILE : 0;
+        int foreign[FOREIGN_FDS_ONCE_MAX], r = 0;
+        size_t n_foreign = 0;
 
+        if (message->msg_flags & MSG_CTRUNC)
+                r = message->msg_control ? -EMFILE : -EBUSY;
         for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
                 size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
                 int fd;
@@ -68,14 +85,15 @@ static int take_fds(Incoming *incoming, struct msghdr *message) {
                         continue;
                 for (size_t i = 0; i < n; i++) {
                         memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-                        if (incoming->n_fds < ELEMENTSOF(incoming->fds))
-                                incoming->fds[incoming->n_fds++] = fd;
-                        else {
-                                (void) close(fd);
-                                r = -EMFILE;
+                        if (!pidfd_is_genuine(fd)) {
+                                foreign[n_foreign++] = fd;
+                                fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
                         }
+                        if (keep_fd(incoming, fd) < 0)
+                                r = -EMFILE;
                 }
         }
+        foreign_fds_close(incoming->uid, foreign, n_foreign);
         return r;
 }
 
@@ -83,14 +101,19 @@ static int take_fds(Incoming *incoming, struct msghdr *message) {
 static ssize_t receive(Incoming *incoming, void *buffer, size_t size, int flags, int *ret_error) {
         union {
                 struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(int) * FDS_AT_ONCE_MAX)];
+                char space[CMSG_SPACE(sizeof(int) * FOREIGN_FDS_ONCE_MAX)];
         } control;
         struct iovec iov = { .iov_base = buffer, .iov_len = size };
-        struct msghdr message = {
-                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
-        };
+        struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
         ssize_t n;
 
+        _Static_assert(CMSG_SPACE(sizeof(int) * FOREIGN_FDS_ONCE_MAX) == CMSG_LEN(sizeof(int) * FOREIGN_FDS_ONCE_MAX),
+                       "the kernel fills padding, too");
+        /* without room for them the kernel drops them, and says so */
+        if (incoming->uid != UID_NONE && foreign_fds_may_come(incoming->uid)) {
+                message.msg_control = &control;
+                message.msg_controllen = sizeof(control);
+        }
         *ret_error = 0;
         n = syscall(SYS_recvmsg, incoming->fd, &message, flags | MSG_CMSG_CLOEXEC);
         if (n > 0)
@@ -178,8 +201,10 @@ static ssize_t receive_message(Incoming *incoming, struct msghdr *message, int f
 ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
         Incoming *incoming = incoming_now;
 
-        if (!incoming || fd != incoming->fd)
+        if (!incoming || fd != incoming->fd) {
+                message->msg_controllen = 0;
                 return syscall(SYS_recvmsg, fd, message, flags);
+        }
         if (message->msg_iovlen != 1) { /* which sd-bus does not do */
                 errno = EOPNOTSUPP;
                 return -1;

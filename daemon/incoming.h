@@ -7,11 +7,13 @@
  *
  * So this program has a recvmsg() of its own, which libsystemd finds before the C library's. While sd-bus works on a connection it
  * hands over the bytes of one message at a time, keeps the descriptors back until their message is there whole and known to be one
- * that takes them, and shows the end of the stream instead of what sd-bus must not see. */
+ * that takes them, and shows the end of the stream instead of what sd-bus must not see. In the place of what is no pidfd it hands over
+ * a harmless descriptor (see foreign-fd.h). On all other sockets of this program no descriptor is taken. */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "daemon/call-head.h"
 #include "lib/protocol.h"
@@ -20,8 +22,9 @@ typedef struct Incoming Incoming;
 
 struct Incoming {
         int fd;              /* of the connection; not ours */
+        uid_t uid;           /* whose descriptors are taken; UID_NONE: nobody's */
         size_t size_max;     /* bytes of a message */
-        int error;           /* why no more is read: -EMSGSIZE, -EMFILE, -EBADMSG; 0 */
+        int error;           /* why no more is read: -EMSGSIZE, -EMFILE, -EBUSY, -EBADMSG; 0 */
         bool hold;           /* nothing is read for now */
         bool is_ready;       /* messages come; until then it is lines of the authentication */
         uint64_t n;          /* bytes of the message that has begun; of lines, all */
@@ -33,7 +36,7 @@ struct Incoming {
         Incoming *outer; /* whose handler works on this one */
 };
 
-void incoming_init(Incoming *incoming, int fd, size_t size_max);
+void incoming_init(Incoming *incoming, int fd, uid_t uid, size_t size_max);
 void incoming_done(Incoming *incoming);
 
 /* Between these, sd-bus works on the connection; a handler that it calls may do the same with another one. IS_READY: the peer is

@@ -212,7 +212,7 @@ static int manager_start_bus(SystemdManager *manager, sd_bus *bus) {
 
         if (manager_is_system(manager))
                 return sd_bus_start(bus);
-        r = bus_bounds_init(&manager->bounds, bus, MESSAGE_MAX);
+        r = bus_bounds_init(&manager->bounds, bus, UID_NONE, MESSAGE_MAX);
         return r < 0 ? r : bus_bounds_start(&manager->bounds);
 }
 

@@ -155,7 +155,7 @@ calls_golden() {
 	getsockopt inotify_add_watch inotify_init1 inotify_rm_watch ioctl lseek lstat madvise mkdirat mremap newfstatat openat pidfd_open
 	pidfd_send_signal pipe2 poll ppoll prctl pread64 pselect6 pwrite64 read readlink readlinkat recvfrom recvmsg renameat renameat2
 	rt_sigaction rt_sigprocmask sendmsg sendto setsockopt signalfd4 socket stat statfs statx sysinfo tgkill timerfd_create
-	timerfd_gettime timerfd_settime uname unlinkat utimensat write writev
+	timerfd_gettime timerfd_settime uname unlinkat utimensat waitid write writev
 LIST
         # of 32 bits
         words <<-LIST

@@ -101,7 +101,10 @@ liar_end() {
         mv /run/user/1000/systemd/true /run/user/1000/systemd/private
 }
 
+HANG_SERVER=
+
 tear_down() {
+        hang_end
         liar_end
         user_systemctl alice stop aim.service crowd.service 2>/dev/null || true
 }
@@ -205,4 +208,51 @@ test_false_manager_that_hangs() {
         done
         daemon_check_goes_on 2048
         tried 40 "moves while a false manager does not answer"
+}
+
+# --- descriptors ---------------------------------------------------------------------------------------------------------------
+
+# hang_begin N: alice calls with N descriptors of a file whose file system says nothing when one of them is closed. Where there is no
+# FUSE it is an ordinary file.
+HANG_FOLDER=/run/hang-close
+hang_begin() {
+        mkdir -p "$HANG_FOLDER"
+        [[ -e /dev/fuse ]] || mknod -m 0600 /dev/fuse c 10 229 || true
+        python3 /opt/cgmove-tests/hang-close.py 1000 "$HANG_FOLDER" "$1" >"$TEST_DIR/hang" 2>"$TEST_DIR/no-fuse" &
+        HANG=$!
+        wait_for grep -q . "$TEST_DIR/hang" "$TEST_DIR/no-fuse"
+        HANG_SERVER=$(sed -n 's/^server //p' "$TEST_DIR/hang")
+        wait_for hang_has_called
+}
+
+# Both calls were made, or it has ended.
+hang_has_called() {
+        grep -q ^end "$TEST_DIR/hang" || ! kill -0 "$HANG"
+}
+
+hang_end() {
+        [[ -z $HANG_SERVER ]] || kill -KILL "$HANG_SERVER"
+        HANG_SERVER=
+        umount --lazy "$HANG_FOLDER" 2>/dev/null || true
+        [[ -z ${HANG:-} ]] || wait "$HANG" || true
+}
+
+# Whoever closes such a descriptor waits for ever; the daemon does not, and serves others, and at last him.
+test_descriptors_that_hang_when_they_are_closed() {
+        local n
+        for n in 1 128; do
+                hang_begin "$n"
+                check_status 0 timeout 60 "$here/as" bob cgmove list
+                if [[ ! -s $TEST_DIR/no-fuse ]]; then
+                        check_match "$(sed -n 2p "$TEST_DIR/hang")" 'Error\.' "what is no process"
+                        # as long as one of his hangs, no more are taken of him
+                        check_match "$(sed -n 3p "$TEST_DIR/hang")" '^closed' "the second call"
+                        check_status 0 timeout 60 "$here/as" alice cgmove list
+                fi
+                hang_end
+        done
+        check_status 0 in_session alice timeout 60 cgmove run --wait -- true
+        check_equal "$(daemon_pid)" "$DAEMON" "the daemon"
+        wait_for daemon_has_no_more_fds
+        tried 258 "descriptors of a file that hangs when it is closed ($(head -n 1 "$TEST_DIR/no-fuse" 2>/dev/null))"
 }

@@ -239,7 +239,7 @@ static void server_init(Server *server) {
                     0);
         assert_true(sd_bus_negotiate_fds(server->bus, 1) >= 0);
         assert_true(sd_bus_add_filter(server->bus, NULL, on_message, server) >= 0);
-        assert_true(bus_bounds_init(&server->bounds, server->bus, CGMOVE_MESSAGE_MAX) >= 0);
+        assert_true(bus_bounds_init(&server->bounds, server->bus, geteuid(), CGMOVE_MESSAGE_MAX) >= 0);
         assert_true(bus_bounds_start(&server->bounds) >= 0);
 }
 
