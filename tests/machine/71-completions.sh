@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Completions for bash, zsh and fish: verbs, options and values, and what is there to be named. The shells themselves are asked.
+# timeout: 600
 
 BASH_FILE=/usr/share/bash-completion/completions/cgmove
 ZSH_FILE=/usr/share/zsh/vendor-completions/_cgmove

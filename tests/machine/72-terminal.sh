@@ -125,8 +125,8 @@ test_progress() {
         in_session alice cgmove run --name ending -- sleep 10
         check_status 0 at_terminal "until=waiting for job" end screen -- cgmove wait ending
         check_lacks "$OUTPUT" waiting "the line goes when it is over"
-        in_session alice cgmove run --name stubborn -- sh -c "trap '' TERM; touch $TEST_DIR/stubborn; while :; do sleep 1; done"
-        wait_for test -e "$TEST_DIR/stubborn"
+        in_session alice cgmove run --name stubborn -- sh -c "trap '' TERM; echo ready; while :; do sleep 1; done"
+        wait_for grep -q ready "/home/alice/.local/state/cgmove/job-$(job_id stubborn).log"
         check_status 0 at_terminal "until=stopping job" "type=^C" end -- cgmove stop stubborn
         as alice cgmove kill -s KILL stubborn
         # a daemon that takes its time is waited for
