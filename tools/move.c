@@ -127,7 +127,9 @@ static int read_checks(sd_bus_message *m, Table *table, json_t *array) {
 
         r = check_enter(m);
         while (r >= 0 && (r = check_next(m, &check)) > 0) {
-                _cleanup_free_ char *command = get_command((pid_t) check.pid, -1);
+                /* of others' processes the daemon tells none, and neither do we */
+                bool is_told = check.command && check.command[0] != '\0';
+                _cleanup_free_ char *command = is_told ? get_command((pid_t) check.pid, -1) : NULL;
 
                 if (command)
                         check.command = command;
