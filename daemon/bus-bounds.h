@@ -17,10 +17,9 @@ typedef struct BusBounds {
         bool is_whole;   /* one came in this step */
 } BusBounds;
 
-/* Bounds BUS, which has its descriptor already, before it is started; messages may have BYTES_MAX bytes, and those of UID descriptors
- * (UID_NONE: nobody's). Both stay the caller's, and
- * the bus must end before bus_bounds_done(). No filter may be added later, since sd-bus asks the last one first. Returns 0 or a
- * negative errno. */
+/* Bounds BUS, which has its descriptor already, before it is started; messages may have BYTES_MAX bytes, and descriptors if UID is their
+ * sender's (UID_NONE: none may). Both stay the caller's, and the bus must end before bus_bounds_done(). No filter may be added later,
+ * since sd-bus asks the last one first. Returns 0 or a negative errno. */
 int bus_bounds_init(BusBounds *bounds, sd_bus *bus, uid_t uid, size_t bytes_max);
 void bus_bounds_done(BusBounds *bounds);
 
@@ -28,8 +27,8 @@ void bus_bounds_done(BusBounds *bounds);
 int bus_bounds_start(BusBounds *bounds);
 
 /* sd_bus_process(), which reads at most one message, and what it returns; -EMSGSIZE if that message is, or says it is, too large;
- * -EMFILE if too many descriptors came with it; -EBUSY if none is taken of its sender now, or ever (foreign-fd.h); -EBADMSG if it is malformed, or descriptors came that no call takes. Then the bus
- * must be closed. */
+ * -EMFILE if too many descriptors came with it; -EBUSY if none is taken of its sender now, or ever (foreign-fd.h); -EBADMSG if it is
+ * malformed, or descriptors came that no call takes. Then the bus must be closed. */
 int bus_bounds_step(BusBounds *bounds);
 
 /* While HOLD, a step sends what waits to be sent, and reads nothing. */

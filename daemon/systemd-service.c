@@ -323,33 +323,15 @@ static void result_deliver(SystemdCall *call, int error, const char *message) {
                 call->callback.result(error < 0 ? error : -ENOMEM, message, NULL, call->userdata);
 }
 
+/* They differ in what is sent, and in which of it may fail. */
+#define RESTART_TYPE(how, fails)                                                                            \
+        { .send = how, .send_again = restart_send_again, .read = restart_read, .deliver = result_deliver,   \
+          .may_fail = fails, .follows_job = true, .timeout_usec = UNIT_TIMEOUT_USEC }
+
 static const CallType restart_types[] = {
-        [SYSTEMD_RESTART_UP] = {
-                .send = try_restart_send,
-                .send_again = restart_send_again,
-                .read = restart_read,
-                .deliver = result_deliver,
-                .follows_job = true,
-                .timeout_usec = UNIT_TIMEOUT_USEC,
-        },
-        [SYSTEMD_RESTART_LOOPING] = {
-                .send = loop_restart_send,
-                .send_again = restart_send_again,
-                .read = restart_read,
-                .deliver = result_deliver,
-                .may_fail = 1U << 0,
-                .follows_job = true,
-                .timeout_usec = UNIT_TIMEOUT_USEC,
-        },
-        [SYSTEMD_RESTART_FAILED] = {
-                .send = failed_restart_send,
-                .send_again = restart_send_again,
-                .read = restart_read,
-                .deliver = result_deliver,
-                .may_fail = 1U << 0,
-                .follows_job = true,
-                .timeout_usec = UNIT_TIMEOUT_USEC,
-        },
+        [SYSTEMD_RESTART_UP] = RESTART_TYPE(try_restart_send, 0),
+        [SYSTEMD_RESTART_LOOPING] = RESTART_TYPE(loop_restart_send, 1U << 0),
+        [SYSTEMD_RESTART_FAILED] = RESTART_TYPE(failed_restart_send, 1U << 0),
 };
 
 static int revive_send(SystemdCall *call) {
