@@ -324,9 +324,9 @@ static void result_deliver(SystemdCall *call, int error, const char *message) {
 }
 
 /* They differ in what is sent, and in which of it may fail. */
-#define RESTART_TYPE(how, fails)                                                                            \
-        { .send = how, .send_again = restart_send_again, .read = restart_read, .deliver = result_deliver,   \
-          .may_fail = fails, .follows_job = true, .timeout_usec = UNIT_TIMEOUT_USEC }
+#define RESTART_TYPE(how, fails)                                                                              \
+        { .send = (how), .send_again = restart_send_again, .read = restart_read, .deliver = result_deliver,   \
+          .may_fail = (fails), .follows_job = true, .timeout_usec = UNIT_TIMEOUT_USEC }
 
 static const CallType restart_types[] = {
         [SYSTEMD_RESTART_UP] = RESTART_TYPE(try_restart_send, 0),
