@@ -19,7 +19,7 @@ agent_start() {
 }
 
 agent_call() {
-        as alice python3 "$GATEWAY_PY" call --port 18800 --wait descriptors "$1"
+        as alice "$GATEWAY_CALL" --port 18800 descriptors "$1"
 }
 
 agent_remove() {

@@ -155,7 +155,7 @@ test_time_wait_with_a_strict_start_limit() {
 # A server that sets SO_REUSEADDR is not kept from its port by such connections, so nobody waits for their end.
 test_time_wait_of_a_server_that_does_not_mind() {
         leftover_start Restart=no
-        as alice python3 "$GATEWAY_PY" hang-up
+        "$GATEWAY_CALL" hang-up
         wait_for port_is_in_time_wait 18789
         leftover_is_healed
         [[ $(outcome .downtime_usec) -lt 30000000 ]] || fail "it was waited for: $OUTCOME"

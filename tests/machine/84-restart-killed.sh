@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # timeout: 900
-# A restart is killed at a random moment, 200 times in all: the gateway is up at the end of each.
+# A restart is killed at a random moment, 200 times in all with `./check --all`: the gateway is up at the end of each.
 #
 # Ways to kill: group (all of the job at once), engine (SIGKILL of the process that restarts), pool (`systemctl stop` of all jobs
 # of alice), daemon (SIGKILL of cgmoved). What is still to be done then is up to the manager, and to what cgmove has left there.
@@ -58,47 +58,47 @@ kill_at_random() {
 
 # --- a restart in which nothing is to be healed ---------------------------------------------------------------------------
 
-test_job_killed_40_times() {
+test_job_killed_at_random() {
         gateway_start control-group
-        kill_at_random 40 group 1500
+        kill_at_random "$(often 40)" group 1500
 }
 
-test_engine_killed_40_times() {
+test_engine_killed_at_random() {
         gateway_start mixed
-        kill_at_random 40 engine 1500
+        kill_at_random "$(often 40)" engine 1500
 }
 
-test_pool_stopped_20_times() {
+test_pool_stopped_at_random() {
         gateway_start mixed
-        kill_at_random 20 pool 1500
+        kill_at_random "$(often 20)" pool 1500
 }
 
-test_daemon_killed_20_times() {
+test_daemon_killed_at_random() {
         gateway_start process
-        kill_at_random 20 daemon 1500
+        kill_at_random "$(often 20)" daemon 1500
 }
 
 # --- a left-over holds the port: who dies has not healed yet, or is at it ----------------------------------------------
 
 # check_no_leftover: of all the instances before, none has left what holds the port.
-test_job_killed_30_times_with_a_left_over() {
+test_job_killed_at_random_with_a_left_over() {
         leftover_start Restart=no
-        kill_at_random 30 group 3000
+        kill_at_random "$(often 30)" group 3000
 }
 
-test_engine_killed_20_times_with_a_left_over() {
+test_engine_killed_at_random_with_a_left_over() {
         leftover_start RestartSec=100ms StartLimitIntervalSec=10 StartLimitBurst=3
-        kill_at_random 20 engine 3000
+        kill_at_random "$(often 20)" engine 3000
 }
 
-test_pool_stopped_15_times_with_a_left_over() {
+test_pool_stopped_at_random_with_a_left_over() {
         leftover_start Restart=no
-        kill_at_random 15 pool 3000
+        kill_at_random "$(often 15)" pool 3000
 }
 
-test_daemon_killed_15_times_with_a_left_over() {
+test_daemon_killed_at_random_with_a_left_over() {
         leftover_start RestartSec=2
-        kill_at_random 15 daemon 3000
+        kill_at_random "$(often 15)" daemon 3000
 }
 
 # --- what is left to the manager ---------------------------------------------------------------------------------------

@@ -359,7 +359,7 @@ test_system_unit() {
 	UNIT
         systemctl daemon-reload
         systemctl start gw.service
-        local call=(as alice python3 "$GATEWAY_PY" call --port 18888)
+        local call=(as alice "$GATEWAY_CALL" --port 18888 stdio)
         doctor 1 "${call[@]}" "cgmove doctor --json gw"
         check_equal "$(jq -r .unit <<<"$FOUND")" system:gw.service
         check_found problem restart-list "does not list system:gw.service" 'restart = {"system:gw.service"} in section "test"'

@@ -4,10 +4,7 @@
 
   gateway.py serve [--ports N,N,... | --any-port FILE] [--ipv6-only] [--no-reuseaddr] [--insist] [--drain]
                    [--leave-child COMMAND] [--start-delay S] [--exit-after S]
-  gateway.py call [--port N] [--ipv6-only] [--wait stdio|descriptors] [--by FILE] COMMAND
-  gateway.py who [--port N] [--ipv6-only]
-  gateway.py hang-up [--port N]
-  gateway.py downtime [--port N]
+  gateway.py downtime [--port N] [--ipv6-only]
 
 The server listens on the loopback and runs each COMMAND with /bin/sh, its standard output and error on a pipe, and with
 one more pipe that it inherits as a mark of its lineage. It answers when the command has exited and, as the caller wishes, its
@@ -26,13 +23,13 @@ manager and its KillMode=.
   --start-delay     is silent for that long before it listens and says that it is ready
   --exit-after      fails by itself that long after the start, with a message; 0: before it listens
 
-who prints the PID of the gateway that answers, without a command. hang-up makes the server end a connection first, which leaves
-the server's port in TIME_WAIT. downtime asks who answers again and again, until it is ended by a signal, and prints a line for each
+downtime asks who answers again and again, until it is ended by a signal, and prints a line for each
 new instance: its PID, that of the last one, the last answer of the old one and the first of the new one (seconds of
 CLOCK_MONOTONIC), and the microseconds between them.
 
 The protocol: a line "stdio" or "descriptors", then the command up to the end of the stream; the answer is a line with the
-exit status and the PID of the gateway, then the output. Or a line "who": the answer is the PID. Or "hang-up": no answer.
+exit status and the PID of the gateway, then the output. Or a line "who": the answer is the PID. Or "hang-up": no answer, the
+server's end of the connection comes first, and leaves its port in TIME_WAIT. gateway-call.c is the other side.
 """
 import os
 import select
@@ -227,39 +224,12 @@ def ask(address, request, patience=None):
             parts.append(part)
 
 
-def call(address, mode, command, by):
-    """Prints the output of the command and returns its status; 111 without a full answer. The file BY gets the PID of the
-    gateway that has answered."""
-    try:
-        answer = ask(address, mode + "\n" + command)
-    except OSError as error:
-        print("gateway: %s" % error, file=sys.stderr)
-        return 111
-    head, newline, output = answer.partition(b"\n")
-    if not newline:
-        print("gateway: no answer", file=sys.stderr)
-        return 111
-    status, pid = head.split()
-    with open(by, "wb") as file:
-        file.write(pid + b"\n")
-    sys.stdout.buffer.write(output)
-    sys.stdout.flush()
-    return abs(int(status))
-
-
 def who(address):
     """The PID of the gateway that answers in time, or 0."""
     try:
         return int(ask(address, "who\n", PROBE_PATIENCE) or 0)
     except OSError:
         return 0
-
-
-def hang_up(address):
-    with socket.create_connection(address) as sock:
-        sock.sendall(b"hang-up\n")
-        # its end comes first, and with it what remains of the connection is the server's
-        sock.recv(1)
 
 
 def measure_downtime(address):
@@ -297,17 +267,6 @@ def main():
         Gateway(Options(args)).serve()
         return 0
     address = (loopback(take_flag(args, "--ipv6-only")), int(take_option(args, "--port", PORT)))
-    mode = take_option(args, "--wait", "stdio")
-    by = take_option(args, "--by", os.devnull)
-    if verb == "call" and len(args) == 1:
-        return call(address, mode, args[0], by)
-    if verb == "who":
-        pid = who(address)
-        print(pid)
-        return 0 if pid else 111
-    if verb == "hang-up":
-        hang_up(address)
-        return 0
     if verb == "downtime":
         measure_downtime(address)
     print(__doc__, file=sys.stderr)

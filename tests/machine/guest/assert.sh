@@ -30,6 +30,11 @@ check_no_file() {
         [[ ! -e $1 && ! -L $1 ]] || fail "there is $1"
 }
 
+# often N: how often to try what chance decides: N times where all tests run ($TEST_ALL), else a quarter of that.
+often() {
+        printf '%d' $(($1 / (${TEST_ALL:-0} ? 1 : 4)))
+}
+
 # tried N WHAT: what an attack has attempted, and how often; it is shown with the result.
 tried() {
         echo "tried $*"
@@ -48,12 +53,18 @@ wait_for() {
         wait_for_within 60 "$@"
 }
 
+# It asks at most a quarter of the time, so that those who wait on a busy machine leave it to those who are waited for.
 wait_for_within() {
-        local end=$((SECONDS + $1))
+        local end=$((SECONDS + $1)) asked pause
         shift
+        asked=${EPOCHREALTIME/./}
         until "$@" >/dev/null 2>&1; do
                 [[ $SECONDS -lt $end ]] || fail "waited in vain for: $*"
-                sleep 0.05
+                pause=$((3 * (${EPOCHREALTIME/./} - asked)))
+                pause=$((pause < 50000 ? 50000 : pause > 1000000 ? 1000000 : pause))
+                printf -v pause '%d.%06d' $((pause / 1000000)) $((pause % 1000000))
+                sleep "$pause"
+                asked=${EPOCHREALTIME/./}
         done
 }
 

@@ -3,8 +3,9 @@
 
 GATEWAY=openclaw-gateway.service
 GATEWAY_PY=/opt/cgmove-tests/gateway.py
+GATEWAY_CALL=/opt/cgmove-tests/gateway-call
 GATEWAY_UNIT=/home/alice/.config/systemd/user/$GATEWAY
-# where it is asked, if that is not the usual port: options of `gateway.py call`
+# where it is asked, if that is not the usual port: options of gateway-call
 GATEWAY_ADDRESS=()
 
 # gateway_write KILLMODE [OPTIONS [LINE...]]: the unit. OPTIONS are those of `gateway.py serve`, as ExecStart= takes them; each
@@ -68,11 +69,11 @@ gateway_kill_leftovers() {
 
 # gateway_call COMMAND: waits for its standard streams only; gateway_call_strict: for every descriptor.
 gateway_call() {
-        as alice python3 "$GATEWAY_PY" call "${GATEWAY_ADDRESS[@]}" --wait stdio --by /home/alice/answered "$1"
+        as alice "$GATEWAY_CALL" "${GATEWAY_ADDRESS[@]}" --by /home/alice/answered stdio "$1"
 }
 
 gateway_call_strict() {
-        as alice python3 "$GATEWAY_PY" call "${GATEWAY_ADDRESS[@]}" --wait descriptors --by /home/alice/answered "$1"
+        as alice "$GATEWAY_CALL" "${GATEWAY_ADDRESS[@]}" --by /home/alice/answered descriptors "$1"
 }
 
 gateway_pid() {
@@ -103,15 +104,16 @@ gateway_state_is() {
         gateway_has ActiveState "$1"
 }
 
-# gateway_who [OPTION...]: the process that answers, without a command; options of `gateway.py who`.
+# gateway_who [OPTION...]: the process that answers, without a command; options of gateway-call.
 gateway_who() {
-        as alice python3 "$GATEWAY_PY" who "${GATEWAY_ADDRESS[@]}" "$@"
+        "$GATEWAY_CALL" "${GATEWAY_ADDRESS[@]}" "$@" who
 }
 
 # Its main process answers, on the port of the option if there is one.
 gateway_answers() {
         local pid
-        pid=$(gateway_who "$@") && [[ $pid -gt 0 && $pid == $(gateway_pid) ]] && gateway_state_is active
+        pid=$(gateway_who "$@") && [[ $(user_systemctl alice show -p MainPID -p ActiveState "$GATEWAY") == \
+                "MainPID=$pid"$'\n'"ActiveState=active" ]]
 }
 
 # Who listens on a port, as lines of "PID UID COMM", one for each process.

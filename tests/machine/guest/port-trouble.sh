@@ -26,7 +26,7 @@ time_wait_start() {
 }
 
 time_wait_make() {
-        as alice python3 "$GATEWAY_PY" hang-up "${GATEWAY_ADDRESS[@]}"
+        "$GATEWAY_CALL" "${GATEWAY_ADDRESS[@]}" hang-up
         wait_for port_is_in_time_wait "$TIME_WAIT_PORT"
 }
 

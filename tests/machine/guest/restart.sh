@@ -98,5 +98,5 @@ restart_helpers() {
 
 # Whatever was done to a restart: nobody is at it any more, and the gateway is up.
 restart_has_settled() {
-        not restart_helpers && [[ $(gateway_property Job) == 0 || -z $(gateway_property Job) ]] && gateway_answers
+        not restart_helpers && [[ $(gateway_property Job) =~ ^0?$ ]] && gateway_answers
 }

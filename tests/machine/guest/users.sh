@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Users, their managers and their sessions.
 
-user_environment() {
-        local uid
-        uid=$(id -u "$1")
-        printf '%s\n' "HOME=/home/$1" "USER=$1" "LOGNAME=$1" "SHELL=/bin/bash" "XDG_RUNTIME_DIR=/run/user/$uid" \
-                "DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/$uid/bus" "PATH=/usr/local/bin:/usr/bin:/bin" "LC_ALL=C.UTF-8"
+# user_id USER: in $USER_ID. Without a process for it where /etc/passwd knows, since all that tests do goes through here.
+user_id() {
+        local name
+        while IFS=: read -r name _ USER_ID _; do
+                [[ $name != "$1" ]] || return 0
+        done </etc/passwd
+        USER_ID=$(id -u "$1")
 }
 
 # as USER COMMAND...: with the user's rights, in no unit and no session of the machine.
@@ -14,8 +16,11 @@ as() {
         shift
         (
                 cd "/home/$user" || exit
-                mapfile -t environment < <(user_environment "$user")
-                exec setpriv --reuid="$user" --regid="$user" --init-groups -- env -i "${environment[@]}" "$@"
+                user_id "$user"
+                exec setpriv --reuid="$user" --regid="$user" --init-groups -- env -i "HOME=/home/$user" "USER=$user" \
+                        "LOGNAME=$user" SHELL=/bin/bash "XDG_RUNTIME_DIR=/run/user/$USER_ID" \
+                        "DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/$USER_ID/bus" PATH=/usr/local/bin:/usr/bin:/bin \
+                        LC_ALL=C.UTF-8 "$@"
         )
 }
 
@@ -64,7 +69,8 @@ user_systemctl() {
 }
 
 user_manager_is_up() {
-        [[ -S /run/user/$(id -u "$1")/bus ]] && systemctl is-active --quiet "user@$(id -u "$1").service"
+        user_id "$1"
+        [[ -S /run/user/$USER_ID/bus ]] && systemctl is-active --quiet "user@$USER_ID.service"
 }
 
 user_manager_start() {

@@ -31,6 +31,7 @@ machine_boot() {
         local suite=$1 name=$2 dir base
         dir=$(machine_dir "$name")
         base=$(base_get machine "$suite") || return
+        rm -rf --one-file-system "$dir" # one of this name that was kept
         mkdir -p "$dir/root" "$dir/upper" "$dir/overlay" || return
         machine_mount "$base" "$dir" || return
         machine_furnish "$suite" "$dir/root" || return
@@ -53,8 +54,7 @@ machine_mount() {
 machine_furnish() {
         local collected=$WORK/deb/$1 root=$2
         mkdir -p "$root$GUEST_DIR" || return
-        cp -a "$TOP/tests/machine/." "$root$GUEST_DIR/" || return
-        cp -a "$collected/security/." "$root$GUEST_DIR/" || return
+        cp -a "$collected/machine/." "$collected/security/." "$root$GUEST_DIR/" || return
         cp "$collected/cgmove.deb" "$collected/upgrade.deb" "$root/opt/"
 }
 

@@ -28,7 +28,7 @@ package_collect() {
         local built=$1/build/cgmove/debian/build/tests to=$2 folder
         cp "$1"/build/cgmove_*.deb "$to/"
         cp "$to"/cgmove_*.deb "$to/cgmove.deb"
-        for folder in bench security; do
+        for folder in bench machine security; do
                 mkdir -p "$to/$folder"
                 cp -a "$TOP/tests/$folder/." "$to/$folder/"
                 [[ ! -d $built/$folder ]] || find "$built/$folder" -maxdepth 1 -type f -executable -exec cp -t "$to/$folder/" {} +

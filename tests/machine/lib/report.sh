@@ -57,16 +57,31 @@ report_log() {
         tail -n "$lines" "$1" | cut -c 1-400 | sed 's/^/        | /'
 }
 
+# A test counts once, however often it ran.
 report_count() {
-        local n
-        n=$(grep -c "^$1 " "$RESULTS") || true
-        printf '%d' "${n:-0}"
+        sort -u "$RESULTS" | grep -c "^$1 " || true
 }
 
 report_failures() {
         local failed
         failed=$(sed -n 's/^fail //p' "$RESULTS")
         [[ -z $failed ]] || printf '\nfailed:\n%s\n' "$(sed 's/^/  /' <<<"$failed")"
+}
+
+# report_again NAME: its failure is forgotten, but for a word at the end, since it is about to run once more.
+report_again() {
+        printf 'again %s\n' "$1" >>"$RESULTS"
+        grep -v -x -F "fail $1" "$RESULTS" >"$RESULTS.new"
+        mv "$RESULTS.new" "$RESULTS"
+}
+
+# Those that passed only then.
+report_unstable() {
+        local passed
+        passed=$(sed -n 's/^again //p' "$RESULTS" | sort -u | while IFS= read -r name; do
+                grep -q "^fail $name" "$RESULTS" || printf '  %s\n' "$name"
+        done)
+        [[ -z $passed ]] || printf '\nfailed beside others, passed when run alone:\n%s\n' "$passed"
 }
 
 # Whether a test of this name was asked for with --only.
