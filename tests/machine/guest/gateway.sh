@@ -46,6 +46,7 @@ gateway_start() {
         user_systemctl alice start "$GATEWAY"
 }
 
+# The manager forgets what neither runs nor has failed, and reads the unit again before the next one starts.
 gateway_remove() {
         rm -rf "$GATEWAY_UNIT.d"
         [[ -e $GATEWAY_UNIT || -L $GATEWAY_UNIT ]] || return 0
@@ -53,7 +54,6 @@ gateway_remove() {
         user_systemctl alice stop "$GATEWAY" || true
         gateway_kill_leftovers
         rm -f "$GATEWAY_UNIT"
-        user_systemctl alice daemon-reload
         user_systemctl alice reset-failed "$GATEWAY" 2>/dev/null || true
 }
 

@@ -16,7 +16,7 @@ has_cgmove() {
 }
 
 daemon_is_up() {
-        systemctl is-active --quiet cgmoved.socket && systemctl is-active --quiet cgmoved.service
+        [[ $(systemctl show --value -p ActiveState cgmoved.socket cgmoved.service) == $'active\n\nactive' ]]
 }
 
 daemon_pid() {

@@ -158,7 +158,7 @@ unit_report() {
 
 # --- fuzzing: a short time for each target, so that what is found at once is found here -------------------------------
 
-FUZZ_SECONDS=${FUZZ_SECONDS:-20}
+FUZZ_SECONDS=${FUZZ_SECONDS:-10}
 
 fuzz_build() {
         build_configure fuzz CC=clang --enable-fuzzing --enable-asan --enable-ubsan

@@ -61,18 +61,20 @@ scenario_patience() {
 
 # The names of a scenario's tests that were asked for.
 scenario_selected() {
-        local suite=$1 file=$2 test
-        for test in $(scenario_tests "$file"); do
-                ! selected "$(suite_number "$suite")/$(scenario_name "$file")/$test" || printf '%s\n' "$test"
+        local prefix test
+        prefix=$(suite_number "$1")/$(scenario_name "$2")
+        for test in $(scenario_tests "$2"); do
+                ! selected "$prefix/$test" || printf '%s\n' "$test"
         done
 }
 
 scenario_list() {
-        local suite file test
+        local suite file prefix test
         for suite in "${SUITES[@]}"; do
                 for file in $(scenario_files); do
+                        prefix=$(suite_number "$suite")/$(scenario_name "$file")
                         for test in $(scenario_tests "$file"); do
-                                printf '%s/%s/%s\n' "$(suite_number "$suite")" "$(scenario_name "$file")" "$test"
+                                printf '%s/%s\n' "$prefix" "$test"
                         done
                 done
         done
@@ -132,15 +134,16 @@ scenario_second_try() {
 
 # Whoever makes the folder first has it.
 scenario_take() {
-        mkdir "$WORK/taken/$1/$(basename "$2")" 2>/dev/null
+        local folder=$WORK/taken/$1/${2##*/}
+        [[ ! -d $folder ]] && mkdir "$folder" 2>/dev/null
 }
 
 scenario_lane() {
         local suite=$1 lane=$2 file kind shared=""
         for file in $(scenario_files); do
+                scenario_take "$suite" "$file" || continue
                 kind=$(scenario_machine_kind "$file")
                 [[ $kind != vm && -n $(scenario_selected "$suite" "$file") ]] || continue
-                scenario_take "$suite" "$file" || continue
                 case $kind in
                 own) scenario_own "$suite" "$file" ;;
                 shared)
