@@ -3,7 +3,7 @@
 # machine: vm
 # timeout: 3600
 # PID reuse at scale, on stock kernels before 6.18: there the write to cgroup.procs waits for a lock before it looks the number up.
-# (Threat 1.) All in all 100,000 numbers are taken around moves, one in some ten milliseconds in an emulated machine; a twentieth of
+# (Threat 1.) All in all 100,000 numbers are taken around moves, one in some ten milliseconds in an emulated machine; a hundredth of
 # them while others hold that lock, which takes many times as long. Less with `CGMOVE_REUSES=8000 ./check --only '*01-pid-reuse-vm*'`.
 
 REUSES=${CGMOVE_REUSES:-100000}
@@ -16,9 +16,9 @@ tear_down() {
         reuse_end
 }
 
-# around KIND SHARE [OPTION...]: a share, in percent, of all numbers. How far it is, the console says.
+# around KIND SHARE [OPTION...]: a share, in thousandths, of all numbers. How far it is, the console says.
 around() {
-        local kind=$1 rounds=$((REUSES * $2 / 100 / 32))
+        local kind=$1 rounds=$((REUSES * $2 / 1000 / 32))
         shift 2
         reuse "$kind" --targets 32 --rounds $((rounds + 1)) "$@"
         TAKEN=$((${TAKEN:-0} + COUNTED[reuses]))
@@ -33,44 +33,44 @@ end_of_taking() {
 }
 
 test_strangers_of_another_user() {
-        around other 30 --spread 20000
-        around other 5 --spread 4000
+        around other 340 --spread 20000
+        around other 50 --spread 4000
         end_of_taking "another user's processes"
 }
 
 test_strangers_while_the_lock_is_held() {
-        around other 3 --spread 20000 --contend 2
-        around own 2 --spread 20000 --contend 1
+        around other 6 --spread 20000 --contend 2
+        around own 4 --spread 20000 --contend 1
         end_of_taking "processes of another user's and one's own, while others hold the lock"
 }
 
 test_strangers_with_a_subreaper() {
-        around subreaper 12 --spread 20000
+        around subreaper 120 --spread 20000
         end_of_taking "another user's processes below a subreaper"
 }
 
 test_strangers_of_root() {
-        around root 12 --spread 20000
+        around root 120 --spread 20000
         end_of_taking "processes of root"
 }
 
 test_orphans() {
-        around orphan 12 --spread 20000
+        around orphan 120 --spread 20000
         end_of_taking "another user's processes whose parent is PID 1"
 }
 
 test_daemons() {
-        around daemon 12 --spread 20000
+        around daemon 120 --spread 20000
         end_of_taking "another user's processes in sessions of their own whose parent is PID 1"
 }
 
 test_strangers_of_ones_own() {
-        around own 11 --spread 20000
+        around own 110 --spread 20000
         end_of_taking "processes of one's own, in another unit"
 }
 
 test_strangers_around_a_system_unit() {
-        REUSE_FROM=$REUSE_SYSTEM around other 2 --spread 20000
+        REUSE_FROM=$REUSE_SYSTEM around other 20 --spread 20000
         end_of_taking "another user's processes, around moves out of a system unit"
 }
 
