@@ -13,7 +13,7 @@ thing after the other.
                   the window gets another size
   signal=NAME     sends a signal to the command
   stopped         waits until the command is stopped
-  screen          prints the lines that are shown, without those at the end that are empty
+  screen          prints the lines that are shown when nothing more comes, without those at the end that are empty
   colours         prints how many control sequences for colours have come
   state           prints what the terminal is set to: echo or no-echo, lines or keys, main or alternate screen, cursor or no-cursor, wrap
                   or no-wrap; and "wrapped" if something was too wide for its line
@@ -236,9 +236,15 @@ def wait_for_end():
             break
         if time.monotonic() > end:
             give_up("the command does not end")
-    while not stuck and select.select([master], [], [], 0.1)[0] and read_some(0):
-        pass
+    if not stuck:
+        settle()
     print("signal %d" % os.WTERMSIG(status) if os.WIFSIGNALED(status) else "status %d" % os.WEXITSTATUS(status))
+
+
+def settle():
+    """Reads until nothing more comes: what is written at once need not be read at once."""
+    while select.select([master], [], [], 0.1)[0] and read_some(0):
+        pass
 
 
 def act(action):
@@ -259,12 +265,12 @@ def act(action):
     elif word == "stuck":
         get_stuck(value)
     elif word == "screen":
+        settle()
         print(screen.text())
     elif word == "colours":
         print(screen.colours)
     elif word == "state":
-        while select.select([master], [], [], 0.1)[0] and read_some(0):
-            pass
+        settle()
         print(state())
     elif word == "end":
         wait_for_end()
