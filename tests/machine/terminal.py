@@ -236,14 +236,13 @@ def wait_for_end():
             break
         if time.monotonic() > end:
             give_up("the command does not end")
-    if not stuck:
-        settle()
+    settle()
     print("signal %d" % os.WTERMSIG(status) if os.WIFSIGNALED(status) else "status %d" % os.WEXITSTATUS(status))
 
 
 def settle():
     """Reads until nothing more comes: what is written at once need not be read at once."""
-    while select.select([master], [], [], 0.1)[0] and read_some(0):
+    while not stuck and select.select([master], [], [], 0.1)[0] and read_some(0):
         pass
 
 
