@@ -53,14 +53,14 @@ wait_for() {
         wait_for_within 60 "$@"
 }
 
-# It asks at most a quarter of the time, so that those who wait on a busy machine leave it to those who are waited for.
+# It asks at most half of the time, so that those who wait on a busy machine leave it to those who are waited for.
 wait_for_within() {
         local end=$((SECONDS + $1)) asked pause
         shift
         asked=${EPOCHREALTIME/./}
         until "$@" >/dev/null 2>&1; do
                 [[ $SECONDS -lt $end ]] || fail "waited in vain for: $*"
-                pause=$((3 * (${EPOCHREALTIME/./} - asked)))
+                pause=$((${EPOCHREALTIME/./} - asked))
                 pause=$((pause < 50000 ? 50000 : pause > 1000000 ? 1000000 : pause))
                 printf -v pause '%d.%06d' $((pause / 1000000)) $((pause % 1000000))
                 sleep "$pause"

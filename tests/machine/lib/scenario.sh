@@ -5,7 +5,7 @@
 # A line "# run: all" is for those that take long: they run with `./check --all`, and where they are asked for by name. So do those
 # with a line "# needs: openclaw" (see openclaw.sh), and besides wherever that is in the cache. They must have a machine of their own.
 
-SCENARIO_LANES=${SCENARIO_LANES:-2}
+SCENARIO_LANES=${SCENARIO_LANES:-3}
 
 scenario_files() {
         find "$TOP/tests/machine" "$TOP/tests/security" -maxdepth 1 -name '[0-9]*.sh' 2>/dev/null | sort | while IFS= read -r file; do
