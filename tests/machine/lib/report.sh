@@ -79,7 +79,7 @@ report_again() {
 report_unstable() {
         local passed
         passed=$(sed -n 's/^again //p' "$RESULTS" | sort -u | while IFS= read -r name; do
-                grep -q "^fail $name" "$RESULTS" || printf '  %s\n' "$name"
+                grep -q -E "^fail $name(/|\$)" "$RESULTS" || printf '  %s\n' "$name"
         done)
         [[ -z $passed ]] || printf '\nfailed beside others, passed when run alone:\n%s\n' "$passed"
 }
