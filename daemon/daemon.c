@@ -413,6 +413,7 @@ int daemon_new(const DaemonPaths *paths, int socket_fd, Daemon **ret) {
         daemon->policy = calloc(1, sizeof(*daemon->policy));
         if (!daemon->policy)
                 return -ENOMEM;
+        daemon->policy->invalid = true; /* until there is one */
 
         r = load_settings(daemon);
         if (r >= 0)

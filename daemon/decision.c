@@ -129,7 +129,9 @@ static int check_policy(const Policy *policy, const Caller *caller, const Target
         r = policy_refusal_text(&facts, &verdict, &decision->message);
         if (r < 0)
                 return r;
-        decision->error = verdict.undecided ? CGMOVE_ERROR_BUSY : CGMOVE_ERROR_DENIED;
+        decision->error = verdict.undecided ? CGMOVE_ERROR_BUSY
+                        : verdict.invalid   ? CGMOVE_ERROR_POLICY_INVALID
+                                            : CGMOVE_ERROR_DENIED;
         return 1;
 }
 

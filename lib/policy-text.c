@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Where no section decided: nothing matched, or nothing can. */
-static int unmatched_text(const PolicyFacts *facts, const char *source, char **ret) {
+static int unmatched_text(const PolicyFacts *facts, bool invalid, const char *source, char **ret) {
         /* a unit name may have "\x2d", which a shell would eat */
         const char *quote = strchr(source, '\\') ? "'" : "";
         char *text;
@@ -25,10 +25,14 @@ static int unmatched_text(const PolicyFacts *facts, const char *source, char **r
                              facts->uid);
                 break;
         default:
-                r = asprintf(&text,
-                             "No policy allows user %" PRIu32 " to leave %s; as root, "
-                             "\"cgmove policy allow %" PRIu32 " --from %s%s%s\" would.",
-                             facts->uid, source, facts->uid, quote, source, quote);
+                if (invalid)
+                        r = asprintf(&text, "No policy is in force, for its files cannot be used; as root, "
+                                            "\"cgmove policy check\" tells why.");
+                else
+                        r = asprintf(&text,
+                                     "No policy allows user %" PRIu32 " to leave %s; as root, "
+                                     "\"cgmove policy allow %" PRIu32 " --from %s%s%s\" would.",
+                                     facts->uid, source, facts->uid, quote, source, quote);
         }
         if (r < 0)
                 return -ENOMEM;
@@ -47,7 +51,7 @@ int policy_refusal_text(const PolicyFacts *facts, const PolicyVerdict *verdict, 
         if (r < 0)
                 return r;
         if (!section)
-                return unmatched_text(facts, source, ret);
+                return unmatched_text(facts, verdict->invalid, source, ret);
 
         if (verdict->allowed)
                 r = asprintf(&text, "Section \"%s\" (%s:%u) allows user %" PRIu32 " to leave %s.",

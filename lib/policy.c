@@ -143,7 +143,7 @@ void policy_decide(const Policy *policy, const PolicyFacts *facts, PolicyVerdict
                 }
         }
 
-        *ret = (PolicyVerdict){ .allowed = false };
+        *ret = (PolicyVerdict){ .invalid = policy->invalid };
 }
 
 /* Whether sections before the N-th leave nothing of what PATTERN of the N-th stands for: they refuse it, or nobody can tell

@@ -61,6 +61,7 @@ typedef struct PolicySection {
 typedef struct Policy {
         PolicySection *sections; /* in the order in which they are tried */
         size_t n_sections;
+        bool invalid; /* stands for files that cannot be used: nothing matches, and refusals say why */
 } Policy;
 
 /* Free what the object owns, and leave it empty. */
@@ -80,6 +81,7 @@ typedef struct PolicyFacts {
 typedef struct PolicyVerdict {
         bool allowed;
         bool undecided; /* SECTION may decide, but has names that could not be looked up: no permission, until they are */
+        bool invalid;   /* there is none that could match */
         const PolicySection *section; /* the deciding one; NULL if none matched, which is a refusal */
 } PolicyVerdict;
 

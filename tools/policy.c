@@ -16,7 +16,7 @@
 
 static const char help[] = "Usage: cgmove policy check [FILE...]\n"
                            "       cgmove policy explain [--user=USER] [--from=SOURCE]\n"
-                           "       cgmove policy allow USER --from=SOURCE [--name=NAME]\n\n"
+                           "       cgmove policy allow USER --from=SOURCE [--restart=UNIT]... [OPTION...]\n\n"
                            "  check              tell whether the policy, or a draft of it, is valid\n"
                            "  explain            tell which rule decides whether a user may leave a place\n"
                            "  allow              write a rule that allows it (root only)\n\n"

@@ -17,6 +17,7 @@ int status_from_error(const char *name) {
                 { CGMOVE_ERROR_MAIN_PROCESS, STATUS_REFUSED },
                 { CGMOVE_ERROR_SANDBOX_LOST, STATUS_REFUSED },
                 { CGMOVE_ERROR_FROZEN, STATUS_REFUSED },
+                { CGMOVE_ERROR_POLICY_INVALID, STATUS_REFUSED },
                 { CGMOVE_ERROR_LIMIT_REACHED, STATUS_TRY_AGAIN },
                 { CGMOVE_ERROR_RATE_LIMITED, STATUS_TRY_AGAIN },
                 { CGMOVE_ERROR_BUSY, STATUS_TRY_AGAIN },

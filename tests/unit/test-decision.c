@@ -173,6 +173,20 @@ static void test_place(void **state) {
         expect(CGMOVE_ERROR_MAIN_PROCESS, 0, &section, &target);
 }
 
+/* Nobody is told to write another rule where none can be read. */
+static void test_policy_that_cannot_be_used(void **state) {
+        gid_t gid = ALICE;
+        Caller caller = { .uid = ALICE, .pidfd = -1, .gids = &gid, .n_gids = 1 };
+        Target target = good_target();
+        Policy policy = { .invalid = true };
+        Decision decision;
+
+        assert_int_equal(decide(&policy, &caller, &target, &decision), 0);
+        assert_string_equal(decision.error, CGMOVE_ERROR_POLICY_INVALID);
+        assert_non_null(strstr(decision.message, "\"cgmove policy check\" tells why"));
+        decision_done(&decision);
+}
+
 static void test_policy(void **state) {
         PolicySection allow = make_section(true, false), refuse = make_section(false, false);
         Target target = good_target();
@@ -244,6 +258,7 @@ int main(void) {
                 cmocka_unit_test(test_message_is_text),
                 cmocka_unit_test(test_process),
                 cmocka_unit_test(test_user_ids),   cmocka_unit_test(test_place),
+                cmocka_unit_test(test_policy_that_cannot_be_used),
                 cmocka_unit_test(test_policy),     cmocka_unit_test(test_refusal_names_the_cure),
                 cmocka_unit_test(test_sandbox),    cmocka_unit_test(test_order),
                 cmocka_unit_test(test_needs_manager),
