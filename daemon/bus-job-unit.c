@@ -42,14 +42,12 @@ static void unit_call_fail(UnitCall *call, const JobRecord *record, const sd_bus
         if (record && call->act != SERVICE_LOOK)
                 log_event(LOG_KIND_RESTART_REFUSED, record->uid, &fields,
                           "A request of job %" PRIu64 " was refused: %s", record->id, error->message);
-        (void) sd_bus_reply_method_error(call->pending.call, error);
+        pending_answered(&call->pending, sd_bus_reply_method_error(call->pending.call, error));
         unit_call_free(call);
 }
 
-static void reply_service(sd_bus_message *call, const SystemdService *s) {
-        int r;
-
-        r = sd_bus_reply_method_return(
+static int reply_service(sd_bus_message *call, const SystemdService *s) {
+        return sd_bus_reply_method_return(
                         call, "a{sv}", 25, "Id", "s", s->id, "LoadState", "s", s->load_state, "ActiveState",
                         "s", s->active_state, "SubState", "s", s->sub_state, "UnitFileState", "s",
                         s->unit_file_state, "Result", "s", s->result, "KillMode", "s", s->kill_mode,
@@ -63,8 +61,6 @@ static void reply_service(sd_bus_message *call, const SystemdService *s) {
                         s->restart_delay, "StartLimitIntervalUSec", "t", s->start_limit_interval,
                         "ActiveEnterTimestampMonotonic", "t", s->active_enter,
                         "InactiveEnterTimestampMonotonic", "t", s->inactive_enter);
-        if (r < 0)
-                log_failure(NULL, "A reply cannot be sent: %s", strerror(-r));
 }
 
 /* Whether the policy that is in force now lets the job's owner, who asks, restart the unit from where the
@@ -114,8 +110,7 @@ static void on_result(int error, const char *message, const char *result, void *
                 r = sd_bus_reply_method_errorf(call->pending.call, CGMOVE_ERROR_FAILED,
                                                "PID 1 did not do it: %s.",
                                                message ? message : strerror(-error));
-        if (r < 0)
-                log_failure(NULL, "A reply cannot be sent: %s", strerror(-r));
+        pending_answered(&call->pending, r);
         unit_call_free(call);
 }
 
@@ -136,7 +131,7 @@ static int unit_call_decide(UnitCall *call, const JobRecord *record, const Syste
         if (decision.error)
                 return sd_bus_error_set(ret_error, decision.error, decision.message);
         if (call->act == SERVICE_LOOK) {
-                reply_service(call->pending.call, service);
+                pending_answered(&call->pending, reply_service(call->pending.call, service));
                 unit_call_free(call);
                 return 0;
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 #include "daemon/daemon.h"
 #include "daemon/listener.h"
 #include "daemon/log.h"
+#include "daemon/nudge.h"
 #include "lib/protocol.h"
 #include "lib/values.h"
 
@@ -197,14 +199,12 @@ static int open_bus(Connection *connection, int fd) {
         sd_id128_t id;
         int r;
 
-        r = sd_bus_new(&connection->bus);
+        connection->last_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        r = connection->last_fd < 0 ? -errno : sd_bus_new(&connection->bus);
+        if (r >= 0)
+                r = sd_bus_set_fd(connection->bus, fd, fd);
         if (r < 0) {
-                closep(&fd);
-                return r;
-        }
-        r = sd_bus_set_fd(connection->bus, fd, fd);
-        if (r < 0) {
-                closep(&fd);
+                nudged_close(fd);
                 return r;
         }
 
@@ -247,11 +247,13 @@ int connection_new(Daemon *daemon, Listener *listener, ListenerUser *user, int f
 
         connection = calloc(1, sizeof(*connection));
         if (!connection) {
-                closep(&fd);
+                nudged_close(fd);
                 return -ENOMEM;
         }
 
-        *connection = (Connection) { .daemon = daemon, .listener = listener, .user = user, .caller = *caller };
+        *connection = (Connection) {
+                .daemon = daemon, .listener = listener, .user = user, .caller = *caller, .last_fd = -1
+        };
         *caller = (Caller) CALLER_INIT;
         LIST_INIT(&connection->pending);
 
@@ -282,6 +284,7 @@ Connection *connection_free(Connection *connection) {
         (void) sd_event_source_disable_unref(connection->begin);
         (void) sd_event_source_disable_unref(connection->io);
         (void) sd_bus_close_unref(connection->bus);
+        nudged_close(connection->last_fd);
         bus_bounds_done(&connection->bounds);
         caller_done(&connection->caller);
         job_record_free(connection->job_call.finished);

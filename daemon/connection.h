@@ -48,6 +48,7 @@ struct Connection {
         ListenerUser *user;
         Caller caller;
         sd_bus *bus;
+        int last_fd; /* of the same socket, for the close of it that is the last (nudge.h) */
         sd_event_source *io;
         /* Once, and at once: what sd-bus has read already does not wake the loop. Or when its user has waited enough,
          * while IO is off. It is a timer, since sd-event

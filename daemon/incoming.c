@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/foreign-fd.h"
+#include "daemon/nudge.h"
 #include "lib/cleanup.h"
 #include "lib/pidfd.h"
 #include "lib/values.h"
@@ -23,6 +24,20 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags);
 
 void incoming_init(Incoming *incoming, int fd, uid_t uid, size_t size_max) {
         *incoming = (Incoming){ .fd = fd, .uid = uid, .size_max = size_max };
+}
+
+/* The kernel drops descriptors that there is no room for. What may wait for a message, as modules of libc do in the child that looks
+ * names up, has to be left to wait. */
+static ssize_t receive_nudged(int fd, struct msghdr *message, int flags) {
+        ssize_t n;
+
+        if (!(flags & MSG_DONTWAIT))
+                return syscall(SYS_recvmsg, fd, message, flags);
+
+        nudge_begin();
+        n = syscall(SYS_recvmsg, fd, message, flags);
+        nudge_end();
+        return n;
 }
 
 static void drop_fds(Incoming *incoming) {
@@ -115,7 +130,7 @@ static ssize_t receive(Incoming *incoming, void *buffer, size_t size, int flags,
                 message.msg_controllen = sizeof(control);
         }
         *ret_error = 0;
-        n = syscall(SYS_recvmsg, incoming->fd, &message, flags | MSG_CMSG_CLOEXEC);
+        n = receive_nudged(incoming->fd, &message, flags | MSG_CMSG_CLOEXEC);
         if (n > 0)
                 *ret_error = take_fds(incoming, &message);
         return n;
@@ -203,7 +218,7 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
 
         if (!incoming || fd != incoming->fd) {
                 message->msg_controllen = 0;
-                return syscall(SYS_recvmsg, fd, message, flags);
+                return receive_nudged(fd, message, flags);
         }
         if (message->msg_iovlen != 1) { /* which sd-bus does not do */
                 errno = EOPNOTSUPP;

@@ -8,6 +8,7 @@
 #include "daemon/daemon.h"
 #include "daemon/listener.h"
 #include "daemon/log.h"
+#include "daemon/nudge.h"
 #include "lib/protocol.h"
 #include "lib/values.h"
 
@@ -150,13 +151,13 @@ static int admit(Listener *listener, int fd, Caller *caller) {
 
         user = get_user(listener, caller->uid);
         if (!user) {
-                closep(&fd);
+                nudged_close(fd);
                 return -ENOMEM;
         }
         if (user->n_connections >= CGMOVE_CONNECTIONS_PER_USER_MAX || !make_room(listener, user)) {
                 log_connection_refused(caller->uid, caller->pid, "too many connections are open");
                 put_user(user, connection_now());
-                closep(&fd);
+                nudged_close(fd);
                 return 0;
         }
 
@@ -181,7 +182,7 @@ static void accept_one(Listener *listener, int fd) {
 
         r = caller_from_socket(fd, &caller);
         if (r < 0)
-                closep(&fd);
+                nudged_close(fd);
         else {
                 uid = caller.uid;
                 pid = caller.pid;

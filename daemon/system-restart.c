@@ -93,6 +93,14 @@ bool system_restart_was_none(int error, const char *result) {
 
 /* --- acts ------------------------------------------------------------------------------------------- */
 
+/* Of a start that no job asks about any more. */
+static void log_unless_done(const SystemRestart *restart, int error, const char *message, const char *result) {
+        if (error >= 0 && result && strcmp(result, "done") == 0)
+                return;
+        log_failure(NULL, "%s has not come up again after its restart by job %" PRIu64 ": %s", restart->mark.unit,
+                    restart->mark.job, message ? message : result ? result : strerror(-error));
+}
+
 static void on_result(int error, const char *message, const char *result, void *userdata) {
         SystemRestart *restart = userdata;
         SystemdCall *act = restart->act;
@@ -107,6 +115,8 @@ static void on_result(int error, const char *message, const char *result, void *
                 restart->mark.starting = false;
                 (void) restart_mark_write(restart->set->dir_fd, &restart->mark);
         }
+        if (restart->job_ended && !done && !was_none)
+                log_unless_done(restart, error, message, result);
         if (restart->job_ended || was_none)
                 restart_end(restart);
         if (done)
@@ -329,15 +339,19 @@ void system_restarts_job_ended(SystemRestarts *set, const JobRecord *record) {
 
 /* --- after the daemon ------------------------------------------------------------------------------- */
 
-static bool has_status(const Daemon *daemon, uint64_t job) {
+/* JOB: it is there still, since its result cannot be stored yet; or NULL. */
+static bool has_status(const Daemon *daemon, const Job *job, uint64_t id) {
         _cleanup_(job_record_freep) JobRecord *record = NULL;
 
-        return job_store_find(daemon->store, job, &record) >= 0 && record->status_known;
+        if (job)
+                return job->record->status_known;
+        return job_store_find(daemon->store, id, &record) >= 0 && record->status_known;
 }
 
 static void on_mark(const RestartMark *mark, void *userdata) {
         SystemRestarts *set = userdata;
-        bool is_live = job_set_find(set->daemon->jobs, mark->job);
+        const Job *job = job_set_find(set->daemon->jobs, mark->job);
+        bool is_live = job && !job->record->result;
         SystemRestart *restart;
 
         if (find_restart(set, mark->job))
@@ -350,7 +364,7 @@ static void on_mark(const RestartMark *mark, void *userdata) {
         }
 
         restart->job_ended = !is_live;
-        if (mark->starting || (!is_live && mark->was_up && !has_status(set->daemon, mark->job)))
+        if (mark->starting || (!is_live && mark->was_up && !has_status(set->daemon, job, mark->job)))
                 look_again(restart);
         else if (!is_live)
                 restart_end(restart);

@@ -2,12 +2,14 @@
 #include "daemon/systemd-manager.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <systemd/sd-bus.h>
 
 #include "daemon/bus-bounds.h"
+#include "daemon/nudge.h"
 #include "daemon/systemd-call.h"
 #include "daemon/systemd-socket.h"
 
@@ -23,6 +25,7 @@ struct SystemdManager {
         const Kernel *kernel;
         uid_t uid;
         sd_bus *bus;
+        int last_fd;            /* of the same socket, for the close of it that is the last (nudge.h) */
         BusBounds bounds;       /* of a user's manager, which may be anything of the user's */
         sd_event_source *io;    /* likewise */
         sd_event_source *begin; /* likewise; see connection.h */
@@ -44,6 +47,8 @@ static void manager_disconnect(SystemdManager *manager) {
         sd_bus_close(manager->bus);
         manager->bus = sd_bus_unref(manager->bus);
         bus_bounds_done(&manager->bounds);
+        nudged_close(manager->last_fd);
+        manager->last_fd = -1;
 }
 
 static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -64,6 +69,7 @@ int systemd_manager_new(sd_event *event, const Kernel *kernel, uid_t uid, System
         manager->event = sd_event_ref(event);
         manager->kernel = kernel;
         manager->uid = uid;
+        manager->last_fd = -1;
 
         r = sd_event_add_time_relative(event, &manager->idle, CLOCK_MONOTONIC, IDLE_USEC, 5 * 1000 * 1000,
                                        on_idle, manager);
@@ -229,7 +235,7 @@ static int manager_watch(SystemdManager *manager, sd_bus *bus) {
 static int manager_open_bus(SystemdManager *manager, sd_bus **ret) {
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
         _cleanup_close_ int fd = -1;
-        int r;
+        int socket, r;
 
         r = systemd_socket_open(manager->kernel, manager->uid, &fd);
         if (r < 0)
@@ -240,11 +246,14 @@ static int manager_open_bus(SystemdManager *manager, sd_bus **ret) {
         r = sd_bus_set_fd(bus, fd, fd);
         if (r < 0)
                 return r;
-        TAKE_FD(fd);
+        socket = TAKE_FD(fd);
         /* no answer has any, and a user may have put anything in his manager's place */
         r = sd_bus_negotiate_fds(bus, 0);
         if (r < 0)
                 return r;
+        manager->last_fd = fcntl(socket, F_DUPFD_CLOEXEC, 3);
+        if (manager->last_fd < 0)
+                return -errno;
         *ret = TAKE_PTR(bus);
         return 0;
 }

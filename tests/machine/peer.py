@@ -109,9 +109,11 @@ def raw_message(kind, serial, fields, body, flags=0):
     return bytes(header.data) + bytes(body)
 
 
-def message(serial, path, interface, member, signature, body, fds=0, sender=None):
+def message(serial, path, interface, member, signature, body, fds=0, sender=None, destination=None):
     """A call."""
     fields = [(1, "o", path), (2, "s", interface), (3, "s", member)]
+    if destination:
+        fields.append((6, "s", destination))
     if sender:
         fields.append((7, "s", sender))
     if signature:
@@ -161,9 +163,9 @@ class Peer:
         taken, self.buffer = self.buffer[:n], self.buffer[n:]
         return taken
 
-    def send(self, path, interface, member, signature="", body=b"", fds=(), sender=None):
+    def send(self, path, interface, member, signature="", body=b"", fds=(), sender=None, destination=None):
         self.serial += 1
-        raw = message(self.serial, path, interface, member, signature, body, len(fds), sender)
+        raw = message(self.serial, path, interface, member, signature, body, len(fds), sender, destination)
         try:
             if fds:
                 rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))

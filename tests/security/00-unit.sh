@@ -154,12 +154,12 @@ calls_golden() {
 	eventfd2 faccessat faccessat2 fchmod fcntl fgetxattr fremovexattr fsetxattr fstat fstatfs fsync getdents64 getpeername getsockname
 	getsockopt inotify_add_watch inotify_init1 inotify_rm_watch ioctl lseek lstat madvise mkdirat mremap newfstatat openat pidfd_open
 	pidfd_send_signal pipe2 poll ppoll prctl pread64 pselect6 pwrite64 read readlink readlinkat recvfrom recvmsg renameat renameat2
-	rt_sigaction rt_sigprocmask sendmsg sendto setsockopt signalfd4 socket stat statfs statx sysinfo tgkill timerfd_create
+	rt_sigaction rt_sigprocmask sendmsg sendto setsockopt signalfd4 socket stat statfs statx sysinfo tgkill timer_create timer_settime timerfd_create
 	timerfd_gettime timerfd_settime uname unlinkat utimensat waitid write writev
 LIST
         # of 32 bits
         words <<-LIST
-	_llseek fcntl64 fstat64 fstatat64 lstat64 ppoll_time64 recv send socketcall stat64 timerfd_settime64 utimensat_time64
+	_llseek fcntl64 fstat64 fstatat64 lstat64 ppoll_time64 recv send socketcall stat64 timer_settime64 timerfd_settime64 utimensat_time64
 LIST
 }
 

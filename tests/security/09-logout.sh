@@ -42,7 +42,7 @@ forge() {
 
 # None is believed: jobs of carol, who is logged in, and of alice stay.
 test_forged_signals() {
-        local name n=0
+        local name connections n=0
         login_begin a carol "$(run_job hers)"
         login_begin b alice "$(run_job own)"
         login_begin c carol true
@@ -66,6 +66,13 @@ test_forged_signals() {
                         fail "alice calls the daemon over the bus"
                 n=$((n + 1))
         done
+        # descriptors that come with one are the sender's failure, not the daemon's
+        connections=$(daemon_names)
+        # shellcheck disable=SC2086
+        check_equal "$(as alice python3 /opt/cgmove-tests/bus-descriptors.py $connections)" 16 "signals with descriptors"
+        check_status 0 as bob cgmove list
+        check_equal "$(daemon_names)" "$connections" "the connections of the daemon"
+        n=$((n + 16))
         # and the true ones are, after all that
         login_end a
         check_stays carol hers

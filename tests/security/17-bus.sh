@@ -256,3 +256,24 @@ test_descriptors_that_hang_when_they_are_closed() {
         wait_for daemon_has_no_more_fds
         tried 258 "descriptors of a file that hangs when it is closed ($(head -n 1 "$TEST_DIR/no-fuse" 2>/dev/null))"
 }
+
+# Sockets that have the kernel wait when the last one lets them go, which the daemon does: of connections that it refuses or drops, and of
+# what comes with a message and has no room.
+test_sockets_that_linger_when_they_are_closed() {
+        local way n linger
+        for way in line unread many; do
+                for n in 1 80; do
+                        [[ $way != many || $n -eq 1 ]] || n=20
+                        coproc python3 /opt/cgmove-tests/linger-close.py 1000 "$DAEMON" "$way" "$n"
+                        linger=$COPROC_PID
+                        read -r -t 60 <&"${COPROC[0]}" || fail "nothing was sent"
+                        check_status 0 timeout 60 "$here/as" bob cgmove list
+                        kill -KILL "$linger"
+                        wait "$linger" 2>/dev/null || true
+                done
+        done
+        check_status 0 in_session alice timeout 60 cgmove run --wait -- true
+        check_equal "$(daemon_pid)" "$DAEMON" "the daemon"
+        wait_for daemon_has_no_more_fds
+        tried 366 "sockets that wait for their other side when they are closed, in 183 connections"
+}
