@@ -84,7 +84,8 @@ test_start_with_a_bad_file() {
         systemctl restart cgmoved.service
         check_status 77 in_session alice cgmove run -- true
         check_contains "$OUTPUT" '"cgmove policy check" tells why'
-        check_equal "$(in_session alice sh -c "cgmove run --json -- true 2>/dev/null" | jq -r .error.code)" PolicyInvalid "code of the error"
+        check_status 77 in_session alice sh -c "cgmove run --json -- true 2>/dev/null"
+        check_equal "$(jq -r .error.code <<<"$OUTPUT")" PolicyInvalid "code of the error"
         rm "$POLICY_DIR/broken.conf"
         policy_reload
         check_alice_is_still_allowed
