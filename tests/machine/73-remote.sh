@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The daemon of another host (-H, over a real sshd on the loopback) and of a container (-M, one that is booted in here), asked by way
 # of its private socket: it knows from the kernel whom the bridge over there runs as.
-# timeout: 300
 
 HERE=alice@127.0.0.1
 FAKE=/usr/local/bin/fake-ssh

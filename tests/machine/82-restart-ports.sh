@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# timeout: 400
 # Restarts that a taken port would turn into a crash loop, and crash loops that one restart ends.
 
 set_up() {

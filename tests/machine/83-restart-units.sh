@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# timeout: 300
 # What a restart looks at before it stops anything, what it says of a start that fails, and its options.
 
 set_up() {

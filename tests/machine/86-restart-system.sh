@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# timeout: 300
 # A gateway that is a unit of the system manager and runs as alice: no user manager, no bus, no polkit; the daemon restarts it, for
 # those whom the policy lets.
 

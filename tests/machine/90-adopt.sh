@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Adoption: `cgmove adopt` and `cgmove release`, of user and of system units.
-# timeout: 300
 
 RUN_FILLER=/run/filler
 

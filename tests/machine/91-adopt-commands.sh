@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The usual commands in an adopted service, unchanged, are safe.
-# timeout: 300
 
 set_up() {
         adopt_clean

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # In an adopted service everything else is as it was, and what is refused or cannot be done is said.
-# timeout: 300
 
 set_up() {
         adopt_clean

@@ -4,7 +4,7 @@
 #
 # Up to Linux 6.17 that write waits for a lock first; a container has the kernel of its host. So each place at which a number can
 # change hands is tried with the daemon held right there, which needs no luck; the other tests leave it to luck.
-# timeout: 120
+# timeout: 600
 
 HELD=${HELD:-20}
 ROUNDS=${ROUNDS:-25}

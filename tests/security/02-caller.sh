@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Callers who end in the middle of a request, and connections that another process goes on speaking on. (Threat 2.)
-# timeout: 120
 
 TIMES=${TIMES:-60}
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # run: all
 # machine: vm
-# timeout: 300
 # Who escapes in order to grow. (Threat 11; the limits of the daemon itself are in tests/machine/50-limits.sh.) Whatever is moved, and
 # however often, the jobs of a user have no more than his pool, and one job no more than its section. Containers have no
 # controllers to show it with.

@@ -3,7 +3,6 @@
 # Load: who sends slowly, half, too much or without end, who never reads, and who sends descriptors, while others want to be served;
 # thousands of jobs; pools of many users. (Threat 11; limits of memory and tasks need a machine with controllers.)
 # machine: own
-# timeout: 150
 
 LOAD=/opt/cgmove-tests/load.py
 BOUND=150 # times what it takes when nothing else happens

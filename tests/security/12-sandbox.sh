@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # run: all
 # machine: vm
-# timeout: 300
 # Out of a unit that the administrator has put into a sandbox of BPF programs, or into ice. (Threat 12.) Containers cannot show it:
 # their system call filter keeps PID 1 from attaching any program.
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # run: all
 # Trees that fork, end, execute and go elsewhere while they are moved: all of a tree, or none. (Threat 13.)
-# timeout: 170
 
 MOVES=${MOVES:-12}
 RACE=/opt/cgmove-tests/fork-race

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # run: all
 # machine: own
-# timeout: 300
 # The daemon is killed at any moment, with a thousand jobs alive. (Threat 19.)
 
 set_up() {

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # run: all
 # machine: own
-# timeout: 300
 # What the daemon works with goes away while processes are moved: PID 1 executes itself anew, the bus is restarted, journald hangs or
 # is gone. Every move is answered, and done. (Threat 19; the upgrade of the package is in tests/machine/30-survival.sh.)
 

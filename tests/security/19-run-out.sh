@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # run: all
 # machine: own
-# timeout: 240
 # What the daemon needs has really run out: descriptors, address space, disk, cgroups, inotify. What is asked for fails whole or is
 # done; nothing that was accepted is lost; and when it is there again, all goes on by itself. (Threat 19.)
 #

@@ -4,7 +4,6 @@
 # The daemon is held where the number is written, so that each attempt brings the accomplice into the job. He must come out where he
 # was, or in quarantine; never in the root group, an init.scope, a manager's or control group, another unit, or a job.
 
-# timeout: 120
 
 ATTEMPTS=${ATTEMPTS:-15}
 BOB_MANAGER=/user.slice/user-1001.slice/user@1001.service

@@ -56,7 +56,7 @@ scenario_machine_kind() {
 scenario_patience() {
         local timeout
         timeout=$(sed -n 's/^# timeout: //p' "$1")
-        printf '%d' $((${timeout:-180} + 60))
+        printf '%d' $((${timeout:-400} + 60))
 }
 
 # The names of a scenario's tests that were asked for.
