@@ -26,7 +26,7 @@ descriptors_are_few() {
 }
 
 caller() {
-        SAID=$(timeout 100 python3 /opt/cgmove-tests/caller.py "$@" 2>&1) || fail "caller.py $*: $SAID"
+        SAID=$(timeout 380 python3 /opt/cgmove-tests/caller.py "$@" 2>&1) || fail "caller.py $*: $SAID"
 }
 
 # said WHAT: how often.

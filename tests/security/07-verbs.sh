@@ -293,7 +293,7 @@ test_what_the_system_bus_tells_of_others() {
 
 test_signals() {
         local id
-        timeout 100 busctl --system monitor --json=short org.cgmove1 >"$TEST_DIR/signals" 2>&1 &
+        timeout 380 busctl --system monitor --json=short org.cgmove1 >"$TEST_DIR/signals" 2>&1 &
         wait_for signals_come
         id=$(job_of alice sh -c 'echo secret words; exit 5')
         wait_for grep -q "\"JobRemoved\".*\[$id," "$TEST_DIR/signals"
