@@ -24,9 +24,10 @@ static bool set_up(void) {
         struct sigaction action = { .sa_handler = on_signal };
         struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGURG };
 
+        if (is_set_up)
+                return true;
         event.sigev_notify_thread_id = gettid();
-        if (!is_set_up)
-                is_set_up = sigaction(SIGURG, &action, NULL) >= 0 && timer_create(CLOCK_MONOTONIC, &event, &timer) >= 0;
+        is_set_up = sigaction(SIGURG, &action, NULL) >= 0 && timer_create(CLOCK_MONOTONIC, &event, &timer) >= 0;
         return is_set_up;
 }
 

@@ -68,6 +68,11 @@ report_failures() {
         [[ -z $failed ]] || printf '\nfailed:\n%s\n' "$(sed 's/^/  /' <<<"$failed")"
 }
 
+# report_late NAME: it failed because something did not come in time.
+report_late() {
+        printf 'late %s\n' "$1" >>"$RESULTS"
+}
+
 # report_again NAME: its failure is forgotten, but for a word at the end, since it is about to run once more.
 report_again() {
         printf 'again %s\n' "$1" >>"$RESULTS"

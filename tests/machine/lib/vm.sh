@@ -16,7 +16,6 @@ vm_boot() {
         local suite=$1 name=$2 dir base
         dir=$(machine_dir "$name")
         base=$(base_get vm "$suite") || return
-        rm -rf --one-file-system "$dir" # one of this name that was kept
         mkdir -p "$dir/root" "$dir/upper" "$dir/overlay" || return
         machine_mount "$base" "$dir" || return
         machine_furnish "$suite" "$dir/root" || return
