@@ -124,8 +124,10 @@ import os, signal, time
 for i in range(4200):
     if os.fork() == 0:
         signal.pause()
+open('/home/alice/all-there', 'w').close()
 time.sleep(1000)" &
-        wait_for_within 120 sh -c '[ "$(pgrep -c -u alice -f signal.pause)" -gt 4200 ]'
+        wait_for_within 300 test -e /home/alice/all-there
+        rm /home/alice/all-there
         check_status 75 as alice cgmove move --tree "$(pgrep -o -u alice -f '^[^ ]*python3 -c')"
         pkill -KILL -u alice -f signal.pause
         wait || true

@@ -25,25 +25,26 @@ restart_once() {
 }
 
 # None of their commands is lost. What the downtime may be, tests/bench measures.
-twenty_in_a_row() {
-        local i
+many_in_a_row() {
+        local i times
+        times=$(often 20)
         gateway_start "$1"
-        for i in {1..20}; do
+        for ((i = 1; i <= times; i++)); do
                 restart_once "$i"
         done
-        check_equal "$(paste -s -d ' ' "$MARKERS")" "$(seq -s ' ' 20)" "commands that ran to their end"
+        check_equal "$(paste -s -d ' ' "$MARKERS")" "$(seq -s ' ' "$times")" "commands that ran to their end"
 }
 
-test_twenty_in_a_row_under_process() {
-        twenty_in_a_row process
+test_many_in_a_row_under_process() {
+        many_in_a_row process
 }
 
-test_twenty_in_a_row_under_control_group() {
-        twenty_in_a_row control-group
+test_many_in_a_row_under_control_group() {
+        many_in_a_row control-group
 }
 
-test_twenty_in_a_row_under_mixed() {
-        twenty_in_a_row mixed
+test_many_in_a_row_under_mixed() {
+        many_in_a_row mixed
 }
 
 # --- a gateway that waits for its commands ------------------------------------------------------------------------------

@@ -6,8 +6,8 @@
 # change hands is tried with the daemon held right there, which needs no luck; the other tests leave it to luck.
 # timeout: 600
 
-HELD=${HELD:-20}
-ROUNDS=${ROUNDS:-25}
+HELD=$(often 40)
+ROUNDS=$(often 32)
 
 set_up() {
         reuse_begin

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Callers who end in the middle of a request, and connections that another process goes on speaking on. (Threat 2.)
 
-TIMES=${TIMES:-60}
+TIMES=$(often 120)
 
 set_up() {
         systemctl restart cgmoved.service # it has logged nothing of alice's yet, and hides nothing for being too much

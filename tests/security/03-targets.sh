@@ -108,8 +108,8 @@ check_all_refused() {
 }
 
 test_descriptors() {
-        local said all=0 _
-        for _ in {1..5}; do
+        local said all=0 i
+        for ((i = $(often 8); i > 0; i--)); do
                 said=$(in_session alice python3 $TARGETS descriptors)
                 all=$((all + $(wc -l <<<"$said")))
                 # the message is broken where it names descriptors that it does not bring, and the connection ends or it is refused

@@ -137,17 +137,18 @@ test_all_ones_own_ids_but_more_than_that() {
 # --- what becomes such a program in the middle of it -------------------------------------------------------------------------
 
 test_exec_races() {
-        local said program
+        local said program times
+        times=$(often 400)
         for program in sleep-bob sleep-root; do
-                said=$(as alice systemd-run --user --quiet --pipe --collect --wait python3 $TARGETS exec-race $BIN/$program 250)
+                said=$(as alice systemd-run --user --quiet --pipe --collect --wait python3 $TARGETS exec-race $BIN/$program "$times")
                 echo "$said"
-                check_equal "$(awk '{ n += $1 } END { print n }' <<<"$said")" 250
+                check_equal "$(awk '{ n += $1 } END { print n }' <<<"$said")" "$times"
                 # where it says that it moved it is in the pool, else in the source; nothing is left frozen
                 not grep -v -E '^[0-9]+ (moved pool|(NotYours|Busy|Denied|MainProcess) source) (running|gone)$' <<<"$said" || fail "$said"
         done
         check_match "$said" "NotYours"
         check_match "$said" "moved"
-        tried 500 moves of processes that executed a set-uid program at that moment
+        tried $((2 * times)) moves of processes that executed a set-uid program at that moment
         attack_end
 }
 

@@ -114,22 +114,43 @@ def count_places(targets, group, counts):
         counts["half done"] += 1
 
 
+def begin_move(group, targets, options):
+    """A client that moves them; and a pipe into which it writes a byte before, and one after."""
+    hears, says = os.pipe()
+
+    def work():
+        client = wire.Peer().authenticate()
+        os.write(says, b"x")
+        client.move(targets, options)
+        os.write(says, b"y")
+    client = begin(work, group, ALICE)
+    os.close(says)
+    os.read(hears, 1)
+    return client, hears
+
+
+def seconds_of_a_move(group):
+    targets = [begin_idle(group, ALICE) for _ in range(3)]
+    client, hears = begin_move(group, targets, [])
+    begun = time.monotonic()
+    os.read(hears, 1)
+    seconds = time.monotonic() - begun
+    end(client)
+    os.close(hears)
+    end(*targets)
+    return seconds
+
+
 def verb_killed(group, count):
+    """At any moment of what it takes, on this machine, to be answered."""
     counts = collections.Counter()
+    span = sorted(seconds_of_a_move(group) for _ in range(9))[4]
     for i in range(int(count)):
         targets = [begin_idle(group, ALICE) for _ in range(3)]
-
-        def work():
-            client = wire.Peer().authenticate()
-            os.write(started, b"x")
-            client.move(targets, [("tree", "b", True)] if i % 2 else [])
-        hears, started = os.pipe()
-        client = begin(work, group, ALICE)
-        os.read(hears, 1)
-        time.sleep(random.uniform(0, 0.002 if i % 3 else 0.006))
+        client, hears = begin_move(group, targets, [("tree", "b", True)] if i % 2 else [])
+        time.sleep(random.uniform(0, span * 1.5))
         end(client)
         os.close(hears)
-        os.close(started)
         count_places(targets, group, counts)
         end(*targets)
     return counts

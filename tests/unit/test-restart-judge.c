@@ -32,7 +32,7 @@ typedef struct Case {
         uint32_t job;
         uint32_t n_restarts, counted_before;
         unsigned n_ended, n_started;
-        bool was_closing, start_if_inactive, restart_once;
+        bool was_closing, start_if_inactive, restart_once, is_old;
         uint64_t unchanged_for; /* microseconds */
         uint64_t now;           /* 0: before the deadline */
         const char *load_state, *type, *result;
@@ -55,6 +55,7 @@ static RestartStep judge(const Case *c) {
                 .was_closing = c->was_closing,
                 .start_if_inactive = c->start_if_inactive,
                 .restart_once = c->restart_once,
+                .is_old = c->is_old,
                 .now = now,
                 .deadline = DEADLINE,
                 .unchanged = now - c->unchanged_for,
@@ -101,6 +102,28 @@ static void test_up(void **state) {
                   .unchanged_for = RESTART_STABLE },
                 { "and is late", UP, RESTART_TIMEOUT, .job = 1, .unchanged_for = RESTART_STABLE,
                   .now = LATE },
+        };
+
+        check(cases, ELEMENTSOF(cases));
+}
+
+static void test_old(void **state) {
+        static const Case cases[] = {
+                { "its restart waits", UP, RESTART_WAIT, .is_old = true, .job = 1,
+                  .unchanged_for = RESTART_PATIENCE },
+                { "for too long", UP, RESTART_TIMEOUT, .is_old = true, .job = 1, .now = LATE },
+                { "its restart is about to come", UP, RESTART_WAIT, .is_old = true,
+                  .unchanged_for = RESTART_PATIENCE - 1 },
+                { "the same, blind", UP, RESTART_WAIT, .is_old = true, .no_ports = true,
+                  .unchanged_for = RESTART_STABLE_BLIND },
+                { "it stops", "deactivating", "stop-sigterm", RESTART_WAIT, .is_old = true },
+                { "nobody has asked", UP, RESTART_AGAIN, .is_old = true, .unchanged_for = RESTART_PATIENCE },
+                { "its own processes are no left-overs", UP, RESTART_AGAIN, .is_old = true, .left_over = 1,
+                  .unchanged_for = RESTART_PATIENCE },
+                { "in vain", UP, RESTART_NEVER, .is_old = true, .n_started = 1,
+                  .unchanged_for = RESTART_PATIENCE },
+                { "that cannot be asked for again", UP, RESTART_NEVER, .is_old = true, .restart_once = true,
+                  .unchanged_for = RESTART_PATIENCE },
         };
 
         check(cases, ELEMENTSOF(cases));
@@ -262,7 +285,7 @@ static void test_load_state(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_up),         cmocka_unit_test(test_missing),
+                cmocka_unit_test(test_up), cmocka_unit_test(test_old),         cmocka_unit_test(test_missing),
                 cmocka_unit_test(test_on_the_way), cmocka_unit_test(test_loop),
                 cmocka_unit_test(test_failed),     cmocka_unit_test(test_inactive),
                 cmocka_unit_test(test_load_state),

@@ -11,6 +11,7 @@
 
 #include "tests/unit/unit-fixture.h"
 #include "tools/output.h"
+#include "tools/restart/judge.h"
 #include "tools/restart/unit-private.h"
 #include "tools/restart/watch.h"
 #include "tools/status.h"
@@ -115,6 +116,49 @@ static void test_up(void **state) {
         assert_true(outcome.downtime < LONG);
         assert_int_equal(outcome.n_holders, 0);
         assert_int_equal(m.n_starts + m.n_restarts, 0);
+}
+
+static void replace(FalseManager *m) {
+        (void) strcpy(m->fixture->unit.invocation_id, "0000000000000000000000000000000b");
+}
+
+/* The request was lost once, or always. */
+static void check_not_begun(FalseManager *m, bool expected, Outcome *outcome) {
+        const RestartPlan plan = { .unit = "gateway.service" };
+        RestartWatch watch = {
+                .manager = &m->manager,
+                .plan = &plan,
+                .outcome = outcome,
+                .proc_fd = m->fixture->proc_fd,
+                .replaces = "0000000000000000000000000000000a",
+                .issued = now_monotonic(),
+                .timeout = LONG,
+        };
+
+        m->manager.type = &false_type;
+        (void) strcpy(m->fixture->unit.invocation_id, watch.replaces);
+        outcome_init(outcome, plan.unit);
+        assert_int_equal(restart_watch(&watch), expected);
+        assert_int_equal(m->n_restarts, 1);
+        assert_int_equal(m->n_starts, 0);
+}
+
+static void test_lost_request(void **state) {
+        FalseManager m = { .fixture = unit_fixture_need(state), .on_start = replace };
+        Outcome outcome;
+
+        check_not_begun(&m, true, &outcome);
+        assert_string_equal(outcome.reason, "restarted");
+        assert_true(outcome.downtime >= RESTART_PATIENCE);
+}
+
+static void test_lost_requests(void **state) {
+        FalseManager m = { .fixture = unit_fixture_need(state) };
+        Outcome outcome;
+
+        check_not_begun(&m, false, &outcome);
+        check_failed(&outcome, "not-restarted", "Nothing was stopped");
+        assert_true(outcome.downtime == UINT64_MAX);
 }
 
 static void test_manager_gone(void **state) {
@@ -269,7 +313,8 @@ int main(void) {
                 TEST(test_up),         TEST(test_manager_gone), TEST(test_manager_refuses),
                 TEST(test_not_loaded), TEST(test_stopped),      TEST(test_manager_stops),
                 TEST(test_timeout),    TEST(test_start_limit),  TEST(test_left_over),
-                TEST(test_port_held),  TEST(test_loop),
+                TEST(test_port_held),  TEST(test_loop),         TEST(test_lost_request),
+                TEST(test_lost_requests),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

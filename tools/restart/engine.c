@@ -216,6 +216,7 @@ static int restart(Engine *e) {
                 .ports = e->ports,
                 .socket_activated = e->unit.socket_activated,
                 .n_restarts = e->unit.n_restarts,
+                .replaces = e->unit.invocation_id,
                 .timeout = restart_timeout(&e->plan, &e->unit),
                 .tick = tell_progress,
                 .userdata = e,

@@ -79,6 +79,16 @@ static RestartStep judge_active(const RestartFacts *facts) {
         return wait_or(facts, RESTART_PORT_LOST);
 }
 
+/* Its manager, or the daemon, ended before it had the request, or somebody has cancelled it: as if nobody had
+ * asked. */
+static RestartStep judge_old(const RestartFacts *facts) {
+        if (facts->unit->job > 0)
+                return wait_or(facts, RESTART_TIMEOUT);
+        if (!has_been_so_for(facts, RESTART_PATIENCE))
+                return RESTART_WAIT;
+        return facts->restart_once || facts->n_started > 0 ? RESTART_NEVER : RESTART_AGAIN;
+}
+
 RestartStep restart_judge(const RestartFacts *facts) {
         const Unit *unit = facts->unit;
 
@@ -86,6 +96,8 @@ RestartStep restart_judge(const RestartFacts *facts) {
                 return RESTART_NOT_LOADED;
         if (is_state(unit, "deactivating"))
                 return wait_or(facts, RESTART_TIMEOUT);
+        if (facts->is_old && is_state(unit, "active"))
+                return judge_old(facts);
         if (facts->has_ports && facts->ports->n_left_over > 0 && facts->n_ended < RESTART_HEALS_MAX)
                 return RESTART_END_LEFT_OVERS;
         if (waits_to_start_again(unit))

@@ -28,6 +28,7 @@ typedef struct RestartFacts {
         bool was_closing;       /* a port was seen in TIME_WAIT since the unit was started last */
         bool start_if_inactive; /* nobody can have meant it to be down */
         bool restart_once;      /* it can be asked for once only */
+        bool is_old;            /* it is the instance that was to be replaced */
         uint64_t now, deadline; /* CLOCK_MONOTONIC, microseconds, as all here */
         uint64_t unchanged; /* since when the unit is in this state, with this main process and these ports
                              */
@@ -38,13 +39,14 @@ typedef enum RestartStep {
         RESTART_DONE,
         RESTART_END_LEFT_OVERS,
         RESTART_START, /* ResetFailedUnit and StartUnit */
-        RESTART_AGAIN, /* RestartUnit: it is active, but never got its port */
+        RESTART_AGAIN, /* RestartUnit: it is active, but never got its port, or was never restarted */
         /* and these are the end: */
         RESTART_NOT_LOADED,
         RESTART_START_FAILED,
         RESTART_PORT_HELD, /* by someone who is not ours to end */
         RESTART_PORT_LOST, /* nobody holds it, and the unit does not listen on it */
         RESTART_STOPPED,   /* by someone else, or by itself */
+        RESTART_NEVER,     /* nothing came of the request, and nothing was stopped */
         RESTART_UNSTABLE,  /* it is up again and again, and never for long */
         RESTART_TIMEOUT,
 } RestartStep;

@@ -71,6 +71,8 @@ static int look_again(Look *look, Failure *failure) {
                 look->facts.n_restarts = 0;
         if (look->state.n_time_wait > 0) /* what fails because of that does not count */
                 look->facts.n_restarts = look->unit.n_restarts;
+        look->facts.is_old = watch->replaces && watch->replaces[0] != '\0' &&
+                             strcmp(look->unit.invocation_id, watch->replaces) == 0;
         look->facts.now = now_monotonic();
         if (snapshot_update(look))
                 look->facts.unchanged = look->facts.now;
@@ -82,7 +84,8 @@ static int look_again(Look *look, Failure *failure) {
 static void note_up(Look *look) {
         Outcome *outcome = look->watch->outcome;
 
-        if (strcmp(look->unit.active_state, "active") != 0 || look->state.n_missing > 0) {
+        if (strcmp(look->unit.active_state, "active") != 0 || look->state.n_missing > 0 ||
+            look->facts.is_old) {
                 outcome->downtime = UINT64_MAX;
                 return;
         }
@@ -182,6 +185,12 @@ static void end_failed(Look *look, RestartStep step) {
         case RESTART_STOPPED:
                 outcome_end(outcome, "failed", "stopped-meanwhile",
                             "%s was stopped by someone else, or ended by itself, and was left so.", name);
+                break;
+        case RESTART_NEVER:
+                outcome_end(outcome, "failed", "not-restarted",
+                            "The restart of %s was asked for and has not begun: the request was lost on the way, "
+                            "or somebody has cancelled it. Nothing was stopped; ask again.",
+                            name);
                 break;
         case RESTART_UNSTABLE:
                 outcome_end(outcome, "failed", "unstable", "%s starts, but does not stay up for long.",

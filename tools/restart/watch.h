@@ -21,6 +21,7 @@ typedef struct RestartWatch {
         UnitPorts ports;
         bool socket_activated; /* the ports are the socket's, not the unit's */
         uint32_t n_restarts;   /* NRestarts when the restart was asked for */
+        const char *replaces;  /* the unit's InvocationID then; NULL if any will do */
         bool start_if_inactive;
         uint64_t issued, timeout; /* microseconds; when it was asked for (CLOCK_MONOTONIC), and how long it
                                      may take */

@@ -2,10 +2,11 @@
 # Runs the scenarios, files of test_*() functions, in machines. All of a suite share a few, one for each lane, but for those with a line
 #   # machine: own     they get a machine that nothing else uses
 #   # machine: vm      they share a virtual machine, with a kernel of its own and all controllers; it is slow
+# Attacks take turns between the suites, but for --all: what they attack is the same program.
 # A line "# run: all" is for those that take long: they run with `./check --all`, and where they are asked for by name. So do those
 # with a line "# needs: openclaw" (see openclaw.sh), and besides wherever that is in the cache. They must have a machine of their own.
 
-SCENARIO_LANES=${SCENARIO_LANES:-3}
+SCENARIO_LANES=${SCENARIO_LANES:-2}
 
 scenario_files() {
         find "$TOP/tests/machine" "$TOP/tests/security" -maxdepth 1 -name '[0-9]*.sh' 2>/dev/null | sort | while IFS= read -r file; do
@@ -59,9 +60,17 @@ scenario_patience() {
         printf '%d' $((${timeout:-400} + 60))
 }
 
+# scenario_has_turn SUITE FILE: by the number in its name.
+scenario_has_turn() {
+        local number=${2##*/}
+        number=${number%%-*}
+        [[ $2 != */security/* || -n ${SCENARIO_ALL:-} || ${#ONLY[@]} -gt 0 || ${SUITES[10#$number % ${#SUITES[@]}]} == "$1" ]]
+}
+
 # The names of a scenario's tests that were asked for.
 scenario_selected() {
         local prefix test
+        scenario_has_turn "$1" "$2" || return 0
         prefix=$(suite_number "$1")/$(scenario_name "$2")
         for test in $(scenario_tests "$2"); do
                 ! selected "$prefix/$test" || printf '%s\n' "$test"
