@@ -317,8 +317,11 @@ int job_stop_resume(Job *job, bool frozen) {
         if (wait > JOB_STOP_TIMEOUT)
                 wait = JOB_STOP_TIMEOUT;
         r = stop_new(job, job->record->stop_reach, wait, &job->stop);
-        if (r < 0)
+        if (r < 0) {
+                if (frozen)
+                        freeze(job, false); /* nobody else would */
                 return r;
+        }
 
         job->stop->killing = frozen;
         if (job->stop->reach == JOB_REACH_EVERYONE)

@@ -33,7 +33,7 @@ typedef struct CallType {
         call_send_t send_again; /* over a new connection, where SEND must not be repeated; else NULL */
         call_read_t read;
         call_deliver_t deliver;
-        uint32_t may_fail; /* messages whose error answers are nothing to stop for, as bits */
+        uint32_t may_fail; /* messages of SEND whose error answers are nothing to stop for, as bits */
         bool follows_job;  /* not done when all replies are in, but when the unit job has been removed */
         uint64_t timeout_usec;
 } CallType;
@@ -54,6 +54,7 @@ struct SystemdCall {
         char *removed_result;
         char *result; /* how the job ended */
         bool was_sent;
+        bool is_again; /* what was sent last is what SEND_AGAIN sends */
         SystemdPoolLimits limits;
         SystemdService *service;
         uint64_t values[2];

@@ -374,9 +374,8 @@ static int call_try(SystemdCall *call) {
         r = manager_connect(call->manager);
         if (r < 0)
                 return r;
-        if (call->was_sent && call->type->send_again)
-                return call->type->send_again(call);
-        return call->type->send(call);
+        call->is_again = call->was_sent && call->type->send_again;
+        return call->is_again ? call->type->send_again(call) : call->type->send(call);
 }
 
 int systemd_call_start(SystemdCall *call) {
@@ -432,6 +431,10 @@ static unsigned call_find_slot(const SystemdCall *call, const sd_bus_slot *slot)
         return CALL_SLOTS_MAX;
 }
 
+static bool call_may_fail(const SystemdCall *call, unsigned index) {
+        return index < CALL_SLOTS_MAX && !call->is_again && call->type->may_fail & 1U << index;
+}
+
 static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         SystemdCall *call = userdata;
         sd_bus *bus = sd_bus_message_get_bus(reply);
@@ -443,7 +446,7 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_err
         if (error && sd_bus_is_open(bus) <= 0)
                 return 0;
 
-        if (error && !(index < CALL_SLOTS_MAX && call->type->may_fail & 1U << index)) {
+        if (error && !call_may_fail(call, index)) {
                 systemd_call_complete(call, error_to_errno(error), error->message);
                 return 0;
         }
