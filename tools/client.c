@@ -10,6 +10,7 @@
 #include "lib/protocol.h"
 #include "tools/connect.h"
 #include "tools/remote.h"
+#include "tools/remote-said.h"
 #include "tools/status.h"
 
 #define PAUSE_FIRST UINT64_C(20000) /* microseconds between two tries, doubled each time */
@@ -18,6 +19,7 @@
 struct Client {
         sd_bus *bus;
         bool spoken; /* it has answered */
+        RemoteSaid said;
         uint64_t ready_timeout;
 };
 
@@ -80,6 +82,7 @@ int client_fail_connection(int error, Failure *failure) {
 static int fail_connection(const Client *client, int error, Failure *failure) {
         const Remote *remote = remote_chosen();
 
+        remote_said_print(&client->said);
         if (remote->kind != REMOTE_NONE && error != -ENOMEM)
                 return fail_remote(remote, error, client->spoken, failure);
         return client_fail_connection(error, failure);
@@ -98,6 +101,8 @@ static int set_socket(sd_bus *bus) {
         int fd, r;
 
         fd = connect_private(CGMOVE_PRIVATE_SOCKET);
+        if (fd == -EAGAIN)
+                return -ETIMEDOUT; /* nobody takes connections from its queue */
         if (fd < 0)
                 return fd;
         r = sd_bus_set_fd(bus, fd, fd);
@@ -115,6 +120,19 @@ static int set_command(sd_bus *bus, const Remote *remote) {
         return r < 0 ? r : sd_bus_set_exec(bus, command.argv[0], (char *const *) command.argv);
 }
 
+/* The command of a remote one is started here. */
+static int start(Client *client) {
+        int r;
+
+        if (remote_chosen()->kind == REMOTE_NONE)
+                return sd_bus_start(client->bus);
+        r = remote_said_begin(&client->said);
+        if (r >= 0)
+                r = sd_bus_start(client->bus);
+        remote_said_end(&client->said);
+        return r;
+}
+
 int client_connect(Client **ret, Failure *failure) {
         _cleanup_(client_freep) Client *client = NULL;
         int r;
@@ -122,6 +140,7 @@ int client_connect(Client **ret, Failure *failure) {
         client = calloc(1, sizeof(*client));
         if (!client)
                 return failure_errno(failure, ENOMEM, "Cannot connect");
+        client->said = (RemoteSaid) REMOTE_SAID_INIT;
         client->ready_timeout =
                         remote_chosen()->kind == REMOTE_NONE ? CLIENT_READY_TIMEOUT : CLIENT_REMOTE_TIMEOUT;
         r = sd_bus_new(&client->bus);
@@ -129,7 +148,7 @@ int client_connect(Client **ret, Failure *failure) {
                 r = remote_chosen()->kind == REMOTE_NONE ? set_socket(client->bus)
                                                          : set_command(client->bus, remote_chosen());
         if (r >= 0)
-                r = sd_bus_start(client->bus);
+                r = start(client);
         if (r < 0)
                 return fail_connection(client, r, failure);
         *ret = TAKE_PTR(client);
@@ -140,6 +159,8 @@ Client *client_free(Client *client) {
         if (!client)
                 return NULL;
         (void) sd_bus_close_unref(client->bus);
+        remote_said_print(&client->said);
+        remote_said_done(&client->said);
         free(client);
         return NULL;
 }

@@ -149,7 +149,7 @@ static int follow_ask(Follow *follow, bool *ret_running, Failure *failure) {
 }
 
 static int follow_run(Follow *follow, Failure *failure) {
-        struct pollfd out = { .fd = STDOUT_FILENO }; /* tells that the reader of a pipe is gone */
+        struct pollfd out = { .fd = STDOUT_FILENO }; /* tells that the reader of a pipe or socket is gone */
         bool running = true;
         int r;
 
@@ -160,7 +160,7 @@ static int follow_run(Follow *follow, Failure *failure) {
                 r = follow_print(follow, !running);
                 if (r < 0)
                         return output_finish(failure_errno(failure, r, "Cannot show the log"));
-                if (running && poll(&out, 1, POLL_MSEC) > 0 && (out.revents & POLLERR))
+                if (running && poll(&out, 1, POLL_MSEC) > 0 && (out.revents & (POLLERR | POLLHUP | POLLNVAL)))
                         return 0;
         }
         return 0;

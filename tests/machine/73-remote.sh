@@ -97,9 +97,10 @@ with_fake() {
 
 test_host_is_nothing_but_a_host() {
         local word
-        fake_ssh 'echo "no way" >&2' 'exit 255'
+        fake_ssh "readlink /proc/\$\$/fd/2 >$TEST_DIR/stderr" 'printf "no \033[2Jway\n" >&2' 'exit 255'
         check_status 69 with_fake -H bob@build-7:2222 list
-        check_contains "$OUTPUT" "no way"
+        check_contains "$OUTPUT" 'no \x1b[2Jway'
+        check_match "$(cat "$TEST_DIR/stderr")" '^pipe:' # nobody over there has this terminal
         check_contains "$OUTPUT" "build-7 cannot be reached by way of ssh"
         check_equal "$(tr '\n' ' ' <"$TEST_DIR/called")" \
                 '-xT -p 2222 -- bob@build-7 systemd-stdio-bridge --bus-path=unix:path=/run/cgmove/private ' "arguments of ssh"

@@ -6,11 +6,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/cleanup.h"
 #include "tools/remote.h"
+#include "tools/remote-said.h"
 
 #define BRIDGE "systemd-stdio-bridge", "--bus-path=unix:path=/run/cgmove/private"
 
@@ -138,11 +140,36 @@ static void test_verbs(void **state) {
                 assert_false(remote_serves(here[i]));
 }
 
+/* Whoever is started meanwhile has a pipe, and what comes from there commands no terminal. */
+static void test_said(void **state) {
+        static const char said[] = "no \x1b[2Jway\r\n\nat all", shown[] = "no \\x1b[2Jway\nat all\n";
+        _cleanup_(remote_said_done) RemoteSaid pipe = REMOTE_SAID_INIT;
+        int saved = dup(STDERR_FILENO);
+        char text[256] = "";
+        FILE *file = tmpfile();
+
+        assert_non_null(file);
+        assert_return_code(dup2(fileno(file), STDERR_FILENO), errno);
+        assert_int_equal(remote_said_begin(&pipe), 0);
+        (void) write(STDERR_FILENO, said, sizeof(said) - 1);
+        remote_said_end(&pipe);
+        remote_said_print(&pipe);
+        remote_said_print(&pipe);
+        (void) fflush(stderr);
+        assert_return_code(dup2(saved, STDERR_FILENO), errno);
+        (void) close(saved);
+        rewind(file);
+        (void) fread(text, 1, sizeof(text) - 1, file);
+        (void) fclose(file);
+        assert_string_equal(text, shown);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_hosts),     cmocka_unit_test(test_machines),
                 cmocka_unit_test(test_this_host), cmocka_unit_test(test_other_ssh),
                 cmocka_unit_test(test_bad),       cmocka_unit_test(test_verbs),
+                cmocka_unit_test(test_said),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -256,7 +256,7 @@ static void test_inactive(void **state) {
                 { "a left-over was ended: stopped all the same", INACTIVE, RESTART_STOPPED, .n_ended = 1 },
                 { "nobody can have meant it", INACTIVE, RESTART_START, .start_if_inactive = true },
                 { "and once more", INACTIVE, RESTART_START, .start_if_inactive = true, .n_started = 1 },
-                { "and again", INACTIVE, RESTART_STOPPED, .start_if_inactive = true,
+                { "and again", INACTIVE, RESTART_START_FAILED, .start_if_inactive = true,
                   .n_started = RESTART_HEALS_MAX },
                 { "has done its work", INACTIVE, RESTART_DONE, .type = "oneshot" },
                 { "has done its work, cut off or not", INACTIVE, RESTART_DONE, .type = "oneshot",

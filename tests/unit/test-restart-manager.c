@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A user's manager that closes its connections, as systemd does when it executes itself anew, or that never stops
- * telling of other things. */
+/* A user's manager that closes its connections, as systemd does when it executes itself anew, that does not answer
+ * for a while, or that never stops telling of other things. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "tools/manager-bus.h"
-#include "tools/restart/unit.h"
+#include "tools/restart/unit-private.h"
 
 #define NAME "gateway.service"
 #define TOO_LONG 120 /* seconds, after which the test is at an end */
@@ -36,6 +36,7 @@ typedef struct False {
         bool lost_follow; /* it ends when it has answered */
         int n_asked;      /* restarts that it was asked for */
         int n_taken;
+        unsigned silent;  /* seconds before a restart is taken */
         bool flood;
 } False;
 
@@ -54,6 +55,7 @@ static int answer_restart(sd_bus *bus, sd_bus_message *message) {
         bool lost = manager->lost_asked && manager->connection == 1;
 
         manager->n_asked++;
+        (void) sleep(manager->silent);
         manager->n_taken += !lost || manager->lost_taken;
         if (lost)
                 _exit(0);
@@ -147,13 +149,17 @@ static UnitManager *open_manager(False does) {
         return ret;
 }
 
-static void check_restart(UnitManager *m, uint64_t timeout, const char *expected) {
+static void restart(UnitManager *m, uint64_t timeout, const char *expected) {
         char result[UNIT_WORD_MAX];
         Failure failure;
 
         if (unit_act(m, NAME, UNIT_RESTART, timeout, result, NULL, NULL, &failure) != 0)
                 fail_msg("%s", failure.message);
         assert_string_equal(result, expected);
+}
+
+static void check_restart(UnitManager *m, uint64_t timeout, const char *expected) {
+        restart(m, timeout, expected);
         (void) unit_manager_free(m);
 }
 
@@ -200,6 +206,21 @@ static void test_lost_before_the_answer(void **state) {
         assert_int_equal(manager->n_asked, 1);
 }
 
+/* Busy for longer than an answer is waited for, twice: it is asked once, and what it tells then is what became of that. */
+static void test_silent(void **state) {
+        UnitManager *m = open_manager((False){ .silent = 2 * UNIT_QUERY_TIMEOUT / 1000000 + 1 });
+        Failure failure;
+        Unit unit;
+
+        restart(m, UINT64_MAX, "running");
+        assert_int_equal(manager->n_taken, 0);
+        assert_int_equal(unit_get(m, NAME, &unit, &failure), 0);
+        assert_int_equal(unit.job, 1);
+        assert_int_equal(manager->n_asked, 1);
+        assert_int_equal(manager->connection, 1);
+        (void) unit_manager_free(m);
+}
+
 /* A restart that is followed for a while is not followed for ever, whatever else there is to be told. */
 static void test_flood(void **state) {
         check_restart(open_manager((False){ .flood = true }), 100000, "running");
@@ -212,6 +233,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_lost_for_good, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_lost_while_followed, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_lost_before_the_answer, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_silent, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
         };
 

@@ -80,7 +80,10 @@ static int ask_manager(DryRun *run, Failure *failure) {
         return 0;
 }
 
+/* The system manager's units do not tell their main process here, which could be taken for the command. */
 static void find_command(DryRun *run) {
+        if (run->plan->system)
+                return;
         run->command = calling_find_command(run->proc_fd, run->plan, run->unit.main_pid);
         if (run->command)
                 (void) proc_get_cmdline(run->proc_fd, run->command->pid, 256, &run->command_line);

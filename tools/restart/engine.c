@@ -29,9 +29,6 @@
 
 #define CALLER_PATIENCE                                                                                     \
         (UINT64_C(300) * 1000000) /* microseconds for which the calling command is waited for */
-#define FOLLOW_MAX                                                                                          \
-        UINT64_C(1000000) /* microseconds: a start that waits for its port (ExecStartPre=) is healed        \
-                             meanwhile */
 #define MANAGER_PATIENCE                                                                                    \
         (UINT64_C(10) * 1000000)   /* microseconds: it may be executing itself anew just then */
 #define MANAGER_PAUSE 100000000L   /* nanoseconds */
@@ -183,14 +180,6 @@ static int check(Engine *e) {
 
 /* --- the restart --------------------------------------------------------------------------------------- */
 
-static uint64_t ticks_since_boot(void) {
-        struct timespec now;
-
-        (void) clock_gettime(CLOCK_BOOTTIME, &now);
-        return ((uint64_t) now.tv_sec * 1000000000 + (uint64_t) now.tv_nsec) /
-               (1000000000 / (uint64_t) sysconf(_SC_CLK_TCK));
-}
-
 /* Without a guard nothing is stopped: it is what keeps the promise that the unit comes up whatever becomes
  * of us. */
 static int set_guard(Engine *e) {
@@ -225,17 +214,20 @@ static int restart(Engine *e) {
         Failure failure;
         int r;
 
-        e->plan.restarted = ticks_since_boot();
+        e->plan.restarted = watch.restarted = restart_ticks();
         r = set_guard(e);
         if (r != 0)
                 return r;
         begin_phase(e, "restarting");
         e->begun = now_realtime();
         watch.issued = now_monotonic();
-        r = unit_act(e->manager, e->plan.unit, UNIT_RESTART, e->plan.system ? watch.timeout : FOLLOW_MAX,
-                     result, NULL, NULL, &failure);
+        r = unit_act(e->manager, e->plan.unit, UNIT_RESTART,
+                     e->plan.system ? watch.timeout : RESTART_FOLLOW_MAX, result, NULL, NULL, &failure);
         if (r != 0)
                 return fail(e, &failure);
+        watch.was_cancelled = strcmp(result, "canceled") == 0;
+        /* what it needs has failed: it was stopped for this restart, and by nobody else */
+        watch.start_if_inactive = !e->plan.system && strcmp(result, "dependency") == 0;
         outcome_begin_phase(&e->outcome, "watching");
         return restart_watch(&watch) ? 0 : STATUS_FAILED;
 }

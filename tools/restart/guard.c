@@ -78,6 +78,7 @@ static bool take_over(UnitManager *manager, int proc_fd, const RestartPlan *plan
                 .outcome = outcome,
                 .proc_fd = proc_fd,
                 .start_if_inactive = true,
+                .restarted = plan->restarted,
                 .issued = now_monotonic(),
         };
         Unit unit;
@@ -112,7 +113,9 @@ int verb_restart_guard(int argc, char **argv) {
                        "cgmove: Job %" PRIu64
                        " was cut off while it restarted %s; looking after the unit.\n",
                        plan.job, plan.unit);
-        (void) take_over(manager, proc, &plan, &outcome);
-        (void) fprintf(stderr, "cgmove: %s\n", outcome.text);
+        if (take_over(manager, proc, &plan, &outcome))
+                (void) fprintf(stderr, "cgmove: %s is up.\n", plan.unit); /* restarted or not */
+        else
+                (void) fprintf(stderr, "cgmove: %s\n", outcome.text);
         return 0; /* what could be done was done: not to be started again */
 }

@@ -40,8 +40,8 @@ static RestartStep judge_failed(const RestartFacts *facts) {
 static RestartStep judge_inactive(const RestartFacts *facts) {
         if (strcmp(facts->unit->type, "oneshot") == 0)
                 return RESTART_DONE;
-        if (facts->start_if_inactive && facts->n_started < RESTART_HEALS_MAX)
-                return RESTART_START;
+        if (facts->start_if_inactive)
+                return facts->n_started < RESTART_HEALS_MAX ? RESTART_START : RESTART_START_FAILED;
         return RESTART_STOPPED;
 }
 
@@ -85,7 +85,7 @@ static RestartStep judge_old(const RestartFacts *facts) {
         if (facts->unit->job > 0)
                 return wait_or(facts, RESTART_TIMEOUT);
         if (!has_been_so_for(facts, RESTART_PATIENCE))
-                return RESTART_WAIT;
+                return wait_or(facts, RESTART_NEVER);
         return facts->restart_once || facts->n_started > 0 ? RESTART_NEVER : RESTART_AGAIN;
 }
 

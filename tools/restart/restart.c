@@ -303,22 +303,35 @@ static int print_outcome(const Job *job) {
         return output_finish(0);
 }
 
+/* Where the main process is not known, as of a system unit, the daemon tells if that was taken for the command. */
+static int move_command_out(Client **client, int proc, const RestartPlan *plan, pid_t *main_pid,
+                            Failure *failure) {
+        const PlanProcess *command = calling_find_command(proc, plan, *main_pid);
+        _cleanup_close_ int pidfd = plan_process_open(proc, command);
+        int r;
+
+        if (pidfd < 0)
+                return 0; /* it has ended */
+        r = calling_move_out(client, proc, plan, command, pidfd, failure);
+        if (r != 0 && *main_pid == 0 && strcmp(failure->code, "MainProcess") == 0)
+                *main_pid = command->pid;
+        return r;
+}
+
 /* The restart that was joined does not know of this caller: whoever waits for it inside of the unit gets out
  * by himself. If he cannot, he is told at once, and not killed while he waits. */
 static int get_out(const RestartPlan *plan, uint64_t job, Failure *failure) {
-        _cleanup_close_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), pidfd = -1;
+        _cleanup_close_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
         _cleanup_(client_freep) Client *client = NULL;
-        const PlanProcess *command;
+        pid_t main_pid = plan->main_pid;
         Failure cause;
         int r;
 
         if (proc < 0)
                 return failure_errno(failure, errno, "Cannot open /proc");
-        command = calling_find_command(proc, plan, plan->main_pid);
-        pidfd = plan_process_open(proc, command);
-        if (pidfd < 0)
-                return 0; /* it has ended */
-        r = calling_move_out(&client, proc, plan, command, pidfd, &cause);
+        r = move_command_out(&client, proc, plan, &main_pid, &cause);
+        if (r != 0 && main_pid != plan->main_pid)
+                r = move_command_out(&client, proc, plan, &main_pid, &cause);
         if (r == 0)
                 return 0;
         return failure_set(failure, r, cause.code,

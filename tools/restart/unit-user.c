@@ -22,6 +22,7 @@
 #define LOST_FOR                                                                                            \
         (UINT64_C(10) * 1000000) /* microseconds: a manager that executes itself anew is back by then */
 #define LOST_PAUSE 100000000L    /* nanoseconds */
+#define SILENT_FOR (UINT64_C(90) * 1000000) /* microseconds: it may be reading its unit files again */
 #define SIGNALS_MAX 1000         /* that are taken in a row */
 
 typedef struct UserManager {
@@ -50,6 +51,16 @@ static bool is_gone(int error) {
 
 static bool is_lost(const UserManager *m, int error) {
         return is_gone(error) || sd_bus_is_open(m->bus) <= 0;
+}
+
+/* It is there, and busy, or kept from running. */
+static int fail_silent(Failure *failure) {
+        return failure_set(failure, STATUS_FAILED, "ManagerSilent",
+                           "Your user manager (user@%u.service) does not answer.", (unsigned) geteuid());
+}
+
+static bool is_silent(const Failure *failure) {
+        return strcmp(failure->code, "ManagerSilent") == 0;
 }
 
 /* --- the connection ------------------------------------------------------------------------------------ */
@@ -130,6 +141,8 @@ static bool user_is_stopping(UnitManager *manager) {
 
 static int fail_call(UserManager *m, int error, const sd_bus_error *bus_error, const char *what,
                      Failure *failure) {
+        if (error == -ETIMEDOUT && sd_bus_is_open(m->bus) > 0)
+                return fail_silent(failure);
         if (is_lost(m, error) || user_is_stopping(&m->manager))
                 return fail_gone(error, failure);
         return failure_set(failure, STATUS_FAILED, "ManagerRefused", "The manager refused to %s: %s", what,
@@ -209,13 +222,14 @@ static void take_signals(UserManager *m) {
 
 static int user_get(UnitManager *manager, const char *name, Unit *ret, Failure *failure) {
         UserManager *m = (UserManager *) manager;
-        uint64_t until = now_monotonic() + LOST_FOR;
+        uint64_t start = now_monotonic();
         int r;
 
         take_signals(m);
         do
                 r = get_once(m, name, ret, failure);
-        while (r != 0 && failure->lost && reconnect(m, until));
+        while (r != 0 && ((failure->lost && reconnect(m, start + LOST_FOR)) ||
+                          (is_silent(failure) && now_monotonic() < start + SILENT_FOR)));
         return r;
 }
 
@@ -285,13 +299,16 @@ static int forget_failures(UserManager *m, const char *name, const Unit *unit, F
 }
 
 /* Asks, once: where the connection was lost before an answer came, the unit tells whether the question was
- * taken, and then *RET_REPLY stays NULL. */
+ * taken, and then *RET_REPLY stays NULL. So it does where no answer comes for now: what the manager is asked
+ * next it answers after this. */
 static int ask(UserManager *m, const char *member, const Unit *before, const char *name,
                sd_bus_message **ret_reply, Failure *failure) {
         Unit now;
         int r;
 
         r = name_call(m, member, name, "replace", ret_reply, failure);
+        if (r != 0 && is_silent(failure))
+                return 0;
         if (r == 0 || !failure->lost || user_get(&m->manager, name, &now, failure) != 0)
                 return r;
         if (now.job != before->job || strcmp(now.invocation_id, before->invocation_id) != 0 ||

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tools/display.h"
 #include "tools/output.h"
@@ -18,6 +19,7 @@
 /* What must not change for a while. */
 typedef struct Snapshot {
         char active_state[UNIT_WORD_MAX];
+        char invocation_id[sizeof(((Unit *) NULL)->invocation_id)];
         pid_t main_pid;
         uint32_t n_restarts;
         size_t n_missing;
@@ -40,13 +42,23 @@ void restart_manager_failed(Outcome *outcome, const Failure *failure) {
                 outcome_end(outcome, "failed", "refused", "%s", failure->message);
 }
 
+uint64_t restart_ticks(void) {
+        struct timespec now;
+
+        (void) clock_gettime(CLOCK_BOOTTIME, &now);
+        return ((uint64_t) now.tv_sec * 1000000000 + (uint64_t) now.tv_nsec) /
+               (1000000000 / (uint64_t) sysconf(_SC_CLK_TCK));
+}
+
 static bool snapshot_update(Look *look) {
         Snapshot now = { .main_pid = look->unit.main_pid,
                          .n_restarts = look->unit.n_restarts,
                          .n_missing = look->state.n_missing };
 
         memcpy(now.active_state, look->unit.active_state, sizeof(now.active_state));
+        memcpy(now.invocation_id, look->unit.invocation_id, sizeof(now.invocation_id));
         if (strcmp(now.active_state, look->snapshot.active_state) == 0 &&
+            strcmp(now.invocation_id, look->snapshot.invocation_id) == 0 &&
             now.main_pid == look->snapshot.main_pid && now.n_restarts == look->snapshot.n_restarts &&
             now.n_missing == look->snapshot.n_missing)
                 return false;
@@ -62,7 +74,7 @@ static int look_again(Look *look, Failure *failure) {
         r = unit_get(watch->manager, watch->plan->unit, &look->unit, failure);
         if (r != 0)
                 return r;
-        r = unit_ports_look(watch->proc_fd, &look->unit, &watch->ports, watch->plan->restarted, &look->state,
+        r = unit_ports_look(watch->proc_fd, &look->unit, &watch->ports, watch->restarted, &look->state,
                             watch->outcome);
         if (r < 0 && r != -EAGAIN) /* at -EAGAIN all is as it was: the next look may have more luck */
                 return failure_errno(failure, r, "Cannot see who holds the ports of %s", watch->plan->unit);
@@ -94,16 +106,32 @@ static void note_up(Look *look) {
                 outcome->downtime = look->facts.now - look->watch->issued;
 }
 
+static uint64_t deadline(const RestartWatch *watch) {
+        return watch->timeout < UINT64_MAX - watch->issued ? watch->issued + watch->timeout : UINT64_MAX;
+}
+
+/* As if nobody had asked before. */
+static void begin_again(Look *look) {
+        RestartWatch *watch = look->watch;
+
+        watch->restarted = restart_ticks();
+        watch->issued = now_monotonic();
+        look->facts.deadline = deadline(watch);
+}
+
 static int act(Look *look, UnitAction action, Failure *failure) {
         RestartWatch *watch = look->watch;
+        uint64_t follow = action == UNIT_RESTART ? RESTART_FOLLOW_MAX : watch->timeout;
         char result[UNIT_WORD_MAX];
 
         outcome_begin_phase(watch->outcome, "healing");
+        if (look->facts.is_old)
+                begin_again(look);
         look->facts.n_started++;
         look->facts.was_closing = false;
         look->facts.n_restarts = look->unit.n_restarts;
         /* what becomes of it, the next looks tell */
-        return unit_act(watch->manager, watch->plan->unit, action, watch->timeout, result, watch->tick,
+        return unit_act(watch->manager, watch->plan->unit, action, follow, result, watch->tick,
                         watch->userdata, failure);
 }
 
@@ -244,9 +272,8 @@ bool restart_watch(RestartWatch *watch) {
                              (watch->ports.n_wanted > 0 || watch->ports.n_any > 0),
                 .n_restarts = watch->n_restarts,
                 .start_if_inactive = watch->start_if_inactive,
-                .restart_once = watch->plan->system,
-                .deadline = watch->timeout < UINT64_MAX - watch->issued ? watch->issued + watch->timeout
-                                                                        : UINT64_MAX,
+                .restart_once = watch->plan->system || watch->was_cancelled,
+                .deadline = deadline(watch),
         };
         for (;;) {
                 if (look_again(&look, &failure) != 0)
