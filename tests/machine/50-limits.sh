@@ -17,6 +17,7 @@ set_up() {
 }
 
 tear_down() {
+        kill -CONT "$(daemon_pid)" || true
         systemctl stop wide.service narrow.service 2>/dev/null || true
 }
 
@@ -46,6 +47,31 @@ time.sleep(1000)"' &
         check_status 0 as bob cgmove list
         pkill -u alice -f time.sleep
         wait || true
+        check_daemon_goes_on
+}
+
+# A daemon that hangs is given up also where so many wait already that nobody else gets into its queue.
+test_full_queue_of_a_daemon_that_hangs() {
+        local daemon
+        daemon=$(daemon_pid)
+        kill -STOP "$daemon"
+        python3 -c "
+import socket, time
+all = []
+try:
+    while True:
+        all.append(socket.socket(socket.AF_UNIX))
+        all[-1].setblocking(False)
+        all[-1].connect('/run/cgmove/private')
+except BlockingIOError:
+    open('$TEST_DIR/full', 'w').close()
+time.sleep(1000)" &
+        wait_for test -e "$TEST_DIR/full"
+        check_status 69 timeout 120 "$here/as" alice cgmove list
+        check_contains "$OUTPUT" "did not answer in time"
+        pkill -f time.sleep
+        wait || true
+        kill -CONT "$daemon"
         check_daemon_goes_on
 }
 

@@ -295,6 +295,20 @@ test_manager_is_executed_anew_while_the_old_instance_stops() {
         check_restarted "$old"
 }
 
+# As one that reads its unit files again: for longer than one answer is waited for.
+test_manager_is_silent_for_a_while() {
+        local old manager
+        gateway_start mixed
+        old=$(gateway_pid)
+        manager=$(systemctl show --value -p MainPID user@1000.service)
+        restart_inside --delay 3
+        wait_for restart_is_at delaying
+        kill -STOP "$manager"
+        sleep 16
+        kill -CONT "$manager"
+        check_restarted "$old"
+}
+
 restart_is_at() {
         [[ $(restart_field 'phases[-1].name') == "$1" ]]
 }
