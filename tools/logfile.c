@@ -21,14 +21,53 @@ static int fail_folder(Failure *failure, int error, const char *what, const char
                            what, path, strerror(error < 0 ? -error : error));
 }
 
-const char *logfile_home(void) {
-        const char *home = getenv("HOME");
+/* Whether nobody but root can change where PATH leads. What is not there yet can then be made by root alone;
+ * its ".." would lead elsewhere when it is. */
+static bool is_roots_alone(const char *path) {
+        char part[PATH_MAX];
+        struct stat st;
+
+        for (size_t n = 1; n < sizeof(part); n += strcspn(path + n, "/")) {
+                (void) snprintf(part, n + 1, "%s", path);
+                if (lstat(part, &st) < 0)
+                        return errno == ENOENT && !strstr(path + n, "/..");
+                if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0)
+                        return false;
+                n += strspn(path + n, "/");
+                if (path[n] == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* A folder of the environment. Root's may have come with it from a user (sudo -E, su -m), through whose links
+ * root would then make folders and files. */
+static const char *get_folder(const char *variable) {
+        const char *path = getenv(variable);
+
+        return path && path[0] == '/' && (geteuid() != 0 || is_roots_alone(path)) ? path : NULL;
+}
+
+/* Services of root have no $HOME. */
+static const char *find_home(void) {
+        const char *home = get_folder("HOME");
         const struct passwd *user;
 
-        if (home && home[0] == '/')
+        if (home)
                 return home;
         user = getpwuid(geteuid());
         return user && user->pw_dir[0] == '/' ? user->pw_dir : NULL;
+}
+
+int logfile_folder(char *ret, size_t size) {
+        const char *state = get_folder("XDG_STATE_HOME"), *home = state ? NULL : find_home();
+        int n;
+
+        if (!state && !home)
+                return -ENOENT;
+        n = state ? snprintf(ret, size, "%s/cgmove", state)
+                  : snprintf(ret, size, "%s/.local/state/cgmove", home);
+        return n >= (int) size ? -ENAMETOOLONG : 0;
 }
 
 /* mkdir -p; PATH is changed for the time of the call. */
@@ -84,19 +123,15 @@ static int check_directory(const char *path, Failure *failure) {
 }
 
 int logfile_directory(char ret[static PATH_MAX], Failure *failure) {
-        const char *state = getenv("XDG_STATE_HOME"), *home = logfile_home();
         char path[PATH_MAX - 64];
-        int n, r;
+        int r;
 
-        if (state && state[0] == '/')
-                n = snprintf(path, sizeof(path), "%s/cgmove", state);
-        else if (home)
-                n = snprintf(path, sizeof(path), "%s/.local/state/cgmove", home);
-        else
+        r = logfile_folder(path, sizeof(path));
+        if (r == -ENOENT)
                 return failure_set(failure, STATUS_FAILED, "Failed",
                                    "No home directory is known for the log" ADVICE ".");
-        if (n >= (int) sizeof(path))
-                return fail_folder(failure, ENAMETOOLONG, "use", path);
+        if (r < 0)
+                return fail_folder(failure, r, "use", path);
         r = make_directories(path);
         if (r < 0)
                 return fail_folder(failure, r, "make", path);
