@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/openat2.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -241,20 +243,45 @@ int logfile_empty(const char *path, int fd, Failure *failure) {
         return ftruncate(fd, 0) < 0 ? failure_errno(failure, errno, "Cannot empty the log %s", path) : 0;
 }
 
+/* No link of /proc/PID (root, cwd, fd/N) on the way: it would lead root into the file systems of another
+ * mount namespace, which its owner has made. glibc has no openat2(2). */
+static int open_place(const char *path, int *ret_fd, Failure *failure) {
+        const struct open_how how = {
+                .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+                .resolve = RESOLVE_NO_MAGICLINKS,
+        };
+
+        *ret_fd = (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+        if (*ret_fd < 0 && errno == ELOOP)
+                return failure_set(failure, STATUS_FAILED, "Failed",
+                                   "The way to the log %s has a link of a process in it (/proc/PID/root and "
+                                   "the like), or links in a circle, which are not followed.",
+                                   path);
+        return *ret_fd < 0 ? failure_errno(failure, errno, "Cannot open the log %s", path) : 0;
+}
+
+/* O_NONBLOCK: who has a lease on the file, see fcntl(2), must not be waited for. */
+static int open_again(int place, const char *path, int *ret_fd, Failure *failure) {
+        char name[sizeof("/proc/self/fd/") + 12];
+
+        (void) snprintf(name, sizeof(name), "/proc/self/fd/%d", place);
+        *ret_fd = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (*ret_fd < 0 && errno == EAGAIN)
+                return failure_set(failure, STATUS_FAILED, "Failed",
+                                   "A process has a lease on the log %s, and keeps it from being read; "
+                                   "try again, or end that process.",
+                                   path);
+        return *ret_fd < 0 ? failure_errno(failure, errno, "Cannot open the log %s", path) : 0;
+}
+
 /* The path is the word of the job's owner, and the caller may be root: what is not his file must not even be
  * opened, since opening a device can have effects (a watchdog, a tape). */
 int logfile_open_read(const char *path, uid_t uid, int *ret_fd, Failure *failure) {
         _cleanup_close_ int place = -1;
-        char name[sizeof("/proc/self/fd/") + 12];
         int r;
 
-        place = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (place < 0)
-                return failure_errno(failure, errno, "Cannot open the log %s", path);
-        r = check_regular(place, path, uid, failure);
-        if (r != 0)
-                return r;
-        (void) snprintf(name, sizeof(name), "/proc/self/fd/%d", place);
-        *ret_fd = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-        return *ret_fd < 0 ? failure_errno(failure, errno, "Cannot open the log %s", path) : 0;
+        r = open_place(path, &place, failure);
+        if (r == 0)
+                r = check_regular(place, path, uid, failure);
+        return r != 0 ? r : open_again(place, path, ret_fd, failure);
 }

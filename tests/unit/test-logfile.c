@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,12 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/cleanup.h"
 #include "tools/logfile.h"
+#include "tools/status.h"
 
 #define NOT_THERE "cgmove-test-not-there"
 
@@ -97,10 +100,116 @@ static void test_folder_of_root(void **state) {
         assert_string_equal(find_folder("XDG_STATE_HOME", "/proc/self/cwd"), below(home));
 }
 
+/* --- what is read as a log ---------------------------------------------------------------------------- */
+
+static const char *path_of(const char *name) {
+        static char path[128];
+
+        (void) snprintf(path, sizeof(path), "%s/%s", folder, name);
+        return path;
+}
+
+static void make_log(const char *name) {
+        FILE *f = fopen(path_of(name), "we");
+
+        assert_non_null(f);
+        assert_true(fputs("text", f) >= 0);
+        assert_int_equal(fclose(f), 0);
+}
+
+static int open_log(const char *path, uid_t uid) {
+        Failure failure;
+        char text[8];
+        int fd = -1, r;
+
+        r = logfile_open_read(path, uid, &fd, &failure);
+        if (r != 0) {
+                assert_int_equal(fd, -1);
+                assert_int_equal(failure.status, r);
+                return r;
+        }
+        assert_int_equal(read(fd, text, sizeof(text)), 4);
+        assert_int_equal(close(fd), 0);
+        return 0;
+}
+
+static void test_open(void **state) {
+        make_log("log");
+        assert_int_equal(symlink("log", path_of("link")), 0);
+        assert_int_equal(symlink(".", path_of("folder")), 0);
+        assert_int_equal(symlink("circle", path_of("circle")), 0);
+        assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);
+
+        assert_int_equal(open_log(path_of("log"), geteuid()), 0);
+        assert_int_equal(open_log(path_of("folder/log"), geteuid()), 0); /* a home may be one */
+        assert_int_equal(open_log(path_of("log"), geteuid() + 1), STATUS_FAILED);
+        assert_int_equal(open_log(path_of("link"), geteuid()), STATUS_FAILED);
+        assert_int_equal(open_log(path_of("circle/log"), geteuid()), STATUS_FAILED);
+        assert_int_equal(open_log(path_of("fifo"), geteuid()), STATUS_FAILED);
+        assert_int_equal(open_log(path_of("gone"), geteuid()), STATUS_FAILED);
+        assert_int_equal(open_log(folder, geteuid()), STATUS_FAILED);
+}
+
+/* The same file, by what leads into another process's file systems. */
+static void test_open_through_a_process(void **state) {
+        char path[256];
+        int fd;
+
+        make_log("log");
+        fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        assert_true(fd >= 0);
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d/log", fd);
+        assert_int_equal(access(path, R_OK), 0);
+        assert_int_equal(open_log(path, geteuid()), STATUS_FAILED);
+        (void) snprintf(path, sizeof(path), "/proc/%d/root%s/log", (int) getpid(), folder);
+        assert_int_equal(access(path, R_OK), 0);
+        assert_int_equal(open_log(path, geteuid()), STATUS_FAILED);
+        (void) snprintf(path, sizeof(path), "/proc/self/root%s/log", folder);
+        assert_int_equal(symlink(path, path_of("link")), 0);
+        assert_int_equal(open_log(path_of("link"), geteuid()), STATUS_FAILED);
+        (void) close(fd);
+}
+
+/* Who is asked to give up a lease, and does not. */
+static void test_open_with_a_lease(void **state) {
+        int ready[2];
+        pid_t child;
+        char c = 0;
+
+        make_log("log");
+        assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+                int fd = open(path_of("log"), O_RDWR | O_CLOEXEC);
+
+                (void) signal(SIGIO, SIG_IGN);
+                c = fd >= 0 && fcntl(fd, F_SETLEASE, F_WRLCK) == 0 ? 'y' : 'n';
+                (void) !write(ready[1], &c, 1);
+                (void) pause();
+                _exit(0);
+        }
+        assert_int_equal(read(ready[0], &c, 1), 1);
+        (void) close(ready[0]);
+        (void) close(ready[1]);
+        (void) alarm(10);
+        if (c == 'y')
+                assert_int_equal(open_log(path_of("log"), geteuid()), STATUS_FAILED);
+        (void) alarm(0);
+        (void) kill(child, SIGKILL);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        if (c != 'y')
+                skip(); /* a file system without leases */
+        assert_int_equal(open_log(path_of("log"), geteuid()), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_folder_of_a_user, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_folder_of_root, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_open, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_open_through_a_process, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_open_with_a_lease, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
