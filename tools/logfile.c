@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/openat2.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -21,14 +23,53 @@ static int fail_folder(Failure *failure, int error, const char *what, const char
                            what, path, strerror(error < 0 ? -error : error));
 }
 
-const char *logfile_home(void) {
-        const char *home = getenv("HOME");
+/* Whether nobody but root can change where PATH leads. What is not there yet can then be made by root alone;
+ * its ".." would lead elsewhere when it is. */
+static bool is_roots_alone(const char *path) {
+        char part[PATH_MAX];
+        struct stat st;
+
+        for (size_t n = 1; n < sizeof(part); n += strcspn(path + n, "/")) {
+                (void) snprintf(part, n + 1, "%s", path);
+                if (lstat(part, &st) < 0)
+                        return errno == ENOENT && !strstr(path + n, "/..");
+                if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0)
+                        return false;
+                n += strspn(path + n, "/");
+                if (path[n] == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* A folder of the environment. Root's may have come with it from a user (sudo -E, su -m), through whose links
+ * root would then make folders and files. */
+static const char *get_folder(const char *variable) {
+        const char *path = getenv(variable);
+
+        return path && path[0] == '/' && (geteuid() != 0 || is_roots_alone(path)) ? path : NULL;
+}
+
+/* Services of root have no $HOME. */
+static const char *find_home(void) {
+        const char *home = get_folder("HOME");
         const struct passwd *user;
 
-        if (home && home[0] == '/')
+        if (home)
                 return home;
         user = getpwuid(geteuid());
         return user && user->pw_dir[0] == '/' ? user->pw_dir : NULL;
+}
+
+int logfile_folder(char *ret, size_t size) {
+        const char *state = get_folder("XDG_STATE_HOME"), *home = state ? NULL : find_home();
+        int n;
+
+        if (!state && !home)
+                return -ENOENT;
+        n = state ? snprintf(ret, size, "%s/cgmove", state)
+                  : snprintf(ret, size, "%s/.local/state/cgmove", home);
+        return n >= (int) size ? -ENAMETOOLONG : 0;
 }
 
 /* mkdir -p; PATH is changed for the time of the call. */
@@ -84,19 +125,15 @@ static int check_directory(const char *path, Failure *failure) {
 }
 
 int logfile_directory(char ret[static PATH_MAX], Failure *failure) {
-        const char *state = getenv("XDG_STATE_HOME"), *home = logfile_home();
         char path[PATH_MAX - 64];
-        int n, r;
+        int r;
 
-        if (state && state[0] == '/')
-                n = snprintf(path, sizeof(path), "%s/cgmove", state);
-        else if (home)
-                n = snprintf(path, sizeof(path), "%s/.local/state/cgmove", home);
-        else
+        r = logfile_folder(path, sizeof(path));
+        if (r == -ENOENT)
                 return failure_set(failure, STATUS_FAILED, "Failed",
                                    "No home directory is known for the log" ADVICE ".");
-        if (n >= (int) sizeof(path))
-                return fail_folder(failure, ENAMETOOLONG, "use", path);
+        if (r < 0)
+                return fail_folder(failure, r, "use", path);
         r = make_directories(path);
         if (r < 0)
                 return fail_folder(failure, r, "make", path);
@@ -206,20 +243,45 @@ int logfile_empty(const char *path, int fd, Failure *failure) {
         return ftruncate(fd, 0) < 0 ? failure_errno(failure, errno, "Cannot empty the log %s", path) : 0;
 }
 
+/* No link of /proc/PID (root, cwd, fd/N) on the way: it would lead root into the file systems of another
+ * mount namespace, which its owner has made. glibc has no openat2(2). */
+static int open_place(const char *path, int *ret_fd, Failure *failure) {
+        const struct open_how how = {
+                .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+                .resolve = RESOLVE_NO_MAGICLINKS,
+        };
+
+        *ret_fd = (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+        if (*ret_fd < 0 && errno == ELOOP)
+                return failure_set(failure, STATUS_FAILED, "Failed",
+                                   "The way to the log %s has a link of a process in it (/proc/PID/root and "
+                                   "the like), or links in a circle, which are not followed.",
+                                   path);
+        return *ret_fd < 0 ? failure_errno(failure, errno, "Cannot open the log %s", path) : 0;
+}
+
+/* O_NONBLOCK: who has a lease on the file, see fcntl(2), must not be waited for. */
+static int open_again(int place, const char *path, int *ret_fd, Failure *failure) {
+        char name[sizeof("/proc/self/fd/") + 12];
+
+        (void) snprintf(name, sizeof(name), "/proc/self/fd/%d", place);
+        *ret_fd = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (*ret_fd < 0 && errno == EAGAIN)
+                return failure_set(failure, STATUS_FAILED, "Failed",
+                                   "A process has a lease on the log %s, and keeps it from being read; "
+                                   "try again, or end that process.",
+                                   path);
+        return *ret_fd < 0 ? failure_errno(failure, errno, "Cannot open the log %s", path) : 0;
+}
+
 /* The path is the word of the job's owner, and the caller may be root: what is not his file must not even be
  * opened, since opening a device can have effects (a watchdog, a tape). */
 int logfile_open_read(const char *path, uid_t uid, int *ret_fd, Failure *failure) {
         _cleanup_close_ int place = -1;
-        char name[sizeof("/proc/self/fd/") + 12];
         int r;
 
-        place = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (place < 0)
-                return failure_errno(failure, errno, "Cannot open the log %s", path);
-        r = check_regular(place, path, uid, failure);
-        if (r != 0)
-                return r;
-        (void) snprintf(name, sizeof(name), "/proc/self/fd/%d", place);
-        *ret_fd = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-        return *ret_fd < 0 ? failure_errno(failure, errno, "Cannot open the log %s", path) : 0;
+        r = open_place(path, &place, failure);
+        if (r == 0)
+                r = check_regular(place, path, uid, failure);
+        return r != 0 ? r : open_again(place, path, ret_fd, failure);
 }

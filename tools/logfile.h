@@ -16,12 +16,12 @@
         (UINT64_C(7) * 24 * 3600 * 1000000) /* microseconds that the log of an ended job is kept */
 #define LOGFILE_FOLDER_MAX (UINT64_C(256) * 1024 * 1024) /* bytes of all logs; beyond that the oldest go */
 
-/* $HOME, or else the caller's home directory by the user database, as services of root have no $HOME; NULL: not
- * known. */
-const char *logfile_home(void);
+/* Where the folder is: ${XDG_STATE_HOME:-$HOME/.local/state}/cgmove, with the caller's home directory by the
+ * user database if there is no $HOME. For root neither variable counts unless it leads through folders that
+ * are root's alone. Returns 0; -ENOENT: no home directory is known; -ENAMETOOLONG. */
+int logfile_folder(char *ret, size_t size);
 
-/* The folder, made if need be (0700): ${XDG_STATE_HOME:-~/.local/state}/cgmove, as an absolute path
- * without links. */
+/* That folder, made if need be (0700), as an absolute path without links. */
 int logfile_directory(char ret[static PATH_MAX], Failure *failure);
 
 /* "job-ID.log", where the daemon says that the log is; from N = 2 on "job-ID-N.log", older logs of other jobs

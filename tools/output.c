@@ -42,11 +42,15 @@ int output_finish(int status) {
         return status ?: STATUS_FAILED;
 }
 
+/* ASCII alone: C1 control characters, and marks that turn the direction of a line, would reach a terminal as
+ * they are. */
+#define JSON_FLAGS (JSON_SORT_KEYS | JSON_ENSURE_ASCII)
+
 int output_json(json_t *object) {
         int r = STATUS_FAILED;
 
         if (object && json_object_set_new(object, "schema", json_integer(OUTPUT_SCHEMA)) == 0 &&
-            json_dumpf(object, stdout, JSON_SORT_KEYS) == 0) {
+            json_dumpf(object, stdout, JSON_FLAGS) == 0) {
                 (void) fputc('\n', stdout);
                 r = output_finish(0);
         } else

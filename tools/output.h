@@ -17,7 +17,7 @@
 /* Prints TEXT with control characters escaped. */
 void output_text(FILE *f, const char *text);
 
-/* Takes OBJECT over (NULL: out of memory), adds "schema", prints it in one line on the standard
+/* Takes OBJECT over (NULL: out of memory), adds "schema", prints it in one line of ASCII on the standard
  * output. Returns an exit status. */
 int output_json(json_t *object);
 

@@ -115,6 +115,12 @@ static void describe(Place *place) {
         add_killer(place, "the shutdown of the machine");
 }
 
+/* Whether its command line may be read: that lies in the memory of the process, which can have it locked, and
+ * whoever reads it then waits for ever. */
+static bool is_trusted(const ProcStatus *status) {
+        return proc_status_is_of(status, geteuid()) || proc_status_is_of(status, 0);
+}
+
 static int place_read(int proc, pid_t pid, Place *place) {
         ProcStatus status;
         bool deleted;
@@ -128,8 +134,8 @@ static int place_read(int proc, pid_t pid, Place *place) {
         r = proc_get_cgroup(proc, pid, &place->cgroup, &deleted);
         if (r < 0)
                 return r;
-        if (proc_get_cmdline(proc, pid, COMMAND_MAX, &place->command) < 0 || !place->command ||
-            !place->command[0]) {
+        if (!is_trusted(&status) || proc_get_cmdline(proc, pid, COMMAND_MAX, &place->command) < 0 ||
+            !place->command || !place->command[0]) {
                 free(place->command);
                 place->command = NULL;
                 (void) proc_get_comm(proc, pid, &place->command);

@@ -349,6 +349,12 @@ static void test_inherited(void **state) {
         assert_int_equal(port_holders_get_of(proc, TCP_STATE(TCP_LISTEN), port, UID_NONE, &list), 0);
         assert_int_equal(list.n, 2);
         port_holder_list_done(&list);
+        assert_int_equal(port_holders_find(proc, TCP_STATE(TCP_LISTEN), port, &list), 0);
+        assert_int_equal(list.n, 2);
+        port_holder_list_done(&list);
+        assert_int_equal(port_holders_get_or_of(proc, TCP_STATE(TCP_LISTEN), getuid() + 1, 0, &list), 0);
+        assert_non_null(find(&list, port, child)); /* they are not too many */
+        port_holder_list_done(&list);
 
         (void) close(TAKE_FD(fd));
         (void) close(TAKE_FD(dup_fd));
@@ -362,6 +368,8 @@ static void test_inherited(void **state) {
         assert_int_equal(port_holders_get_of(proc, TCP_STATE(TCP_LISTEN), port, getuid(), &list), 0);
         assert_int_equal(list.n, 0);
         port_holder_list_done(&list);
+        assert_int_equal(port_holders_find(proc, TCP_STATE(TCP_LISTEN), port, &list), 0);
+        assert_int_equal(list.n, 0);
         (void) close(ready[0]);
         (void) close(ready[1]);
 }

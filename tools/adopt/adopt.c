@@ -150,7 +150,7 @@ static int find_ports(Adopt *adopt, Failure *failure) {
         int r;
 
         if (unit->control_group[0] && !unit->socket_activated) {
-                r = unit_ports_find(unit->control_group, &found);
+                r = unit_ports_find(unit->control_group, unit->main_pid, &found);
                 if (r < 0 && !given) /* with them it is only known less well how long to wait */
                         return failure_errno(failure, r,
                                              "Cannot tell the ports of %s; name them with --port", unit->id);

@@ -85,7 +85,7 @@ static int get_reuse(const PortHolder *holder) {
         return value != 0;
 }
 
-int unit_ports_find(const char *control_group, DropIn *drop_in) {
+int unit_ports_find(const char *control_group, pid_t main_pid, DropIn *drop_in) {
         PortHolderList list = { .n = 0 };
         _cleanup_close_ int proc = -1;
         DropIn found = *drop_in;
@@ -94,7 +94,7 @@ int unit_ports_find(const char *control_group, DropIn *drop_in) {
         proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (proc < 0)
                 return -errno;
-        r = port_holders_get(proc, TCP_STATE(TCP_LISTEN), 0, &list);
+        r = port_holders_get_or_of(proc, TCP_STATE(TCP_LISTEN), geteuid(), main_pid, &list);
         if (r < 0)
                 return r;
         /* Most servers set it. Where that cannot be told: rather a start that fails once, and is tried

@@ -52,16 +52,10 @@ static Answer find_lingering(const char *name) {
 
 /* As logfile_directory(), but nothing is made: the deepest part of the path that exists must be writable. */
 static void find_log_folder(CallerFacts *caller) {
-        const char *state = getenv("XDG_STATE_HOME"), *home = logfile_home();
         char path[sizeof(caller->log_folder)];
         char *slash;
-        int n;
 
-        if (state && state[0] == '/')
-                n = snprintf(path, sizeof(path), "%s/cgmove", state);
-        else
-                n = home ? snprintf(path, sizeof(path), "%s/.local/state/cgmove", home) : -1;
-        if (n < 0 || n >= (int) sizeof(path))
+        if (logfile_folder(path, sizeof(path)) < 0)
                 return;
         strcpy(caller->log_folder, path);
         while (access(path, F_OK) < 0 && errno == ENOENT && (slash = strrchr(path, '/')) && slash > path)

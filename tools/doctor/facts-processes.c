@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "lib/proc.h"
 #include "tools/doctor/gather.h"
 #include "tools/net/port-holder.h"
@@ -183,16 +184,33 @@ static void add_holder(const Processes *processes, uid_t uid, const PortHolder *
         port_holder_text(holder, port->holder, sizeof(port->holder));
 }
 
+static void add_holders(const Processes *processes, uid_t uid, PortHolderList *holders, UnitFacts *unit) {
+        for (size_t i = 0; i < holders->n; i++)
+                add_holder(processes, uid, &holders->items[i], unit);
+        port_holder_list_done(holders);
+}
+
+/* Of the unit's ports those that nobody has so far: where the host has too many sockets, those of others were
+ * not looked at. */
+static void look_at_free_ports(const Processes *processes, uid_t uid, UnitFacts *unit) {
+        static const uint32_t states[] = { TCP_STATE(TCP_LISTEN), TCP_STATE(TCP_TIME_WAIT) };
+        PortHolderList holders = { .n = 0 };
+
+        for (size_t i = 0; i < unit->n_ports; i++)
+                for (size_t j = 0; j < ELEMENTSOF(states) && unit->ports[i].state == PORT_FREE; j++)
+                        if (port_holders_find(processes->proc, states[j], unit->ports[i].port, &holders) >= 0)
+                                add_holders(processes, uid, &holders, unit);
+}
+
 static void look_at_ports(const Processes *processes, uid_t uid, UnitFacts *unit) {
         PortHolderList holders = { .n = 0 };
 
-        if (port_holders_get(processes->proc, TCP_STATE(TCP_LISTEN) | TCP_STATE(TCP_TIME_WAIT), 0,
-                             &holders) < 0)
+        if (port_holders_get_or_of(processes->proc, TCP_STATE(TCP_LISTEN) | TCP_STATE(TCP_TIME_WAIT), uid,
+                                   unit->main_pid, &holders) < 0)
                 return;
         unit->ports_known = true;
-        for (size_t i = 0; i < holders.n; i++)
-                add_holder(processes, uid, &holders.items[i], unit);
-        port_holder_list_done(&holders);
+        add_holders(processes, uid, &holders, unit);
+        look_at_free_ports(processes, uid, unit);
 }
 
 /* --- all ---------------------------------------------------------------------------------------------- */

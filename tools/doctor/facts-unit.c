@@ -4,14 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "tools/adopt/drop-in.h"
+#include "tools/doctor/ask-as.h"
 #include "tools/doctor/ask.h"
 #include "tools/doctor/gather.h"
 #include "tools/doctor/parse.h"
 
 #define ADOPTION_DROP_IN "/" DROP_IN_NAME
+#define USER_TIMEOUT UINT64_C(10000000) /* microseconds, for all that root asks another user's manager */
 
 /* What is read beside the facts themselves. */
 typedef struct UnitAnswer {
@@ -370,13 +373,57 @@ static void ask_system_manager(UnitFacts *unit) {
                 explain_error(r, "its manager", unit->error, sizeof(unit->error));
 }
 
+/* What root is told of a user's unit, all numbers: his word. */
+typedef struct UnitLimits {
+        uint64_t memory_max, memory_high, tasks_max, tasks_default, cpu_quota;
+} UnitLimits;
+
+typedef struct UnitQuestion {
+        uid_t uid;
+        UnitFacts *unit;
+} UnitQuestion;
+
+static int ask_limits(void *userdata, void *answer) {
+        const UnitQuestion *question = userdata;
+        const UnitFacts *unit = question->unit;
+        CallerFacts owner = { .uid = question->uid };
+
+        ask_user_manager(&owner, question->unit);
+        if (unit->known != ANSWER_YES)
+                return -ENODATA;
+        *(UnitLimits *) answer = (UnitLimits){
+                .memory_max = unit->memory_max,
+                .memory_high = unit->memory_high,
+                .tasks_max = unit->tasks_max,
+                .tasks_default = unit->tasks_default,
+                .cpu_quota = unit->cpu_quota,
+        };
+        return 0;
+}
+
+static void gather_limits(uid_t uid, UnitFacts *unit) {
+        UnitQuestion question = { .uid = uid, .unit = unit };
+        UnitLimits limits;
+
+        if (ask_as(uid, ask_limits, &question, USER_TIMEOUT, &limits, sizeof(limits)) < 0)
+                return;
+        unit->known = ANSWER_YES;
+        unit->memory_max = limits.memory_max;
+        unit->memory_high = limits.memory_high;
+        unit->tasks_max = limits.tasks_max;
+        unit->tasks_default = limits.tasks_default;
+        unit->cpu_quota = limits.cpu_quota;
+}
+
 void gather_unit_settings(uid_t uid, UnitFacts *unit) {
         CallerFacts owner = { .uid = uid };
 
         if (unit->system)
                 ask_system_manager(unit);
-        else
+        else if (uid == geteuid())
                 ask_user_manager(&owner, unit);
+        else
+                gather_limits(uid, unit);
 }
 
 void gather_unit(const HostFacts *host, CallerFacts *caller, UnitFacts *unit) {

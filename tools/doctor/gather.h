@@ -16,7 +16,8 @@ void gather_host(const CallerFacts *caller, HostFacts *ret);
  * caller's units run. Fills the manager's part of CALLER. */
 void gather_unit(const HostFacts *host, CallerFacts *caller, UnitFacts *unit);
 
-/* Only what the manager tells of the unit, which is user UID's if it is not the system's. */
+/* Only what the manager tells of the unit, which is user UID's if it is not the system's. Of another user's
+ * than the caller's it is the limits alone, as that user has them told to root. */
 void gather_unit_settings(uid_t uid, UnitFacts *unit);
 
 /* The daemon, and what its policy says of the caller's place and of the unit. After the others. */

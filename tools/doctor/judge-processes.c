@@ -137,7 +137,8 @@ static void check_ports(const Facts *facts, Findings *findings) {
 static void check_ports_known(const Facts *facts, Findings *findings) {
         if (judge_unit_is_readable(facts) && !facts->unit.ports_known)
                 finding_add(findings, FINDING_NOTE, "port",
-                            "The kernel does not tell who holds ports here (sock_diag(7)).");
+                            "Who holds ports here is not known: the kernel does not tell it "
+                            "(sock_diag(7)), or one user has too many sockets.");
 }
 
 const JudgeCheck judge_processes[] = { check_left_overs, check_ports, check_ports_known, NULL };

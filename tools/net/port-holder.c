@@ -380,3 +380,39 @@ int port_holders_get_of(int proc_fd, uint32_t states, uint16_t port, uid_t uid, 
 int port_holders_get(int proc_fd, uint32_t states, uint16_t port, PortHolderList *ret) {
         return port_holders_get_if(proc_fd, states, port, NULL, NULL, ret);
 }
+
+typedef struct TwoUsers {
+        uid_t uid, other;
+} TwoUsers;
+
+static bool is_of_either(const TcpSocket *socket, const void *userdata) {
+        const TwoUsers *users = userdata;
+
+        return socket->uid == users->uid || socket->uid == users->other;
+}
+
+int port_holders_get_or_of(int proc_fd, uint32_t states, uid_t uid, pid_t pid, PortHolderList *ret) {
+        TwoUsers users = { .uid = uid, .other = uid };
+        ProcStatus status;
+        int r;
+
+        r = port_holders_get(proc_fd, states, 0, ret);
+        if (r != -E2BIG)
+                return r;
+        if (pid > 0 && proc_get_status(proc_fd, pid, &status) >= 0)
+                users.other = status.uid[1];
+        return port_holders_get_if(proc_fd, states, 0, is_of_either, &users, ret);
+}
+
+int port_holders_find(int proc_fd, uint32_t states, uint16_t port, PortHolderList *ret) {
+        _cleanup_close_ int cgroup_fd = -1;
+        TcpSocket socket;
+        const TcpSocketList sockets = { .items = &socket, .n = 1 };
+        int r;
+
+        r = socket_diag_find(states, port, &socket);
+        if (r <= 0)
+                return r;
+        cgroup_fd = cgroup_root_open();
+        return port_holders_join(proc_fd, cgroup_fd, &sockets, ret);
+}

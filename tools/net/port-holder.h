@@ -48,6 +48,14 @@ int port_holders_get_if(int proc_fd, uint32_t states, uint16_t port, tcp_socket_
 /* The same, only of sockets that user UID made (UID_NONE: anybody). */
 int port_holders_get_of(int proc_fd, uint32_t states, uint16_t port, uid_t uid, PortHolderList *ret);
 
+/* Everybody's on any port, or, where those are too many to be looked at, which any user can bring about, only
+ * the sockets that UID or the user of process PID (0: none) made: those of others that matter are found by
+ * their ports. */
+int port_holders_get_or_of(int proc_fd, uint32_t states, uid_t uid, pid_t pid, PortHolderList *ret);
+
+/* Anybody's socket in STATES on PORT; one is enough. */
+int port_holders_find(int proc_fd, uint32_t states, uint16_t port, PortHolderList *ret);
+
 /* The part of it that is not the kernel's: SOCKETS, joined with what is below PROC_FD and CGROUP_FD (-1: no
  * cgroups are looked for), which a test can make up. */
 int port_holders_join(int proc_fd, int cgroup_fd, const TcpSocketList *sockets, PortHolderList *ret);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tools/restart/unit-ports.h"
 
-#include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +8,6 @@
 
 #include "lib/cleanup.h"
 #include "lib/proc.h"
-#include "tools/net/cgroup-id.h"
 #include "tools/net/time-wait.h"
 
 #define PORT_RANGE_FILE "/proc/sys/net/ipv4/ip_local_port_range" /* ip(7) */
@@ -51,15 +49,12 @@ static void add_port(uint16_t *list, size_t *n, uint16_t port) {
 }
 
 /* The sockets that listen. Of everyone's only root is told: other users can have as many as they like. Where
- * they have too many to be looked at, that keeps root's units from no restart: then it is root's own for
- * him, too. */
+ * they have too many, that keeps root's units from no restart: then it is root's own for him, too. */
 static int get_listeners(int proc_fd, PortHolderList *ret) {
         uid_t uid = getuid();
-        int r = -E2BIG;
 
-        if (uid == 0)
-                r = port_holders_get(proc_fd, TCP_STATE(TCP_LISTEN), 0, ret);
-        return r == -E2BIG ? port_holders_get_of(proc_fd, TCP_STATE(TCP_LISTEN), 0, uid, ret) : r;
+        return uid == 0 ? port_holders_get_or_of(proc_fd, TCP_STATE(TCP_LISTEN), uid, 0, ret)
+                        : port_holders_get_of(proc_fd, TCP_STATE(TCP_LISTEN), 0, uid, ret);
 }
 
 /* Where nobody is seen who has it open (that of another user, or a program with capabilities) it is the
@@ -230,20 +225,6 @@ static void add_holders(const Look *look, const PortHolderList *list, uint16_t p
         }
 }
 
-/* Anybody's socket that listens on PORT; one is enough. */
-static int find_listener(int proc_fd, uint16_t port, PortHolderList *ret) {
-        _cleanup_close_ int cgroup_fd = -1;
-        TcpSocket socket;
-        const TcpSocketList sockets = { .items = &socket, .n = 1 };
-        int r;
-
-        r = socket_diag_find(TCP_STATE(TCP_LISTEN), port, &socket);
-        if (r <= 0)
-                return r;
-        cgroup_fd = cgroup_root_open();
-        return port_holders_join(proc_fd, cgroup_fd, &sockets, ret);
-}
-
 /* One that none of our own sockets is on. */
 static int look_elsewhere(const Look *look, uint16_t port) {
         _cleanup_(port_holder_list_done) PortHolderList list = { .n = 0 };
@@ -251,7 +232,7 @@ static int look_elsewhere(const Look *look, uint16_t port) {
         PortView view;
         int r;
 
-        r = find_listener(look->proc_fd, port, &list);
+        r = port_holders_find(look->proc_fd, TCP_STATE(TCP_LISTEN), port, &list);
         if (r < 0)
                 return r;
         view = view_port(look, &list, port);
