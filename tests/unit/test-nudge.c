@@ -31,7 +31,12 @@ static void open_lingering(int *ret_ours, int *ret_theirs) {
         assert_return_code(listen(server, 1), errno);
         assert_return_code(getsockname(server, (struct sockaddr *) &address, &size), errno);
         ours = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_return_code(connect(ours, (struct sockaddr *) &address, size), errno);
+        if (connect(ours, (struct sockaddr *) &address, size) < 0) {
+                assert_int_equal(errno, ENETUNREACH); /* a namespace with nothing up */
+                (void) close(ours);
+                (void) close(server);
+                skip();
+        }
         *ret_theirs = accept4(server, NULL, NULL, SOCK_CLOEXEC);
         assert_return_code(*ret_theirs, errno);
         (void) close(server);

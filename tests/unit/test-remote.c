@@ -151,7 +151,7 @@ static void test_said(void **state) {
         assert_non_null(file);
         assert_return_code(dup2(fileno(file), STDERR_FILENO), errno);
         assert_int_equal(remote_said_begin(&pipe), 0);
-        (void) write(STDERR_FILENO, said, sizeof(said) - 1);
+        assert_int_equal(write(STDERR_FILENO, said, sizeof(said) - 1), sizeof(said) - 1);
         remote_said_end(&pipe);
         remote_said_print(&pipe);
         remote_said_print(&pipe);
@@ -159,7 +159,7 @@ static void test_said(void **state) {
         assert_return_code(dup2(saved, STDERR_FILENO), errno);
         (void) close(saved);
         rewind(file);
-        (void) fread(text, 1, sizeof(text) - 1, file);
+        assert_int_equal(fread(text, 1, sizeof(text) - 1, file), sizeof(shown) - 1);
         (void) fclose(file);
         assert_string_equal(text, shown);
 }
