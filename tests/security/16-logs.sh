@@ -150,18 +150,18 @@ test_results_that_are_none() {
         for text in '' '{' '{}' '[]' 'null' '{"id":1}' "$(head -c 100 "$good")" "$(printf '{%.0s' {1..5000})" "$(sed 's/1000/1001/g' "$good")" \
                 "$(sed 's/"name": *"[^"]*"/"name":"\\u001b[31m"/' "$good")" "$(head -c 30000 /dev/zero | tr '\0' x)"; do
                 n=$((n + 1))
-                printf '%s' "$text" >"$dir/90000$n.json"
+                printf '%s' "$text" >"$dir/90000000$n.json"
         done
-        head -c 200000000 /dev/zero >"$dir/900100.json"
-        mkfifo "$dir/900101.json"
-        ln -s /root/secret "$dir/900102.json"
-        mkdir "$dir/900103.json"
+        head -c 200000000 /dev/zero >"$dir/900000100.json"
+        mkfifo "$dir/900000101.json"
+        ln -s /root/secret "$dir/900000102.json"
+        mkdir "$dir/900000103.json"
         check_status 0 timeout 20 "$here/as" alice cgmove list --all
-        check_lacks "$OUTPUT" 9000 "the list"
+        check_lacks "$OUTPUT" 90000000 "the list"
         for id in $(seq 1 $n); do
-                check_status 1 timeout 20 "$here/as" alice cgmove status "90000$id"
+                check_status 1 timeout 20 "$here/as" alice cgmove status "90000000$id"
         done
-        rm -rf "$dir"/900*.json
+        rm -rf "$dir"/900000*.json
         daemon_check_goes_on 4096
         tried $((n + 4)) "files in the place of results"
 }
