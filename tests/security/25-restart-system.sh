@@ -282,7 +282,7 @@ test_policy_that_was_withdrawn() {
 # root's word for a process of alice's would be alice's to use.
 test_root_does_not_lend_his_rights() {
         local pid
-        in_session alice sleep 4792 &
+        in_session alice sh -c 'exec sleep 4792' & # newer systemd-run has the whole path as the first argument
         wait_for pgrep -u alice -x -f 'sleep 4792'
         pid=$(pgrep -u alice -x -f 'sleep 4792')
         check_contains "$(python3 - "$pid" <<-'PY'
