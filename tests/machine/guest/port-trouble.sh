@@ -26,8 +26,13 @@ time_wait_start() {
 }
 
 time_wait_make() {
+        wait_for time_wait_try
+}
+
+time_wait_try() {
         "$GATEWAY_CALL" "${GATEWAY_ADDRESS[@]}" hang-up
-        wait_for port_is_in_time_wait "$TIME_WAIT_PORT"
+        sleep 0.1
+        port_is_in_time_wait "$TIME_WAIT_PORT"
 }
 
 # Lines of a unit that gives up after a few starts.
