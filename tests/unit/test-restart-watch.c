@@ -63,24 +63,30 @@ static const UnitManagerType false_type = { .get = false_get,
                                             .act = false_act,
                                             .is_stopping = false_is_stopping };
 
-static bool watch_counted(FalseManager *m, uint16_t port, uint64_t restarted, uint64_t timeout,
-                          uint32_t n_restarts, Outcome *outcome) {
-        const RestartPlan plan = { .unit = "gateway.service" };
-        RestartWatch watch = {
-                .manager = &m->manager,
-                .plan = &plan,
-                .outcome = outcome,
-                .proc_fd = m->fixture->proc_fd,
-                .ports = { .wanted = { port }, .n_wanted = port > 0 },
-                .n_restarts = n_restarts,
-                .restarted = restarted,
-                .issued = now_monotonic(),
-                .timeout = timeout,
-        };
+/* WATCH has what differs from test to test. */
+static bool run_watch(FalseManager *m, RestartWatch watch, Outcome *outcome) {
+        static const RestartPlan plan = { .unit = "gateway.service" };
 
         m->manager.type = &false_type;
         outcome_init(outcome, plan.unit);
+        watch.manager = &m->manager;
+        watch.plan = &plan;
+        watch.outcome = outcome;
+        watch.proc_fd = m->fixture->proc_fd;
+        watch.issued = now_monotonic();
         return restart_watch(&watch);
+}
+
+static bool watch_counted(FalseManager *m, uint16_t port, uint64_t restarted, uint64_t timeout,
+                          uint32_t n_restarts, Outcome *outcome) {
+        const RestartWatch watch = {
+                .ports = { .wanted = { port }, .n_wanted = port > 0 },
+                .n_restarts = n_restarts,
+                .restarted = restarted,
+                .timeout = timeout,
+        };
+
+        return run_watch(m, watch, outcome);
 }
 
 static bool watch(FalseManager *m, uint16_t port, uint64_t restarted, uint64_t timeout, Outcome *outcome) {
@@ -125,21 +131,10 @@ static void replace(FalseManager *m) {
 
 /* The request was lost once, or always. */
 static void check_not_begun(FalseManager *m, bool expected, Outcome *outcome) {
-        const RestartPlan plan = { .unit = "gateway.service" };
-        RestartWatch watch = {
-                .manager = &m->manager,
-                .plan = &plan,
-                .outcome = outcome,
-                .proc_fd = m->fixture->proc_fd,
-                .replaces = "0000000000000000000000000000000a",
-                .issued = now_monotonic(),
-                .timeout = LONG,
-        };
+        const RestartWatch watch = { .replaces = "0000000000000000000000000000000a", .timeout = LONG };
 
-        m->manager.type = &false_type;
         (void) strcpy(m->fixture->unit.invocation_id, watch.replaces);
-        outcome_init(outcome, plan.unit);
-        assert_int_equal(restart_watch(&watch), expected);
+        assert_int_equal(run_watch(m, watch, outcome), expected);
         assert_int_equal(m->n_restarts, 1);
         assert_int_equal(m->n_starts, 0);
 }
