@@ -311,6 +311,7 @@ test_allowed_by_the_administrator() {
         check_status 0 in_cgroup "$IN_BOX/inner" alice cgmove exec -- "$PROBE" /dev/probe
         check_status 0 as alice cgmove move --tree "$CHILD"
         in_job "$CHILD" || fail "it is not in a job"
+        box_stop
         # for that unit only
         BOX=other.service BOX_CGROUP=/sys/fs/cgroup/system.slice/other.service IN_BOX=system.slice/other.service
         box_start IPAddressDeny=any
