@@ -12,8 +12,6 @@
 #include "lib/protocol.h"
 #include "lib/values.h"
 
-#define PROCESSES_SHOWN_MAX 64
-
 typedef struct Field {
         const char *name;
         const char *type;
@@ -211,7 +209,7 @@ static int append_process(pid_t pid, void *userdata) {
         uint32_t value = (uint32_t) pid;
         int r;
 
-        if (list->n++ >= PROCESSES_SHOWN_MAX)
+        if (list->n++ >= CGMOVE_PROCESSES_TOLD_MAX)
                 return 1;
         r = sd_bus_message_append_basic(list->message, 'u', &value);
         return r < 0 ? r : 0;

@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 #include "config.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
+#include "daemon/own-socket.h"
 #include "lib/policy-file.h"
 #include "lib/protocol.h"
 
@@ -33,7 +35,7 @@ static int check_policy(void) {
 static void help(void) {
         printf("Usage: cgmoved [OPTION]\n\n"
                "Moves users' processes between cgroups as far as the policy lets them.\n"
-               "Started by cgmoved.socket or cgmoved.service.\n\n"
+               "Started by cgmoved.socket or cgmoved.service; with tree = \"direct\", by whatever there is.\n\n"
                "      --check-policy  read the installed policy, say what is wrong with it, and end\n"
                "  -h, --help          show this help and end\n"
                "  -V, --version       show the version and end\n\n"
@@ -70,16 +72,47 @@ static int parse_arguments(int argc, char **argv) {
         return 0;
 }
 
+/* Where PID 1 is not systemd: the socket, and what the units provide for otherwise. */
+static int make_socket(int *ret_fd) {
+        PolicyProblem problem = {};
+        Settings settings;
+        int r;
+
+        r = policy_files_load_settings(CGMOVE_CONF_DIR, POLICY_TRUST_ROOT, &settings, &problem);
+        if (r < 0)
+                fprintf(stderr, "cgmoved: %s\n", problem.text ? problem.text : strerror(-r));
+        policy_problem_clear(&problem);
+        if (r < 0 || settings.tree != TREE_DIRECT) {
+                fprintf(stderr, "cgmoved: no socket was passed to it; start it with \"systemctl start cgmoved.socket\", or "
+                                "where PID 1 is not systemd, set tree = \"direct\" (see cgmove.conf(5)).\n");
+                return -ENOTCONN;
+        }
+
+        if (mkdir(CGMOVE_STATE_DIR, 0700) < 0 && errno != EEXIST)
+                r = -errno;
+        if (r >= 0)
+                r = own_socket_open(CGMOVE_RUN_DIR, "private", ret_fd);
+        (void) umask(0077);
+        if (r == -EADDRINUSE)
+                fprintf(stderr, "cgmoved: another one listens at %s already.\n", CGMOVE_PRIVATE_SOCKET);
+        else if (r < 0)
+                fprintf(stderr, "cgmoved: %s cannot be made: %s\n", CGMOVE_PRIVATE_SOCKET, strerror(-r));
+        return r;
+}
+
 /* The socket comes from cgmoved.socket, so that it outlives the daemon and requests wait for the next one.
  */
 static int get_socket(int *ret_fd) {
         int n;
 
         n = sd_listen_fds(true);
-        if (n < 0)
-                return n;
-        if (n != 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0)
+        if (n == 0)
+                return make_socket(ret_fd);
+        if (n != 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0) {
+                fprintf(stderr, "cgmoved: what was passed to it is not one listening socket; start it with "
+                                "\"systemctl start cgmoved.socket\".\n");
                 return -ENOTCONN;
+        }
 
         *ret_fd = SD_LISTEN_FDS_START;
         return 0;
@@ -100,10 +133,8 @@ int main(int argc, char **argv) {
                 return r > 0 ? EXIT_SUCCESS : r == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
 
         r = get_socket(&fd);
-        if (r < 0) {
-                fprintf(stderr, "cgmoved: no socket was passed to it; start it with \"systemctl start cgmoved.socket\".\n");
+        if (r < 0)
                 return EXIT_FAILURE;
-        }
 
         /* large buffers are mapped and unmapped: what one client has sent is not kept for good */
         (void) mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER);

@@ -10,11 +10,7 @@
 #include <systemd/sd-bus.h>
 
 #include "daemon/systemd-manager.h"
-
-#define SYSTEMD_SERVICE "org.freedesktop.systemd1"
-#define SYSTEMD_PATH "/org/freedesktop/systemd1"
-#define SYSTEMD_UNIT_PREFIX "/org/freedesktop/systemd1/unit"
-#define SYSTEMD_MANAGER_INTERFACE "org.freedesktop.systemd1.Manager"
+#include "lib/systemd-names.h"
 
 #define QUERY_TIMEOUT_USEC (UINT64_C(10) * 1000 * 1000)
 #define UNIT_TIMEOUT_USEC (UINT64_C(90) * 1000 * 1000)

@@ -226,7 +226,7 @@ static int manager_start_bus(SystemdManager *manager, sd_bus *bus) {
 static int manager_watch(SystemdManager *manager, sd_bus *bus) {
         int r;
 
-        r = sd_bus_match_signal(bus, NULL, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, "JobRemoved",
+        r = sd_bus_match_signal(bus, NULL, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved",
                                 on_job_removed, manager);
         return r < 0 ? r : sd_bus_match_signal(bus, NULL, NULL, NULL, "org.freedesktop.DBus.Local", "Disconnected",
                                                on_disconnected, manager);
@@ -404,7 +404,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
 
 int systemd_call_message(SystemdCall *call, const char *path, const char *interface, const char *member,
                          sd_bus_message **ret) {
-        return sd_bus_message_new_method_call(call->manager->bus, ret, SYSTEMD_SERVICE, path, interface,
+        return sd_bus_message_new_method_call(call->manager->bus, ret, SYSTEMD_NAME, path, interface,
                                               member);
 }
 

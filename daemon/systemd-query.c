@@ -30,7 +30,7 @@ typedef struct UnitKind {
 } UnitKind;
 
 static const UnitKind kinds_with_processes[] = {
-        { ".service", "org.freedesktop.systemd1.Service", true },
+        { ".service", SYSTEMD_SERVICE, true },
         { ".socket", "org.freedesktop.systemd1.Socket", false },
         { ".mount", "org.freedesktop.systemd1.Mount", false },
         { ".swap", "org.freedesktop.systemd1.Swap", false },
@@ -111,7 +111,7 @@ static int limits_send(SystemdCall *call) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         int r;
 
-        r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, "LoadUnit", &message);
+        r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER, "LoadUnit", &message);
         if (r < 0)
                 return r;
         r = sd_bus_message_append(message, "s", call->unit);

@@ -9,8 +9,6 @@
 #include "daemon/systemd-call.h"
 #include "lib/cleanup.h"
 
-#define UNIT_INTERFACE "org.freedesktop.systemd1.Unit"
-#define SERVICE_INTERFACE "org.freedesktop.systemd1.Service"
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
 /* --- the state of a service ------------------------------------------------------------------------- */
@@ -165,16 +163,16 @@ static int service_send(SystemdCall *call) {
         memset(call->service, 0, sizeof(*call->service));
         r = sd_bus_path_encode(SYSTEMD_UNIT_PREFIX, call->unit, &path);
         if (r >= 0)
-                r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, "LoadUnit",
+                r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER, "LoadUnit",
                                          &message);
         if (r >= 0)
                 r = sd_bus_message_append(message, "s", call->unit);
         if (r >= 0)
                 r = systemd_call_send(call, message);
         if (r >= 0)
-                r = send_get_all(call, path, UNIT_INTERFACE);
+                r = send_get_all(call, path, SYSTEMD_UNIT);
         if (r >= 0)
-                r = send_get_all(call, path, SERVICE_INTERFACE);
+                r = send_get_all(call, path, SYSTEMD_SERVICE);
         return r;
 }
 
@@ -219,7 +217,7 @@ static int act_send_one(SystemdCall *call, const char *method, bool has_mode) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         int r;
 
-        r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, method, &message);
+        r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER, method, &message);
         if (r >= 0)
                 r = sd_bus_message_append(message, "s", call->unit);
         if (r >= 0 && has_mode)
@@ -240,7 +238,7 @@ static int try_restart_send(SystemdCall *call) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         int r;
 
-        r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, "EnqueueUnitJob", &message);
+        r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER, "EnqueueUnitJob", &message);
         if (r >= 0)
                 r = sd_bus_message_append(message, "sss", call->unit, "try-restart", "fail");
         return r < 0 ? r : systemd_call_send(call, message);
@@ -274,7 +272,7 @@ static int restart_send_again(SystemdCall *call) {
         if (r >= 0)
                 r = systemd_call_message(call, path, PROPERTIES_INTERFACE, "Get", &message);
         if (r >= 0)
-                r = sd_bus_message_append(message, "ss", UNIT_INTERFACE, "Job");
+                r = sd_bus_message_append(message, "ss", SYSTEMD_UNIT, "Job");
         return r < 0 ? r : systemd_call_send(call, message);
 }
 

@@ -15,7 +15,7 @@ static int job_send(SystemdCall *call) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         int r;
 
-        r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, call->method, &message);
+        r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER, call->method, &message);
         if (r < 0)
                 return r;
         r = sd_bus_message_append(message, "ss", call->unit, "replace");
@@ -126,7 +126,7 @@ static int set_limits_send(SystemdCall *call) {
         const SystemdPoolLimits *limits = &call->limits;
         int r;
 
-        r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER_INTERFACE, "SetUnitProperties",
+        r = systemd_call_message(call, SYSTEMD_PATH, SYSTEMD_MANAGER, "SetUnitProperties",
                                  &message);
         if (r < 0)
                 return r;

@@ -37,6 +37,7 @@
 #define CGMOVE_MESSAGE_MAX (256 * 1024) /* bytes that may arrive for one message */
 #define CGMOVE_PROCESSES_MAX 128        /* pidfds in one Move */
 #define CGMOVE_TREE_MAX 4096            /* processes of one tree */
+#define CGMOVE_PROCESSES_TOLD_MAX 64    /* of a job, in its Processes */
 #define CGMOVE_JOB_NAME_MAX 64          /* bytes */
 #define CGMOVE_COMMAND_MAX 256          /* bytes kept of a command line, for display */
 #define CGMOVE_LOG_PATH_MAX 1024        /* bytes */

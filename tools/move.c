@@ -30,8 +30,6 @@ static const char help[] =
                 "      --json       print JSON\n"
                 "  -h, --help       show this help\n";
 
-#define PROCESSES_TOLD_MAX 64 /* by the daemon, see org.cgmove1(5) */
-
 typedef struct Arguments {
         const char *name;
         bool tree;
@@ -192,7 +190,7 @@ static int print_moved(Client **client, const Arguments *arguments, uint64_t id)
                       arguments->name ? ")" : "");
         if (job_get(client, id, JOB_MADE_GIVE_UP, &job, &ignored) == 0) {
                 (void) printf(" %s%zu process%s from %s",
-                              job.n_processes == PROCESSES_TOLD_MAX ? "at least " : "", job.n_processes,
+                              job.n_processes == CGMOVE_PROCESSES_TOLD_MAX ? "at least " : "", job.n_processes,
                               job.n_processes == 1 ? "" : "es", job.source);
                 job_done(&job);
         }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/on-logout.h"
 #include "lib/policy-schema.h"
 #include "lib/policy-values.h"
 #include "tools/status.h"
@@ -119,21 +120,15 @@ int rule_add_restart(Rule *rule, const char *unit, Failure *failure) {
         return 0;
 }
 
-static const char *const on_logout_names[] = {
-        [ON_LOGOUT_AUTO] = "auto",
-        [ON_LOGOUT_KEEP] = "keep",
-        [ON_LOGOUT_STOP] = "stop",
-};
-
 int rule_set_on_logout(Rule *rule, const char *value, Failure *failure) {
-        for (size_t i = 0; i < ELEMENTSOF(on_logout_names); i++)
-                if (strcmp(value, on_logout_names[i]) == 0) {
-                        rule->on_logout = value;
-                        return 0;
-                }
+        OnLogout on_logout;
 
-        return failure_set(failure, STATUS_USAGE, "Usage",
-                           "\"%s\" is nothing to do at a logout: expected auto, keep or stop.", value);
+        if (on_logout_from_string(value, &on_logout) < 0)
+                return failure_set(failure, STATUS_USAGE, "Usage",
+                                   "\"%s\" is nothing to do at a logout: expected auto, keep or stop.", value);
+
+        rule->on_logout = value;
+        return 0;
 }
 
 bool rule_is_in_section(const Rule *rule, const PolicySection *section) {
@@ -172,7 +167,7 @@ static bool section_lists(const PolicySection *section, const char *unit, uid_t 
 }
 
 bool rule_terms_are_in_section(const Rule *rule, const PolicySection *section) {
-        if (rule->on_logout && strcmp(rule->on_logout, on_logout_names[section->on_logout]) != 0)
+        if (rule->on_logout && strcmp(rule->on_logout, on_logout_to_string(section->on_logout)) != 0)
                 return false;
 
         for (size_t i = 0; rule->restart[i]; i++)

@@ -41,6 +41,37 @@ test_started_by_the_installation() {
         check_equal "$(stat -c '%U %a' /etc/cgmove/policy.d)" "root 755"
 }
 
+# Where PID 1 is not systemd, root starts the daemon, in folders that nothing has made for it.
+test_started_by_hand() {
+        local pid
+        mkdir -p /sys/fs/cgroup/by-hand
+        unshare --mount --propagation private bash -c '
+                set -e
+                umask 077
+                mount -t tmpfs -o mode=755 tmpfs /etc/cgmove
+                mount -t tmpfs -o mode=755 tmpfs /run
+                mount -t tmpfs -o mode=755 tmpfs /var/lib
+                printf "tree = \"direct\"\ntree-root = \"/sys/fs/cgroup/by-hand\"\n" >/etc/cgmove/cgmove.conf
+                echo $$ >"$1"
+                exec /usr/libexec/cgmove/cgmoved' bash "$TEST_DIR/pid" &
+        wait_for test -s "$TEST_DIR/pid"
+        pid=$(<"$TEST_DIR/pid")
+        inside() {
+                nsenter --target "$pid" --mount -- "$@"
+        }
+        wait_for inside test -S /run/cgmove/private
+        check_equal "$(inside stat -c '%U %a' /run/cgmove /run/cgmove/private /var/lib/cgmove | paste -s -d ,)" "root 755,root 666,root 700"
+        check_equal "$(inside setpriv --reuid=alice --regid=alice --init-groups cgmove list --json | jq '.jobs | length')" 0
+        check_status 1 inside /usr/libexec/cgmove/cgmoved
+        inside cgmove list >/dev/null
+        kill "$pid"
+        wait "$pid" || true
+        inside_is_empty() {
+                rmdir /sys/fs/cgroup/by-hand
+        }
+        wait_for inside_is_empty
+}
+
 # --- the first minute after the installation: nobody has written a policy
 
 fresh() {

@@ -17,8 +17,6 @@
 #include "lib/protocol.h"
 #include "tools/restart/outcome.h"
 
-_Static_assert(OUTCOME_JSON_MAX == CGMOVE_OUTCOME_MAX, "the daemon takes what is made here");
-
 /* The text as the daemon takes it, read again. The caller drops it. */
 static json_t *round_trip(const Outcome *outcome) {
         _cleanup_free_ char *text = outcome_to_text(outcome);

@@ -8,13 +8,10 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/systemd-names.h"
 #include "tools/manager-bus.h"
 #include "tools/status.h"
 
-#define SYSTEMD_PATH "/org/freedesktop/systemd1"
-#define SYSTEMD_MANAGER "org.freedesktop.systemd1.Manager"
-#define SYSTEMD_UNIT "org.freedesktop.systemd1.Unit"
-#define SYSTEMD_SERVICE "org.freedesktop.systemd1.Service"
 /* Microseconds, as `cgmove restart` gives it: it runs generators, and takes long where there are many units. */
 #define RELOAD_TIMEOUT (UINT64_C(90) * 1000000)
 

@@ -9,11 +9,9 @@
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
 
-#define ASK_TIMEOUT UINT64_C(4000000) /* microseconds, of one call */
+#include "lib/systemd-names.h"
 
-#define SYSTEMD_NAME "org.freedesktop.systemd1"
-#define SYSTEMD_PATH "/org/freedesktop/systemd1"
-#define SYSTEMD_MANAGER "org.freedesktop.systemd1.Manager"
+#define ASK_TIMEOUT UINT64_C(4000000) /* microseconds, of one call */
 
 int ask_open_system_bus(sd_bus **ret);
 

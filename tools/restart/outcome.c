@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/protocol.h"
 #include "lib/text.h"
 #include "tools/display.h"
 #include "tools/output.h"
@@ -145,7 +146,7 @@ char *outcome_to_text(const Outcome *outcome) {
 
         if (!object)
                 return NULL;
-        while ((text = json_dumps(object, JSON_COMPACT)) && strlen(text) > OUTCOME_JSON_MAX &&
+        while ((text = json_dumps(object, JSON_COMPACT)) && strlen(text) > CGMOVE_OUTCOME_MAX &&
                shorten(object))
                 free(text);
         json_decref(object);

@@ -19,7 +19,6 @@
 #define OUTCOME_PROCESSES_MAX 8
 #define OUTCOME_LOG_LINES 10
 #define OUTCOME_LOG_LINE_MAX 200
-#define OUTCOME_JSON_MAX 8192 /* bytes: CGMOVE_OUTCOME_MAX of the protocol */
 
 typedef struct OutcomePhase {
         const char *name;  /* a constant */
@@ -68,7 +67,7 @@ void outcome_end(Outcome *outcome, const char *state, const char *reason, const 
 void outcome_add_holder(Outcome *outcome, const OutcomeProcess *process);
 void outcome_add_ended(Outcome *outcome, const OutcomeProcess *process);
 
-/* The object that is documented in cgmove(1), as text of at most OUTCOME_JSON_MAX bytes, as the daemon takes it: where it would be longer, the
+/* The object that is documented in cgmove(1), as text of at most CGMOVE_OUTCOME_MAX bytes, as the daemon takes it: where it would be longer, the
  * oldest lines of the log, then processes are left out. NULL: out of memory. The caller frees it. */
 char *outcome_to_text(const Outcome *outcome);
 

@@ -12,12 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/systemd-names.h"
 #include "tools/manager-bus.h"
 #include "tools/restart/unit-private.h"
 #include "tools/status.h"
 
-#define SYSTEMD_PATH "/org/freedesktop/systemd1"
-#define SYSTEMD_MANAGER "org.freedesktop.systemd1.Manager"
 #define TICK_INTERVAL UINT64_C(100000)
 #define LOST_FOR                                                                                            \
         (UINT64_C(10) * 1000000) /* microseconds: a manager that executes itself anew is back by then */

@@ -122,6 +122,16 @@ part_with_loop() {
 build_distcheck() {
         build_configure distcheck CC=gcc
         make -j "$BUILD_JOBS" distcheck
+        build_dist_complete "$PWD"/cgmove-*.tar.xz
+}
+
+# The tarball holds all that the repository does, where there is one to compare with.
+build_dist_complete() {
+        local missing
+        [[ -e $TOP/.git ]] && command -v git >/dev/null || return 0
+        missing=$(comm -23 <(git -c safe.directory='*' -C "$TOP" ls-files -z | host_existing_files | tr '\0' '\n' | sort) \
+                <(tar -tf "$1" | sed 's,^[^/]*/,,' | sort))
+        [[ -z $missing ]] || { printf 'not in the tarball: %s\n' $missing; return 1; }
 }
 
 # The tests of a build; how each one ended is in a .trs file beside it.
