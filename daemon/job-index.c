@@ -36,25 +36,36 @@ int job_index_reserve(JobIndex *index) {
 void job_index_add(JobIndex *index, uint64_t id, uint64_t time) {
         size_t i = index->end;
 
-        if (time < index->oldest || index->first == index->end)
-                index->oldest = time;
-
-        /* jobs end nearly in the order in which they began */
-        while (i > index->first && index->items[i - 1].id > id)
+        /* they are added nearly in the order in which they ended */
+        while (i > index->first && index->items[i - 1].time > time)
                 i--;
-        if (i > index->first && index->items[i - 1].id == id) {
-                index->items[i - 1].time = time;
-                return;
-        }
         memmove(index->items + i + 1, index->items + i, (index->end - i) * sizeof(*index->items));
         index->items[i] = (JobIndexItem){ id, time };
         index->end++;
 }
 
-static int compare_ids(const void *a, const void *b) {
-        const JobIndexItem *x = a, *y = b;
+void job_index_forget(JobIndex *index, uint64_t id) {
+        size_t kept = index->first;
 
-        return x->id < y->id ? -1 : x->id > y->id;
+        for (size_t i = index->first; i < index->end; i++)
+                if (index->items[i].id != id)
+                        index->items[kept++] = index->items[i];
+        index->end = kept;
+}
+
+static int compare_numbers(uint64_t x, uint64_t y) {
+        return x < y ? -1 : x > y;
+}
+
+static int compare_ids(const void *a, const void *b) {
+        return compare_numbers(*(const uint64_t *) a, *(const uint64_t *) b);
+}
+
+static int compare_times(const void *a, const void *b) {
+        const JobIndexItem *x = a, *y = b;
+        int r = compare_numbers(x->time, y->time);
+
+        return r != 0 ? r : compare_numbers(x->id, y->id);
 }
 
 static int read_each(uint64_t id, uint64_t time, void *userdata) {
@@ -75,8 +86,7 @@ int job_index_read(JobIndex *index, int folder_fd) {
         if (r < 0)
                 return r;
         if (index->end > 0)
-                qsort(index->items, index->end, sizeof(*index->items), compare_ids);
-        index->oldest = 0; /* not known */
+                qsort(index->items, index->end, sizeof(*index->items), compare_times);
         return 0;
 }
 
@@ -89,33 +99,27 @@ int job_index_copy_ids(const JobIndex *index, uint64_t **ret, size_t *ret_n) {
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++)
                 ids[i] = index->items[index->first + i].id;
+        qsort(ids, n, sizeof(*ids), compare_ids);
         *ret = ids;
         *ret_n = n;
         return 0;
 }
 
+void job_index_put_back(JobIndex *index, uint64_t now, uint64_t time) {
+        for (size_t i = index->end; i > index->first && index->items[i - 1].time > now; i--)
+                index->items[i - 1].time = time;
+}
+
+static void drop_first(JobIndex *index, job_index_dropped_t dropped, void *userdata) {
+        dropped(index->items[index->first++].id, userdata);
+}
+
 void job_index_drop_older(JobIndex *index, uint64_t time, job_index_dropped_t dropped, void *userdata) {
-        uint64_t oldest = UINT64_MAX;
-        size_t kept = index->first;
-
-        if (index->oldest >= time) /* the usual case: nothing is old enough */
-                return;
-        for (size_t i = index->first; i < index->end; i++) {
-                JobIndexItem item = index->items[i];
-
-                if (item.time < time) {
-                        dropped(item.id, userdata);
-                        continue;
-                }
-                if (item.time < oldest)
-                        oldest = item.time;
-                index->items[kept++] = item;
-        }
-        index->end = kept;
-        index->oldest = oldest;
+        while (index->first < index->end && index->items[index->first].time < time)
+                drop_first(index, dropped, userdata);
 }
 
 void job_index_drop_down_to(JobIndex *index, size_t n, job_index_dropped_t dropped, void *userdata) {
         while (index->end - index->first > n)
-                dropped(index->items[index->first++].id, userdata);
+                drop_first(index, dropped, userdata);
 }

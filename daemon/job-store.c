@@ -14,6 +14,7 @@
 
 #define INDEXES_MAX 64 /* users whose index is kept in memory; more are read again when needed */
 #define AGE_MIN (UINT64_C(24) * 3600 * USEC_PER_SEC)
+#define SET_BACK (60 * USEC_PER_SEC) /* longer ago than the end of a job whose result comes next */
 
 /* So that no folder is read at every put, the ids and times of a user's results are kept in memory (16 bytes
  * each), read from his folder when they are first needed. We alone write there; a file that an administrator
@@ -146,13 +147,15 @@ static void remove_result(uint64_t id, void *userdata) {
         (void) unlinkat(*(const int *) userdata, name, 0);
 }
 
-static void prune(JobIndex *index, int folder_fd, const Settings *settings) {
+/* So that there is room for N_NEW of results-max. */
+static void prune(JobIndex *index, size_t n_new, int folder_fd, const Settings *settings) {
         uint64_t age = settings->results_age > AGE_MIN ? settings->results_age : AGE_MIN;
         uint64_t now = now_realtime();
 
+        job_index_put_back(index, now, now - SET_BACK); /* the clock has been */
         if (now > age)
                 job_index_drop_older(index, now - age, remove_result, &folder_fd);
-        job_index_drop_down_to(index, settings->results_max, remove_result, &folder_fd);
+        job_index_drop_down_to(index, settings->results_max - n_new, remove_result, &folder_fd);
 }
 
 /* An index that nobody has needed so far is not kept: all users are looked through. */
@@ -166,13 +169,13 @@ int job_store_prune(JobStore *store, uid_t uid, const Settings *settings) {
         if (folder_fd < 0)
                 return folder_fd;
         if (known) {
-                prune(&known->index, folder_fd, settings);
+                prune(&known->index, 0, folder_fd, settings);
                 return 0;
         }
 
         r = job_index_read(&index, folder_fd);
         if (r >= 0)
-                prune(&index, folder_fd, settings);
+                prune(&index, 0, folder_fd, settings);
         job_index_done(&index);
         return r;
 }
@@ -182,6 +185,7 @@ int job_store_put(JobStore *store, const JobRecord *record, const Settings *sett
         _cleanup_free_ char *text = NULL;
         char name[STORE_NAME_MAX];
         StoreUser *user;
+        bool is_known;
         int r;
 
         if (record->ended == 0)
@@ -202,11 +206,14 @@ int job_store_put(JobStore *store, const JobRecord *record, const Settings *sett
         /* a result that is lost with the power is a result lost; waiting for the disk would hold up
          * everybody */
         store_result_name(record->id, name);
+        is_known = faccessat(folder_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
         r = store_file_write(folder_fd, name, text, strlen(text), record->ended, false);
         if (r < 0)
                 return r;
+        if (is_known) /* the daemon was killed before the group was removed */
+                job_index_forget(&user->index, record->id);
+        prune(&user->index, 1, folder_fd, settings); /* never this one, whenever it ended */
         job_index_add(&user->index, record->id, record->ended);
-        prune(&user->index, folder_fd, settings);
         return 0;
 }
 

@@ -175,6 +175,56 @@ static void test_number(void **state) {
         assert_true(store_has(f, 1000, 21));
 }
 
+/* The result of a job that ran for long, while many later ones ended. */
+static void test_first_ended_go_first(void **state) {
+        StoreFixture *f = *state;
+
+        f->settings.results_max = 3;
+        for (uint64_t id = 2; id < 10; id++)
+                assert_int_equal(store_put(f, 1000, id, (100 - id) * USEC_PER_SEC), 0);
+        for (int i = 0; i < 2; i++) { /* and what is found at a start */
+                assert_int_equal(store_put(f, 1000, 1, 10 * USEC_PER_SEC), 0);
+                assert_true(store_has(f, 1000, 1));
+                assert_false(store_has(f, 1000, 7));
+                assert_true(store_has(f, 1000, 8));
+                assert_true(store_has(f, 1000, 9));
+                store_reopen(f);
+        }
+        assert_int_equal(store_put(f, 1000, 10, 5 * USEC_PER_SEC), 0);
+        assert_int_equal(store_put(f, 1000, 11, 0), 0);
+        assert_true(store_has(f, 1000, 1));
+        assert_false(store_has(f, 1000, 9));
+        assert_int_equal(store_put(f, 1000, 12, 0), 0);
+        assert_false(store_has(f, 1000, 1));
+        assert_true(store_has(f, 1000, 10));
+
+        /* one that could not be kept before: it ended first, and is not dropped in the moment it is there */
+        assert_int_equal(store_put(f, 1000, 5, 50 * USEC_PER_SEC), 0);
+        assert_true(store_has(f, 1000, 5));
+        assert_int_equal(store_put(f, 1000, 13, 0), 0);
+        assert_false(store_has(f, 1000, 5));
+}
+
+/* Those that ended before the clock was put back are not for ever the newest. */
+static void test_clock_put_back(void **state) {
+        StoreFixture *f = *state;
+
+        f->settings.results_max = 3;
+        for (int i = 0; i < 2; i++) {
+                uint64_t first = i == 0 ? 1 : 11;
+
+                for (uint64_t id = first; id < first + 3; id++)
+                        assert_int_equal(store_put(f, 1000, id, (uint64_t) -STORE_DAY), 0);
+                if (i == 1)
+                        store_reopen(f);
+                assert_int_equal(store_put(f, 1000, first + 3, 0), 0);
+                assert_int_equal(store_put(f, 1000, first + 4, 0), 0);
+                assert_true(store_has(f, 1000, first + 4));
+                assert_true(store_has(f, 1000, first + 3));
+                assert_true(store_has(f, 1000, first + 2));
+        }
+}
+
 static void test_many(void **state) {
         StoreFixture *f = *state;
         Seen seen = { 0 };
@@ -351,6 +401,8 @@ int main(void) {
                 STORE_TEST(test_folder_is_link),
                 STORE_TEST(test_find),
                 STORE_TEST(test_number),
+                STORE_TEST(test_first_ended_go_first),
+                STORE_TEST(test_clock_put_back),
                 STORE_TEST(test_many),
                 STORE_TEST(test_many_users),
                 STORE_TEST(test_nothing_left),
