@@ -15,7 +15,8 @@
 #include "lib/source.h"
 #include "lib/values.h"
 
-#define RUNTIME_RETRY (10 * USEC_PER_SEC) /* what there was too little of may be back by then */
+#define RUNTIME_RETRY (10 * USEC_PER_SEC)  /* what there was too little of may be back by then */
+#define RUNTIME_AGAIN (300 * USEC_PER_SEC) /* who did not end on SIGKILL may have to wait for a disk no more */
 
 static int compare_id(const void *a, const void *b) {
         uint64_t x = ((const Job *) a)->record->id, y = ((const Job *) b)->record->id;
@@ -199,6 +200,16 @@ const Kernel *job_set_kernel(JobSet *set) {
         return set->kernel;
 }
 
+static void try_runtime_after(Job *job, uint64_t usec) {
+        (void) sd_event_source_set_time_relative(job->timer, usec);
+        (void) sd_event_source_set_enabled(job->timer, SD_EVENT_ONESHOT);
+}
+
+void job_runtime_again(Job *job) {
+        if (job->timer && sd_event_source_get_enabled(job->timer, NULL) == 0)
+                try_runtime_after(job, RUNTIME_AGAIN);
+}
+
 static int on_runtime(sd_event_source *source, uint64_t usec, void *userdata) {
         Job *job = userdata;
         int r;
@@ -209,8 +220,7 @@ static int on_runtime(sd_event_source *source, uint64_t usec, void *userdata) {
 
         log_failure(job->record, "Job %" PRIu64 " cannot be stopped at its runtime limit, and will be later: %s",
                     job->record->id, strerror(-r));
-        (void) sd_event_source_set_time_relative(job->timer, RUNTIME_RETRY);
-        (void) sd_event_source_set_enabled(job->timer, SD_EVENT_ONESHOT);
+        try_runtime_after(job, RUNTIME_RETRY);
         return 0;
 }
 
