@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "daemon/job-ids.h"
 #include "daemon/job-index.h"
 #include "daemon/job-store-file.h"
 #include "lib/values.h"
@@ -27,8 +28,7 @@ typedef struct StoreUser {
 
 struct JobStore {
         int dir_fd;
-        uint64_t floor;
-        uint64_t next_id, end_id; /* what is left of the reserved block */
+        JobIds ids;
         uint64_t clock;
         StoreUser *users[INDEXES_MAX];
 };
@@ -40,6 +40,7 @@ int job_store_new(int dir_fd, JobStore **ret) {
         if (!store)
                 return -ENOMEM;
         store->dir_fd = dir_fd;
+        job_ids_init(&store->ids, dir_fd);
         *ret = store;
         return 0;
 }
@@ -57,6 +58,7 @@ DEFINE_CLEANUP(StoreUser, store_user_free)
 JobStore *job_store_free(JobStore *store) {
         if (!store)
                 return NULL;
+        job_ids_done(&store->ids);
         for (size_t i = 0; i < INDEXES_MAX; i++)
                 store_user_free(store->users[i]);
         free(store);
@@ -358,19 +360,9 @@ int job_store_find(JobStore *store, uint64_t id, JobRecord **ret) {
 /* --- ids ------------------------------------------------------------------------------------------- */
 
 void job_store_set_floor(JobStore *store, uint64_t floor) {
-        if (floor > store->floor)
-                store->floor = floor;
+        job_ids_set_floor(&store->ids, floor);
 }
 
 int job_store_take_id(JobStore *store, uint64_t *ret) {
-        int r;
-
-        /* a floor that rose above what is left means that ids of it are in use */
-        if (store->next_id >= store->end_id || store->next_id <= store->floor) {
-                r = store_reserve_ids(store->dir_fd, store->floor, &store->next_id, &store->end_id);
-                if (r < 0)
-                        return r;
-        }
-        *ret = store->next_id++;
-        return 0;
+        return job_ids_take(&store->ids, ret);
 }

@@ -43,8 +43,8 @@ int job_store_each(JobStore *store, uid_t uid, job_store_each_t each, void *user
 int job_store_find(JobStore *store, uint64_t id, JobRecord **ret);
 
 /* Job ids: host-wide, never used twice, also across reboots and crashes. Ids are reserved in blocks in
- * DIR/next-id (written and fsynced before the first id of a block is given out), so most calls touch no
- * file. Returns 0 or a negative errno; no id is given out that is not reserved on disk. A damaged or missing
+ * DIR/next-id (written and fsynced before the first id of a block is given out; but for the first block by a thread, see
+ * job-ids.h), so most calls touch no file. Returns 0 or a negative errno; no id is given out that is not reserved on disk. A damaged or missing
  * next-id is rebuilt above every id that FLOOR (the highest id of a live job) or a stored result has. */
 int job_store_take_id(JobStore *store, uint64_t *ret);
 void job_store_set_floor(JobStore *store, uint64_t floor);

@@ -5,9 +5,11 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -337,6 +339,50 @@ static void test_ids(void **state) {
         }
 }
 
+/* What is in next-id, as the number that it is. */
+static uint64_t reserved_up_to(const StoreFixture *f) {
+        char text[STORE_NAME_MAX] = "";
+        size_t size;
+
+        assert_int_equal(store_file_read(f->dir_fd, "next-id", text, sizeof(text) - 1, &size), 0);
+        return strtoull(text, NULL, 10);
+}
+
+/* Nobody waits for the disk when a block is used up. */
+static void test_ids_ahead(void **state) {
+        StoreFixture *f = *state;
+
+        for (uint64_t id = 1; id < STORE_BLOCK / 2; id++)
+                assert_int_equal(take(f), id);
+        assert_int_equal(reserved_up_to(f), 1 + STORE_BLOCK);
+        assert_int_equal(take(f), STORE_BLOCK / 2);
+        for (int i = 0; i < 3000 && reserved_up_to(f) == 1 + STORE_BLOCK; i++)
+                (void) usleep(10000);
+        assert_int_equal(reserved_up_to(f), 1 + 2 * STORE_BLOCK);
+        for (uint64_t id = STORE_BLOCK / 2 + 1; id <= STORE_BLOCK + 1; id++)
+                assert_int_equal(take(f), id);
+
+        /* what was reserved is no good if there are jobs with such ids */
+        job_store_set_floor(f->store, 100000);
+        assert_int_equal(take(f), 100001);
+        store_reopen(f);
+        assert_true(take(f) > 100001);
+}
+
+/* What could not be reserved ahead is when it is needed, if it can be then. */
+static void test_ids_not_ahead(void **state) {
+        StoreFixture *f = *state;
+        uint64_t id = 0;
+
+        assert_int_equal(take(f), 1);
+        assert_int_equal(mkdirat(f->dir_fd, ".next-id.tmp", 0700), 0); /* cannot be written */
+        for (id = 2; id <= STORE_BLOCK; id++)
+                assert_int_equal(take(f), id);
+        assert_true(job_store_take_id(f->store, &id) < 0);
+        assert_int_equal(unlinkat(f->dir_fd, ".next-id.tmp", AT_REMOVEDIR), 0);
+        assert_int_equal(take(f), STORE_BLOCK + 1);
+}
+
 static void test_ids_reserved_first(void **state) {
         StoreFixture *f = *state;
         uint64_t id = 0;
@@ -409,6 +455,8 @@ int main(void) {
                 STORE_TEST(test_leftover),
                 cmocka_unit_test(test_names),
                 STORE_TEST(test_ids),
+                STORE_TEST(test_ids_ahead),
+                STORE_TEST(test_ids_not_ahead),
                 STORE_TEST(test_ids_reserved_first),
                 STORE_TEST(test_ids_rebuilt),
                 STORE_TEST(test_ids_floor),
