@@ -124,6 +124,7 @@ static int wait_begin(JobCall *job_call, sd_bus_message *message, bool stopping,
                 return r;
         }
 
+        call->pending.only_waits = !stopping;
         job_waiter_add(&call->waiter, job_call->view.job, on_ended);
         *ret = call;
         return 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* GetSessions() of org.cgmove1.Manager: which users and sessions have jobs, and what a logout does to each.
- * It is answered after a look at logind that begins with the call. */
+ * It is answered after a look at logind that begins with the call; at once, where there is nothing to tell. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,13 +16,12 @@
 typedef struct SessionsCall {
         Pending pending;
         LogoutWaiter waiter;
-        Daemon *daemon;
 } SessionsCall;
 
 typedef struct Answer {
         const Daemon *daemon;
         sd_bus_message *reply;
-        const Logins *logins; /* NULL without logind */
+        const Logins *logins; /* NULL without logind, or without a look at it */
         uid_t uid;            /* whose; UID_NONE: everybody's */
 } Answer;
 
@@ -155,17 +154,17 @@ static int append_list(const Answer *answer, const char *key, int (*append)(cons
         return r;
 }
 
-static int reply_sessions(const SessionsCall *call, const Logins *logins) {
+static int reply_sessions(const Connection *connection, sd_bus_message *message, const Logins *logins, bool has_logind) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        uid_t uid = call->pending.connection->caller.uid;
-        Answer answer = { .daemon = call->daemon, .logins = logins, .uid = uid == 0 ? UID_NONE : uid };
+        uid_t uid = connection->caller.uid;
+        Answer answer = { .daemon = connection->daemon, .logins = logins, .uid = uid == 0 ? UID_NONE : uid };
         int r;
 
-        r = sd_bus_message_new_method_return(call->pending.call, &reply);
+        r = sd_bus_message_new_method_return(message, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "{sv}");
         if (r >= 0)
-                r = sd_bus_message_append(reply, "{sv}", "Logind", "b", logins != NULL);
+                r = sd_bus_message_append(reply, "{sv}", "Logind", "b", (int) has_logind);
         answer.reply = reply;
         if (r >= 0)
                 r = append_list(&answer, "Users", append_users);
@@ -190,34 +189,41 @@ static void call_abandon(Pending *pending) {
 
 static void on_told(LogoutWaiter *waiter, const Logins *logins) {
         SessionsCall *call = (SessionsCall *) ((char *) waiter - offsetof(SessionsCall, waiter));
+        Connection *connection = call->pending.connection;
         uint64_t began = connection_begin_charge();
 
-        pending_answered(&call->pending, reply_sessions(call, logins));
-        connection_charge(call->pending.connection, began);
+        pending_answered(&call->pending, reply_sessions(connection, call->pending.call, logins, logins != NULL));
+        connection_charge(connection, began);
         call_free(call);
 }
 
 int bus_get_sessions(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
         Connection *connection = userdata;
+        Daemon *daemon = connection->daemon;
+        uid_t uid = connection->caller.uid;
         SessionsCall *call;
         int r;
 
         r = bus_job_refuse_options(message, ret_error);
         if (r < 0)
                 return r;
+        if (uid != 0 && job_set_count_of(daemon->jobs, uid) == 0) {
+                r = reply_sessions(connection, message, NULL, logout_has_logind(daemon->logout));
+                return r < 0 ? r : 1;
+        }
         call = calloc(1, sizeof(*call));
         if (!call)
                 return -ENOMEM;
 
-        call->daemon = connection->daemon;
         call->waiter.told = on_told;
         r = pending_begin(&call->pending, connection, message, call_abandon, ret_error);
         if (r < 0) {
                 free(call);
                 return r;
         }
-        if (connection->daemon->logout)
-                logout_wait(connection->daemon->logout, &call->waiter);
+        call->pending.only_waits = true;
+        if (daemon->logout)
+                logout_wait(daemon->logout, &call->waiter);
         else
                 on_told(&call->waiter, NULL);
         return 1;

@@ -21,6 +21,8 @@
 #define LOOK_AGAIN (USEC_PER_SEC / 10)  /* whether answers were read on others of the user's connections */
 #define SOCKET_BYTES (256 * 1024)       /* that it takes of answers */
 
+static uint64_t charged; /* microseconds of processor time, to whomever */
+
 /* What the socket does not take is kept, and a list of results may have megabytes. */
 static bool has_unread_answers(const Connection *connection) {
         uint64_t n_unread = 0;
@@ -90,13 +92,20 @@ static int process(Connection *connection, bool *ret_has_read) {
         return r;
 }
 
-/* What others do to the machine is not the peer's fault. */
+/* Ours that nobody has been charged for. What others do to the machine is not the peer's fault. */
+static uint64_t get_uncharged(void) {
+        return get_usec(CLOCK_THREAD_CPUTIME_ID) - charged;
+}
+
 uint64_t connection_begin_charge(void) {
-        return get_usec(CLOCK_THREAD_CPUTIME_ID);
+        return get_uncharged();
 }
 
 void connection_charge(Connection *connection, uint64_t began) {
-        listener_user_charge(connection->user, get_usec(CLOCK_THREAD_CPUTIME_ID) - began, connection_now());
+        uint64_t elapsed = get_uncharged() - began;
+
+        if (listener_user_charge(connection->user, elapsed, connection_now()))
+                charged += elapsed;
 }
 
 static void serve(Connection *connection) {

@@ -31,6 +31,7 @@ struct Pending {
         sd_bus_message *call; /* its head: good to be answered, not to be read */
         void (*abandon)(Pending *pending);
         size_t n_targets; /* see pending_hold() */
+        bool only_waits;  /* nothing is lost if it is never answered: its connection may go when another user needs one */
 };
 
 /* The job that the message in hand is about: good until its handler returns. */
@@ -72,7 +73,8 @@ void connection_begin(Connection *connection);
 /* CLOCK_MONOTONIC, microseconds. */
 uint64_t connection_now(void);
 
-/* For what is done for a peer outside of its turn: the processor time since connection_begin_charge() counts as a turn's does. */
+/* For what is done for a peer outside of its turn: the processor time since connection_begin_charge() counts as a turn's does.
+ * One may be within another, or within a turn: what has been counted is not counted again. */
 uint64_t connection_begin_charge(void);
 void connection_charge(Connection *connection, uint64_t began);
 

@@ -36,25 +36,36 @@ int job_index_reserve(JobIndex *index) {
 void job_index_add(JobIndex *index, uint64_t id, uint64_t time) {
         size_t i = index->end;
 
-        if (time < index->oldest || index->first == index->end)
-                index->oldest = time;
-
-        /* jobs end nearly in the order in which they began */
-        while (i > index->first && index->items[i - 1].id > id)
+        /* they are added nearly in the order in which they ended */
+        while (i > index->first && index->items[i - 1].time > time)
                 i--;
-        if (i > index->first && index->items[i - 1].id == id) {
-                index->items[i - 1].time = time;
-                return;
-        }
         memmove(index->items + i + 1, index->items + i, (index->end - i) * sizeof(*index->items));
         index->items[i] = (JobIndexItem){ id, time };
         index->end++;
 }
 
-static int compare_ids(const void *a, const void *b) {
-        const JobIndexItem *x = a, *y = b;
+void job_index_forget(JobIndex *index, uint64_t id) {
+        size_t kept = index->first;
 
-        return x->id < y->id ? -1 : x->id > y->id;
+        for (size_t i = index->first; i < index->end; i++)
+                if (index->items[i].id != id)
+                        index->items[kept++] = index->items[i];
+        index->end = kept;
+}
+
+static int compare_numbers(uint64_t x, uint64_t y) {
+        return x < y ? -1 : x > y;
+}
+
+static int compare_ids(const void *a, const void *b) {
+        return compare_numbers(*(const uint64_t *) a, *(const uint64_t *) b);
+}
+
+static int compare_times(const void *a, const void *b) {
+        const JobIndexItem *x = a, *y = b;
+        int r = compare_numbers(x->time, y->time);
+
+        return r != 0 ? r : compare_numbers(x->id, y->id);
 }
 
 static int read_each(uint64_t id, uint64_t time, void *userdata) {
@@ -75,8 +86,7 @@ int job_index_read(JobIndex *index, int folder_fd) {
         if (r < 0)
                 return r;
         if (index->end > 0)
-                qsort(index->items, index->end, sizeof(*index->items), compare_ids);
-        index->oldest = 0; /* not known */
+                qsort(index->items, index->end, sizeof(*index->items), compare_times);
         return 0;
 }
 
@@ -89,30 +99,44 @@ int job_index_copy_ids(const JobIndex *index, uint64_t **ret, size_t *ret_n) {
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++)
                 ids[i] = index->items[index->first + i].id;
+        qsort(ids, n, sizeof(*ids), compare_ids);
         *ret = ids;
         *ret_n = n;
         return 0;
 }
 
-void job_index_drop_older(JobIndex *index, uint64_t time, job_index_dropped_t dropped, void *userdata) {
-        uint64_t oldest = UINT64_MAX;
-        size_t kept = index->first;
+void job_index_put_back(JobIndex *index, uint64_t now, uint64_t time) {
+        for (size_t i = index->end; i > index->first && index->items[i - 1].time > now; i--)
+                index->items[i - 1].time = time;
+}
 
-        if (index->oldest >= time) /* the usual case: nothing is old enough */
+/* Those from FIRST to I have been looked through, of which N_KEPT, the first of them, stay. */
+static void close_gap(JobIndex *index, size_t i, size_t n_kept) {
+        size_t n = index->end - i;
+
+        if (n_kept == 0) { /* the usual case */
+                index->first = i;
                 return;
-        for (size_t i = index->first; i < index->end; i++) {
+        }
+        memmove(index->items + index->first + n_kept, index->items + i, n * sizeof(*index->items));
+        index->end = index->first + n_kept + n;
+        qsort(index->items + index->first, n_kept + n, sizeof(*index->items), compare_times);
+}
+
+void job_index_drop_older(JobIndex *index, uint64_t time, job_index_ended_t ended, job_index_dropped_t dropped,
+                          void *userdata) {
+        size_t i, n_kept = 0;
+
+        for (i = index->first; i < index->end && index->items[i].time < time; i++) {
                 JobIndexItem item = index->items[i];
 
-                if (item.time < time) {
+                item.time = ended(item.id, userdata);
+                if (item.time < time)
                         dropped(item.id, userdata);
-                        continue;
-                }
-                if (item.time < oldest)
-                        oldest = item.time;
-                index->items[kept++] = item;
+                else
+                        index->items[index->first + n_kept++] = item;
         }
-        index->end = kept;
-        index->oldest = oldest;
+        close_gap(index, i, n_kept);
 }
 
 void job_index_drop_down_to(JobIndex *index, size_t n, job_index_dropped_t dropped, void *userdata) {

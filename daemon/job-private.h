@@ -52,6 +52,9 @@ void job_look_again(Job *job);
 void job_unlink(Job *job);
 void job_free(Job *job);
 
+/* If its runtime limit has passed: to end it has been given up, and is tried again later. */
+void job_runtime_again(Job *job);
+
 /* Writes the record to the group FD. */
 int job_save(const Job *job, int fd);
 

@@ -18,7 +18,7 @@ struct JobStop {
         JobReach reach;
         sd_event_source *timer;
         bool killing;
-        uint64_t kill_until; /* CLOCK_MONOTONIC; 0: no SIGKILL yet */
+        uint64_t kill_until; /* CLOCK_MONOTONIC; 0: no SIGKILL yet, or for want of descriptors or memory none now */
         uint64_t interval;   /* until the next round */
         unsigned n_reached;  /* by the round before */
         job_stop_given_up_t given_up;
@@ -149,6 +149,7 @@ static void give_up(JobStop *stop, unsigned left) {
         if (given_up)
                 given_up(job, left, userdata);
         keep(job);
+        job_runtime_again(job);
 }
 
 uint64_t job_stop_next_interval(uint64_t interval, unsigned n_before, unsigned n_reached) {
@@ -159,22 +160,25 @@ uint64_t job_stop_next_interval(uint64_t interval, unsigned n_before, unsigned n
         return interval < JOB_KILL_INTERVAL_MAX / 2 ? interval * 2 : JOB_KILL_INTERVAL_MAX;
 }
 
-/* The group is frozen meanwhile, so that a process that forks faster than we kill can't outrun us. */
-static unsigned kill_owners(const JobStop *stop, unsigned *ret_left) {
-        JobSignalled result = {};
+static bool is_want(int error) {
+        return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
 
-        (void) job_signal(stop->job, stop->reach, SIGKILL, &result); /* if not, it is ending */
-        *ret_left = result.left;
-        return result.signalled;
+/* The group is frozen meanwhile, so that a process that forks faster than we kill can't outrun us. */
+static int kill_owners(const JobStop *stop, JobSignalled *ret) {
+        return job_signal(stop->job, stop->reach, SIGKILL, ret);
 }
 
 /* Whom it reached is not told. */
-static unsigned kill_everyone(const JobStop *stop) {
+static int kill_everyone(const JobStop *stop, JobSignalled *ret) {
         _cleanup_close_ int fd = -1;
+        int r;
 
-        if (job_open(stop->job, &fd) >= 0)
-                (void) cgroup_kill(fd);
-        return 1;
+        r = job_open(stop->job, &fd);
+        if (r >= 0)
+                r = cgroup_kill(fd);
+        ret->signalled = 1;
+        return r;
 }
 
 /* By the clock: a round takes its time itself, where there are many processes. */
@@ -191,7 +195,8 @@ static bool kill_time_is_up(JobStop *stop) {
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         JobStop *stop = userdata;
         Job *job = stop->job;
-        unsigned n_reached, left = 0;
+        JobSignalled result = {};
+        int r;
 
         if (!stop->killing) {
                 stop->killing = true;
@@ -205,13 +210,15 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
                 return 0;
         }
 
-        n_reached = stop->reach == JOB_REACH_EVERYONE ? kill_everyone(stop) : kill_owners(stop, &left);
-        if (n_reached == 0 && left > 0) {
-                give_up(stop, left);
+        r = stop->reach == JOB_REACH_EVERYONE ? kill_everyone(stop, &result) : kill_owners(stop, &result);
+        if (is_want(r))
+                stop->kill_until = 0; /* they had no time to end of it. Of any other error: it is ending */
+        if (result.signalled == 0 && result.left > 0) {
+                give_up(stop, result.left);
                 return 0;
         }
-        stop->interval = job_stop_next_interval(stop->interval, stop->n_reached, n_reached);
-        stop->n_reached = n_reached;
+        stop->interval = job_stop_next_interval(stop->interval, stop->n_reached, result.signalled);
+        stop->n_reached = result.signalled;
         (void) sd_event_source_set_time_relative(stop->timer, stop->interval);
         (void) sd_event_source_set_enabled(stop->timer, SD_EVENT_ONESHOT);
         return 0;
@@ -252,7 +259,9 @@ static void set_reach(Job *job, JobReach reach, int first_signal, const char *re
         if (record->stop_reach == job->stop->reach)
                 return;
 
+        /* what was tried, and for how long, was not this */
         job->stop->reach = record->stop_reach;
+        job->stop->kill_until = job->stop->interval = job->stop->n_reached = 0;
         freeze(job, false);
 }
 

@@ -160,6 +160,12 @@ static int open_listing(int dir_fd, DIR **ret) {
         return 0;
 }
 
+static uint64_t get_time(const struct stat *st) {
+        if (st->st_mtim.tv_sec <= 0)
+                return 0;
+        return (uint64_t) st->st_mtim.tv_sec * USEC_PER_SEC + (uint64_t) st->st_mtim.tv_nsec / 1000;
+}
+
 int store_each_result(int folder_fd, store_each_result_t each, void *userdata) {
         _cleanup_closedir_ DIR *dir = NULL;
         struct dirent *entry;
@@ -179,8 +185,7 @@ int store_each_result(int folder_fd, store_each_result_t each, void *userdata) {
                                 continue;
                         return -errno;
                 }
-                r = each(id, st.st_mtim.tv_sec <= 0 ? 0 : (uint64_t) st.st_mtim.tv_sec * USEC_PER_SEC,
-                         userdata);
+                r = each(id, get_time(&st), userdata);
                 if (r != 0)
                         return r;
         }

@@ -8,12 +8,15 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "daemon/job-ids.h"
 #include "daemon/job-index.h"
 #include "daemon/job-store-file.h"
+#include "daemon/uptime.h"
 #include "lib/values.h"
 
 #define INDEXES_MAX 64 /* users whose index is kept in memory; more are read again when needed */
 #define AGE_MIN (UINT64_C(24) * 3600 * USEC_PER_SEC)
+#define SET_BACK (60 * USEC_PER_SEC) /* longer ago than the end of a job whose result comes next */
 
 /* So that no folder is read at every put, the ids and times of a user's results are kept in memory (16 bytes
  * each), read from his folder when they are first needed. We alone write there; a file that an administrator
@@ -26,8 +29,7 @@ typedef struct StoreUser {
 
 struct JobStore {
         int dir_fd;
-        uint64_t floor;
-        uint64_t next_id, end_id; /* what is left of the reserved block */
+        JobIds ids;
         uint64_t clock;
         StoreUser *users[INDEXES_MAX];
 };
@@ -39,6 +41,7 @@ int job_store_new(int dir_fd, JobStore **ret) {
         if (!store)
                 return -ENOMEM;
         store->dir_fd = dir_fd;
+        job_ids_init(&store->ids, dir_fd);
         *ret = store;
         return 0;
 }
@@ -56,6 +59,7 @@ DEFINE_CLEANUP(StoreUser, store_user_free)
 JobStore *job_store_free(JobStore *store) {
         if (!store)
                 return NULL;
+        job_ids_done(&store->ids);
         for (size_t i = 0; i < INDEXES_MAX; i++)
                 store_user_free(store->users[i]);
         free(store);
@@ -132,6 +136,29 @@ static int make_folder(int dir_fd, uid_t uid) {
 
 /* --- results --------------------------------------------------------------------------------------- */
 
+static int read_result(int folder_fd, uid_t uid, uint64_t id, JobRecord **ret) {
+        _cleanup_(job_record_freep) JobRecord *record = NULL;
+        char name[STORE_NAME_MAX], text[JOB_RECORD_SIZE_MAX + 1];
+        size_t size;
+        int r;
+
+        store_result_name(id, name);
+        r = store_file_read(folder_fd, name, text, sizeof(text), &size);
+        if (r < 0)
+                return r;
+        r = job_record_decode(text, size, &record);
+        if (r < 0)
+                return r;
+        if (record->id != id || record->uid != uid)
+                return -EBADMSG;
+        *ret = TAKE_PTR(record);
+        return 0;
+}
+
+static bool is_damaged(int error) {
+        return error == -EBADMSG || error == -EPROTONOSUPPORT || error == -EISDIR;
+}
+
 static uint64_t now_realtime(void) {
         struct timespec ts;
 
@@ -139,20 +166,44 @@ static uint64_t now_realtime(void) {
         return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
 }
 
+typedef struct Pruning {
+        uid_t uid;
+        int folder_fd;
+        uint64_t now, oldest; /* by age, that is kept */
+} Pruning;
+
 static void remove_result(uint64_t id, void *userdata) {
+        const Pruning *pruning = userdata;
         char name[STORE_NAME_MAX];
 
         store_result_name(id, name);
-        (void) unlinkat(*(const int *) userdata, name, 0);
+        (void) unlinkat(pruning->folder_fd, name, 0);
 }
 
-static void prune(JobIndex *index, int folder_fd, const Settings *settings) {
+/* By the clock as it is now, though it may have been another one then; 0 where that is not known. */
+static uint64_t get_end(uint64_t id, void *userdata) {
+        _cleanup_(job_record_freep) JobRecord *record = NULL;
+        const Pruning *pruning = userdata;
+        uint64_t age;
+        int r;
+
+        r = read_result(pruning->folder_fd, pruning->uid, id, &record);
+        if (r < 0)
+                return r == -ENOENT || is_damaged(r) ? 0 : pruning->oldest; /* it can be read the next time */
+        if (uptime_since(record->up, &age) < 0 || age > pruning->now)
+                return 0;
+        return pruning->now - age;
+}
+
+/* So that there is room for N_NEW of results-max. */
+static void prune(JobIndex *index, size_t n_new, int folder_fd, uid_t uid, const Settings *settings) {
         uint64_t age = settings->results_age > AGE_MIN ? settings->results_age : AGE_MIN;
         uint64_t now = now_realtime();
+        Pruning pruning = { .uid = uid, .folder_fd = folder_fd, .now = now, .oldest = now > age ? now - age : 0 };
 
-        if (now > age)
-                job_index_drop_older(index, now - age, remove_result, &folder_fd);
-        job_index_drop_down_to(index, settings->results_max, remove_result, &folder_fd);
+        job_index_put_back(index, now, now - SET_BACK); /* the clock has been */
+        job_index_drop_older(index, pruning.oldest, get_end, remove_result, &pruning);
+        job_index_drop_down_to(index, settings->results_max - n_new, remove_result, &pruning);
 }
 
 /* An index that nobody has needed so far is not kept: all users are looked through. */
@@ -166,13 +217,13 @@ int job_store_prune(JobStore *store, uid_t uid, const Settings *settings) {
         if (folder_fd < 0)
                 return folder_fd;
         if (known) {
-                prune(&known->index, folder_fd, settings);
+                prune(&known->index, 0, folder_fd, uid, settings);
                 return 0;
         }
 
         r = job_index_read(&index, folder_fd);
         if (r >= 0)
-                prune(&index, folder_fd, settings);
+                prune(&index, 0, folder_fd, uid, settings);
         job_index_done(&index);
         return r;
 }
@@ -182,6 +233,7 @@ int job_store_put(JobStore *store, const JobRecord *record, const Settings *sett
         _cleanup_free_ char *text = NULL;
         char name[STORE_NAME_MAX];
         StoreUser *user;
+        bool is_known;
         int r;
 
         if (record->ended == 0)
@@ -202,30 +254,14 @@ int job_store_put(JobStore *store, const JobRecord *record, const Settings *sett
         /* a result that is lost with the power is a result lost; waiting for the disk would hold up
          * everybody */
         store_result_name(record->id, name);
+        is_known = faccessat(folder_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
         r = store_file_write(folder_fd, name, text, strlen(text), record->ended, false);
         if (r < 0)
                 return r;
+        if (is_known) /* the daemon was killed before the group was removed */
+                job_index_forget(&user->index, record->id);
+        prune(&user->index, 1, folder_fd, record->uid, settings); /* never this one, whenever it ended */
         job_index_add(&user->index, record->id, record->ended);
-        prune(&user->index, folder_fd, settings);
-        return 0;
-}
-
-static int read_result(int folder_fd, uid_t uid, uint64_t id, JobRecord **ret) {
-        _cleanup_(job_record_freep) JobRecord *record = NULL;
-        char name[STORE_NAME_MAX], text[JOB_RECORD_SIZE_MAX + 1];
-        size_t size;
-        int r;
-
-        store_result_name(id, name);
-        r = store_file_read(folder_fd, name, text, sizeof(text), &size);
-        if (r < 0)
-                return r;
-        r = job_record_decode(text, size, &record);
-        if (r < 0)
-                return r;
-        if (record->id != id || record->uid != uid)
-                return -EBADMSG;
-        *ret = TAKE_PTR(record);
         return 0;
 }
 
@@ -236,10 +272,6 @@ int job_store_get(JobStore *store, uid_t uid, uint64_t id, JobRecord **ret) {
         if (folder_fd < 0)
                 return folder_fd;
         return read_result(folder_fd, uid, id, ret);
-}
-
-static bool is_damaged(int error) {
-        return error == -EBADMSG || error == -EPROTONOSUPPORT || error == -EISDIR;
 }
 
 /* What is damaged is passed over; what cannot be read for the moment is not. */
@@ -351,19 +383,9 @@ int job_store_find(JobStore *store, uint64_t id, JobRecord **ret) {
 /* --- ids ------------------------------------------------------------------------------------------- */
 
 void job_store_set_floor(JobStore *store, uint64_t floor) {
-        if (floor > store->floor)
-                store->floor = floor;
+        job_ids_set_floor(&store->ids, floor);
 }
 
 int job_store_take_id(JobStore *store, uint64_t *ret) {
-        int r;
-
-        /* a floor that rose above what is left means that ids of it are in use */
-        if (store->next_id >= store->end_id || store->next_id <= store->floor) {
-                r = store_reserve_ids(store->dir_fd, store->floor, &store->next_id, &store->end_id);
-                if (r < 0)
-                        return r;
-        }
-        *ret = store->next_id++;
-        return 0;
+        return job_ids_take(&store->ids, ret);
 }

@@ -19,8 +19,8 @@ JobStore *job_store_free(JobStore *store);
 DEFINE_CLEANUP(JobStore, job_store_free)
 
 /* Writes the result under a temporary name and renames it, then drops what settings->results_max and
- * results_age no longer keep for this user (never one younger than a day because of age, oldest first
- * because of number). Returns 0 or a negative errno (-ENOSPC, -EROFS, ...); then nothing of it is left
+ * results_age no longer keep for this user (never this one, nor one younger than a day because of age; of too many
+ * those that ended first). Returns 0 or a negative errno (-ENOSPC, -EROFS, ...); then nothing of it is left
  * behind; -EINVAL for a record that has not ended. Not synced: a result may be lost with the power. Costs a
  * few calls however many results there are. */
 int job_store_put(JobStore *store, const JobRecord *record, const Settings *settings);
@@ -34,7 +34,7 @@ int job_store_first_user(JobStore *store, uid_t from, uid_t *ret);
 /* Returns 0; -ENOENT; -EBADMSG for a damaged file; -EPROTONOSUPPORT for one of a later version. */
 int job_store_get(JobStore *store, uid_t uid, uint64_t id, JobRecord **ret);
 
-/* Calls EACH for every result of UID (of everybody, user by user, for UID_NONE), oldest first (ids ascend),
+/* Calls EACH for every result of UID (of everybody, user by user, for UID_NONE), ids ascending,
  * until it returns non-zero, which is passed on. Damaged files are skipped. */
 typedef int (*job_store_each_t)(const JobRecord *record, void *userdata);
 int job_store_each(JobStore *store, uid_t uid, job_store_each_t each, void *userdata);
@@ -43,8 +43,8 @@ int job_store_each(JobStore *store, uid_t uid, job_store_each_t each, void *user
 int job_store_find(JobStore *store, uint64_t id, JobRecord **ret);
 
 /* Job ids: host-wide, never used twice, also across reboots and crashes. Ids are reserved in blocks in
- * DIR/next-id (written and fsynced before the first id of a block is given out), so most calls touch no
- * file. Returns 0 or a negative errno; no id is given out that is not reserved on disk. A damaged or missing
+ * DIR/next-id (written and fsynced before the first id of a block is given out; but for the first block by a thread, see
+ * job-ids.h), so most calls touch no file. Returns 0 or a negative errno; no id is given out that is not reserved on disk. A damaged or missing
  * next-id is rebuilt above every id that FLOOR (the highest id of a live job) or a stored result has. */
 int job_store_take_id(JobStore *store, uint64_t *ret);
 void job_store_set_floor(JobStore *store, uint64_t floor);

@@ -10,12 +10,14 @@
 #include "daemon/job-stop.h"
 #include "daemon/job-private.h"
 #include "daemon/log.h"
+#include "daemon/uptime.h"
 #include "lib/proc.h"
 #include "lib/protocol.h"
 #include "lib/source.h"
 #include "lib/values.h"
 
-#define RUNTIME_RETRY (10 * USEC_PER_SEC) /* what there was too little of may be back by then */
+#define RUNTIME_RETRY (10 * USEC_PER_SEC)  /* what there was too little of may be back by then */
+#define RUNTIME_AGAIN (300 * USEC_PER_SEC) /* who did not end on SIGKILL may have to wait for a disk no more */
 
 static int compare_id(const void *a, const void *b) {
         uint64_t x = ((const Job *) a)->record->id, y = ((const Job *) b)->record->id;
@@ -199,6 +201,16 @@ const Kernel *job_set_kernel(JobSet *set) {
         return set->kernel;
 }
 
+static void try_runtime_after(Job *job, uint64_t usec) {
+        (void) sd_event_source_set_time_relative(job->timer, usec);
+        (void) sd_event_source_set_enabled(job->timer, SD_EVENT_ONESHOT);
+}
+
+void job_runtime_again(Job *job) {
+        if (job->timer && sd_event_source_get_enabled(job->timer, NULL) == 0)
+                try_runtime_after(job, RUNTIME_AGAIN);
+}
+
 static int on_runtime(sd_event_source *source, uint64_t usec, void *userdata) {
         Job *job = userdata;
         int r;
@@ -209,21 +221,21 @@ static int on_runtime(sd_event_source *source, uint64_t usec, void *userdata) {
 
         log_failure(job->record, "Job %" PRIu64 " cannot be stopped at its runtime limit, and will be later: %s",
                     job->record->id, strerror(-r));
-        (void) sd_event_source_set_time_relative(job->timer, RUNTIME_RETRY);
-        (void) sd_event_source_set_enabled(job->timer, SD_EVENT_ONESHOT);
+        try_runtime_after(job, RUNTIME_RETRY);
         return 0;
 }
 
-/* The limit counts from the creation on, across restarts of the daemon and suspends of the machine. */
+/* The limit counts from the creation on, across restarts of the daemon and suspends of the machine, whoever sets the clock. */
 static int start_runtime(Job *job) {
-        uint64_t age, now, left = job->record->limits.runtime_max;
+        uint64_t age, now = job_now(), left = job->record->limits.runtime_max;
+        const JobRecord *record = job->record;
         int r;
 
         if (left == LIMIT_NONE)
                 return 0;
 
-        now = job_now();
-        age = now > job->record->created ? now - job->record->created : 0;
+        if (uptime_since(record->up, &age) < 0) /* of an earlier version's record */
+                age = now > record->created ? now - record->created : 0;
         left = left > age ? left - age : 0;
         r = sd_event_add_time_relative(job->set->event, &job->timer, CLOCK_BOOTTIME, left, 0, on_runtime, job);
         return r < 0 ? r : 0;

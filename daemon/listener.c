@@ -104,42 +104,56 @@ bool listener_user_has_to_read(const ListenerUser *user) {
         return user->n_unread >= CGMOVE_UNREAD_PER_USER_MAX;
 }
 
-void listener_user_charge(ListenerUser *user, uint64_t elapsed, uint64_t now) {
-        if (elapsed > COSTLY)
-                user->paused_until = now + PAUSE_FACTOR * elapsed;
+bool listener_user_charge(ListenerUser *user, uint64_t elapsed, uint64_t now) {
+        if (elapsed <= COSTLY)
+                return false;
+
+        user->paused_until = (user->paused_until > now ? user->paused_until : now) + PAUSE_FACTOR * elapsed;
+        return true;
 }
 
 uint64_t listener_user_paused_until(const ListenerUser *user) {
         return user->paused_until;
 }
 
-/* The longest open one that waits for no answer. */
-static Connection *find_idle(const Listener *listener, const ListenerUser *user) {
+/* Whether it waits for no answer, or with WAITS for such alone as are told in their time. */
+static bool is_idle(const Connection *connection, bool waits) {
+        const Pending *pending;
+
+        LIST_FOREACH(pending, &connection->pending, of_connection)
+                if (!waits || !pending->only_waits)
+                        return false;
+        return true;
+}
+
+/* Of the idle ones of users who have more connections than NEWCOMER, the longest open one of who has the most. */
+static Connection *find_idle(const Listener *listener, const ListenerUser *newcomer, bool waits) {
+        unsigned most = newcomer->n_connections + 1;
         Connection *connection, *idle = NULL;
 
         LIST_FOREACH(connection, &listener->connections, of_listener)
-                if (connection->user == user && LIST_EMPTY(&connection->pending))
+                if (connection->user->n_connections >= most && is_idle(connection, waits)) {
+                        most = connection->user->n_connections;
                         idle = connection;
+                }
         return idle;
 }
 
-/* When all connections of the host are taken, who has the most gives up an idle one for who has fewer. Root
- * gets in however many there are. */
+/* When all connections of the host are taken, who has more gives up an idle one for who has fewer, or in the last
+ * resort one that only waits. Root gets in however many there are. */
 static bool make_room(Listener *listener, const ListenerUser *newcomer) {
-        const ListenerUser *user, *greediest = newcomer;
         Connection *idle;
 
         if (listener->n_connections < CGMOVE_CONNECTIONS_MAX || newcomer->uid == 0)
                 return true;
 
-        LIST_FOREACH(user, &listener->users, users)
-                if (user->n_connections > greediest->n_connections)
-                        greediest = user;
-        idle = greediest == newcomer ? NULL : find_idle(listener, greediest);
+        idle = find_idle(listener, newcomer, false);
+        if (!idle)
+                idle = find_idle(listener, newcomer, true);
         if (!idle)
                 return false;
 
-        log_connection_refused(greediest->uid, idle->caller.pid, "another user needs the room");
+        log_connection_refused(idle->caller.uid, idle->caller.pid, "another user needs the room");
         listener_drop(listener, idle);
         return true;
 }

@@ -14,9 +14,10 @@ DEFINE_CLEANUP(Listener, listener_free)
 void listener_drop(Listener *listener, Connection *connection);
 
 /* Time is shared: who has made the loop busy for long with one turn is not listened to, on any of his
- * connections, for four times as long, also if he has closed them meanwhile. ELAPSED (of our processor time), NOW and
- * what is returned (both CLOCK_MONOTONIC) are microseconds. */
-void listener_user_charge(ListenerUser *user, uint64_t elapsed, uint64_t now);
+ * connections, for four times as long, also if he has closed them meanwhile; what he costs while he waits has him wait
+ * longer. ELAPSED (of our processor time), NOW and what is returned by the second (both CLOCK_MONOTONIC) are microseconds.
+ * Returns false for what is too little to be counted. */
+bool listener_user_charge(ListenerUser *user, uint64_t elapsed, uint64_t now);
 uint64_t listener_user_paused_until(const ListenerUser *user);
 
 /* So is memory: with answers unread (UNREAD; each connection says so once, and once that they have been) on

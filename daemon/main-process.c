@@ -50,6 +50,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
+/* Costs a read of /proc: only where it is asked about. */
 static bool parent_is_manager(const Daemon *daemon, const Target *target) {
         _cleanup_free_ char *path = NULL;
         Source source;
@@ -62,6 +63,11 @@ static bool parent_is_manager(const Daemon *daemon, const Target *target) {
 
         source_from_cgroup_path(path, &source);
         return source.kind == SOURCE_MANAGER;
+}
+
+static bool needs_manager(const Daemon *daemon, const Target *target) {
+        return target_needs_manager(target, true) &&
+               (target_needs_manager(target, false) || parent_is_manager(daemon, target));
 }
 
 static bool same_unit(const Source *a, const Source *b) {
@@ -156,8 +162,7 @@ static void query_go_on(MainProcessQuery *query) {
                 int r;
 
                 if (target->passed_over || target->unit_process != UNKNOWN ||
-                    !target_needs_manager(target, parent_is_manager(query->daemon, target)) ||
-                    apply_known(query, target))
+                    !needs_manager(query->daemon, target) || apply_known(query, target))
                         continue;
 
                 r = ask(query, target);

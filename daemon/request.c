@@ -10,6 +10,7 @@
 #include "daemon/move.h"
 #include "daemon/request-private.h"
 #include "daemon/sandbox.h"
+#include "daemon/uptime.h"
 #include "lib/pidfd.h"
 #include "lib/proc.h"
 #include "lib/protocol.h"
@@ -117,6 +118,7 @@ static int make_record(Request *request, const Terms *terms, JobRecord **ret, sd
         JobRecord record = {
                 .uid = request->owner,
                 .kind = request->options.kind,
+                .up = uptime_now(),
                 .limits = terms->limits,
                 .on_logout = terms->on_logout,
                 .name = request->options.name,
@@ -304,9 +306,7 @@ static int may_join(const Target *target, void *userdata) {
         return r;
 }
 
-static void on_tree(int error, void *userdata) {
-        Request *request = userdata;
-
+static void go_on_with_tree(Request *request, int error) {
         if (error == -EBUSY && !sd_bus_error_is_set(&request->refusal))
                 (void) sd_bus_error_set(&request->refusal, CGMOVE_ERROR_BUSY,
                                         "The tree could not be held still for a moment, so that descendants might be "
@@ -321,9 +321,18 @@ static void on_tree(int error, void *userdata) {
                 main_process_query_resume(request->query); /* descendants may be main processes too */
 }
 
-static void on_pool(int error, const char *message, Pool *pool, void *userdata) {
-        _cleanup_(sd_bus_error_free) sd_bus_error bus_error = SD_BUS_ERROR_NULL;
+/* What comes after something was waited for is in no turn of the client's, and is his to pay all the same. */
+static void on_tree(int error, void *userdata) {
         Request *request = userdata;
+        Connection *connection = request->pending.connection;
+        uint64_t began = connection_begin_charge();
+
+        go_on_with_tree(request, error);
+        connection_charge(connection, began);
+}
+
+static void go_on_with_pool(Request *request, int error, const char *message, Pool *pool) {
+        _cleanup_(sd_bus_error_free) sd_bus_error bus_error = SD_BUS_ERROR_NULL;
         int r;
 
         if (error == -EUSERS)
@@ -353,12 +362,20 @@ static void on_pool(int error, const char *message, Pool *pool, void *userdata) 
                 request_fail(request, r, &bus_error);
 }
 
+static void on_pool(int error, const char *message, Pool *pool, void *userdata) {
+        Request *request = userdata;
+        Connection *connection = request->pending.connection;
+        uint64_t began = connection_begin_charge();
+
+        go_on_with_pool(request, error, message, pool);
+        connection_charge(connection, began);
+}
+
 /* --- the beginning ------------------------------------------------------------------------------------------------------ */
 
 /* Once for the processes that were named, and with a tree once more for their descendants. */
-static void on_main_processes(int error, const char *message, void *userdata) {
+static void go_on_with_answers(Request *request, int error, const char *message) {
         _cleanup_(sd_bus_error_free) sd_bus_error bus_error = SD_BUS_ERROR_NULL;
-        Request *request = userdata;
         Terms terms;
         int r = error;
 
@@ -378,6 +395,15 @@ static void on_main_processes(int error, const char *message, void *userdata) {
                 r = pool_set_ensure(request->daemon->pools, request->owner, on_pool, request, &request->wait);
         if (r < 0)
                 request_fail(request, r, &bus_error);
+}
+
+static void on_main_processes(int error, const char *message, void *userdata) {
+        Request *request = userdata;
+        Connection *connection = request->pending.connection;
+        uint64_t began = connection_begin_charge();
+
+        go_on_with_answers(request, error, message);
+        connection_charge(connection, began);
 }
 
 static int request_start(Request *request, sd_bus_error *ret_error) {
@@ -441,10 +467,13 @@ void request_resume_parked(Daemon *daemon) {
 
         while ((request = LIST_FIRST(&daemon->parked))) {
                 _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+                Connection *connection = request->pending.connection;
+                uint64_t began = connection_begin_charge();
 
                 request_unpark(request);
                 r = request_start(request, &error);
                 if (r < 0)
                         request_fail(request, r, &error);
+                connection_charge(connection, began);
         }
 }

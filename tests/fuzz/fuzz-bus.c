@@ -135,7 +135,7 @@ int __real_listener_user_begin(ListenerUser *user);
 int __wrap_listener_user_begin(ListenerUser *user);
 void __real_listener_user_end(ListenerUser *user);
 void __wrap_listener_user_end(ListenerUser *user);
-void __wrap_listener_user_charge(ListenerUser *user, uint64_t elapsed, uint64_t now);
+bool __wrap_listener_user_charge(ListenerUser *user, uint64_t elapsed, uint64_t now);
 
 int __wrap_caller_from_socket(int fd, Caller *ret) {
         const FalseProcess *process;
@@ -169,7 +169,8 @@ void __wrap_listener_user_end(ListenerUser *user) {
 }
 
 /* How long something takes is nothing that an input decides. */
-void __wrap_listener_user_charge(ListenerUser *user, uint64_t elapsed, uint64_t now) {
+bool __wrap_listener_user_charge(ListenerUser *user, uint64_t elapsed, uint64_t now) {
+        return false;
 }
 
 /* --- other parts of the machine ------------------------------------------------------------------------------------ */

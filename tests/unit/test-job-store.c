@@ -5,9 +5,11 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -175,6 +177,56 @@ static void test_number(void **state) {
         assert_true(store_has(f, 1000, 21));
 }
 
+/* The result of a job that ran for long, while many later ones ended. */
+static void test_first_ended_go_first(void **state) {
+        StoreFixture *f = *state;
+
+        f->settings.results_max = 3;
+        for (uint64_t id = 2; id < 10; id++)
+                assert_int_equal(store_put(f, 1000, id, (100 - id) * USEC_PER_SEC), 0);
+        for (int i = 0; i < 2; i++) { /* and what is found at a start */
+                assert_int_equal(store_put(f, 1000, 1, 10 * USEC_PER_SEC), 0);
+                assert_true(store_has(f, 1000, 1));
+                assert_false(store_has(f, 1000, 7));
+                assert_true(store_has(f, 1000, 8));
+                assert_true(store_has(f, 1000, 9));
+                store_reopen(f);
+        }
+        assert_int_equal(store_put(f, 1000, 10, 5 * USEC_PER_SEC), 0);
+        assert_int_equal(store_put(f, 1000, 11, 0), 0);
+        assert_true(store_has(f, 1000, 1));
+        assert_false(store_has(f, 1000, 9));
+        assert_int_equal(store_put(f, 1000, 12, 0), 0);
+        assert_false(store_has(f, 1000, 1));
+        assert_true(store_has(f, 1000, 10));
+
+        /* one that could not be kept before: it ended first, and is not dropped in the moment it is there */
+        assert_int_equal(store_put(f, 1000, 5, 50 * USEC_PER_SEC), 0);
+        assert_true(store_has(f, 1000, 5));
+        assert_int_equal(store_put(f, 1000, 13, 0), 0);
+        assert_false(store_has(f, 1000, 5));
+}
+
+/* Those that ended before the clock was put back are not for ever the newest. */
+static void test_clock_put_back(void **state) {
+        StoreFixture *f = *state;
+
+        f->settings.results_max = 3;
+        for (int i = 0; i < 2; i++) {
+                uint64_t first = i == 0 ? 1 : 11;
+
+                for (uint64_t id = first; id < first + 3; id++)
+                        assert_int_equal(store_put(f, 1000, id, (uint64_t) -STORE_DAY), 0);
+                if (i == 1)
+                        store_reopen(f);
+                assert_int_equal(store_put(f, 1000, first + 3, 0), 0);
+                assert_int_equal(store_put(f, 1000, first + 4, 0), 0);
+                assert_true(store_has(f, 1000, first + 4));
+                assert_true(store_has(f, 1000, first + 3));
+                assert_true(store_has(f, 1000, first + 2));
+        }
+}
+
 static void test_many(void **state) {
         StoreFixture *f = *state;
         Seen seen = { 0 };
@@ -287,6 +339,50 @@ static void test_ids(void **state) {
         }
 }
 
+/* What is in next-id, as the number that it is. */
+static uint64_t reserved_up_to(const StoreFixture *f) {
+        char text[STORE_NAME_MAX] = "";
+        size_t size;
+
+        assert_int_equal(store_file_read(f->dir_fd, "next-id", text, sizeof(text) - 1, &size), 0);
+        return strtoull(text, NULL, 10);
+}
+
+/* Nobody waits for the disk when a block is used up. */
+static void test_ids_ahead(void **state) {
+        StoreFixture *f = *state;
+
+        for (uint64_t id = 1; id < STORE_BLOCK / 2; id++)
+                assert_int_equal(take(f), id);
+        assert_int_equal(reserved_up_to(f), 1 + STORE_BLOCK);
+        assert_int_equal(take(f), STORE_BLOCK / 2);
+        for (int i = 0; i < 3000 && reserved_up_to(f) == 1 + STORE_BLOCK; i++)
+                (void) usleep(10000);
+        assert_int_equal(reserved_up_to(f), 1 + 2 * STORE_BLOCK);
+        for (uint64_t id = STORE_BLOCK / 2 + 1; id <= STORE_BLOCK + 1; id++)
+                assert_int_equal(take(f), id);
+
+        /* what was reserved is no good if there are jobs with such ids */
+        job_store_set_floor(f->store, 100000);
+        assert_int_equal(take(f), 100001);
+        store_reopen(f);
+        assert_true(take(f) > 100001);
+}
+
+/* What could not be reserved ahead is when it is needed, if it can be then. */
+static void test_ids_not_ahead(void **state) {
+        StoreFixture *f = *state;
+        uint64_t id = 0;
+
+        assert_int_equal(take(f), 1);
+        assert_int_equal(mkdirat(f->dir_fd, ".next-id.tmp", 0700), 0); /* cannot be written */
+        for (id = 2; id <= STORE_BLOCK; id++)
+                assert_int_equal(take(f), id);
+        assert_true(job_store_take_id(f->store, &id) < 0);
+        assert_int_equal(unlinkat(f->dir_fd, ".next-id.tmp", AT_REMOVEDIR), 0);
+        assert_int_equal(take(f), STORE_BLOCK + 1);
+}
+
 static void test_ids_reserved_first(void **state) {
         StoreFixture *f = *state;
         uint64_t id = 0;
@@ -351,12 +447,16 @@ int main(void) {
                 STORE_TEST(test_folder_is_link),
                 STORE_TEST(test_find),
                 STORE_TEST(test_number),
+                STORE_TEST(test_first_ended_go_first),
+                STORE_TEST(test_clock_put_back),
                 STORE_TEST(test_many),
                 STORE_TEST(test_many_users),
                 STORE_TEST(test_nothing_left),
                 STORE_TEST(test_leftover),
                 cmocka_unit_test(test_names),
                 STORE_TEST(test_ids),
+                STORE_TEST(test_ids_ahead),
+                STORE_TEST(test_ids_not_ahead),
                 STORE_TEST(test_ids_reserved_first),
                 STORE_TEST(test_ids_rebuilt),
                 STORE_TEST(test_ids_floor),

@@ -27,6 +27,17 @@
 #define INIT_SCOPE TREE_MANAGER "/init.scope"
 #define RUNTIME_DIR "/run/user/1000/systemd"
 
+static pid_t parent_pid;
+static unsigned n_reads; /* of its group */
+
+int __real_proc_get_cgroup(int proc_fd, pid_t pid, char **ret_path, bool *ret_deleted);
+int __wrap_proc_get_cgroup(int proc_fd, pid_t pid, char **ret_path, bool *ret_deleted);
+
+int __wrap_proc_get_cgroup(int proc_fd, pid_t pid, char **ret_path, bool *ret_deleted) {
+        n_reads += pid == parent_pid;
+        return __real_proc_get_cgroup(proc_fd, pid, ret_path, ret_deleted);
+}
+
 /* One question about one process. */
 typedef struct Question {
         const TreeFixture *fixture;
@@ -166,11 +177,16 @@ static void test_nobody_is_asked(void **state) {
         pid_t of_session = fork_into(fixture, &manager, "/user.slice/user-1000.slice/session-1.scope");
         Question question;
 
-        /* the child of one who is no manager, and one in no unit of a manager */
+        /* the child of one who is no manager, and one in no unit of a manager, whoever its parent is */
+        n_reads = 0;
+        parent_pid = parent.pid;
         assert_int_equal(ask(&question, fixture, target, TREE_SYSTEMD), UNKNOWN);
         assert_int_equal(question.error, 0);
+        assert_int_equal(n_reads, 1);
+        parent_pid = manager.pid;
         assert_int_equal(ask(&question, fixture, of_session, TREE_SYSTEMD), UNKNOWN);
         assert_int_equal(question.error, 0);
+        assert_int_equal(n_reads, 1);
         process_end(&manager);
         process_end(&parent);
 }
