@@ -255,3 +255,65 @@ test_stop_of_an_earlier_start() {
         gateway_state_is active || fail "the new one was stopped"
         [[ $(gateway_pid) -ne $old ]] || fail "it was not restarted"
 }
+
+# --- one after the other ------------------------------------------------------------------------------------------------
+
+# A start after a stop that is put off would be a restart. If that is refused, the command is told: the real systemctl would say
+# that the unit runs already.
+test_start_after_stop_that_is_refused() {
+        local old
+        adopt_start control-group
+        old=$(gateway_pid)
+        script_write product <<-SCRIPT
+		#!/bin/bash
+		systemctl --user stop $GATEWAY 2>/dev/null
+		until test -e $MARKER.go; do sleep 0.1; done
+		systemctl --user -q start $GATEWAY >$MARKER.said 2>&1
+		echo "status \$?" >>$MARKER.said
+		touch $MARKER
+	SCRIPT
+        rm -f "$MARKER".*
+        gateway_call "setsid -f ./product >/dev/null 2>&1"
+        wait_for stop_runs
+        policy_only </dev/null
+        as alice touch "$MARKER.go"
+        wait_for test -e "$MARKER"
+        check_contains "$(cat "$MARKER.said")" "runs on as it was: its stop is taken back, and cannot become a restart. "
+        check_contains "$(cat "$MARKER.said")" "status 1"
+        wait_for no_restart_runs
+        gateway_state_is active || fail "it was stopped"
+        check_equal "$(gateway_pid)" "$old" "main process"
+        rm -f "$MARKER".*
+}
+
+# The last word counts: of a restart and a stop, the stop.
+test_stop_after_restart() {
+        local said
+        adopt_start control-group
+        said=$(gateway_call "systemctl --user restart $GATEWAY 2>&1; systemctl --user stop $GATEWAY 2>&1; echo done >$MARKER")
+        check_contains "$said" "is restarted when this command has ended"
+        check_match "$said" "is stopped when this command has ended, by job [0-9]+, and not restarted before\."
+        wait_for gateway_state_is inactive
+        wait_for no_restart_runs
+        gateway_state_is inactive || fail "it was started again"
+        check_equal "$(list_of alice '[.jobs[] | select(.kind == "restart")] | max_by(.id).result')" stopped
+}
+
+# What has begun is not taken back by halves.
+test_stop_while_it_is_restarted() {
+        local old said
+        policy_restart
+        as alice touch "$MARKER.go" # also for whoever removes the unit
+        adopt_start control-group "" "ExecStop=/bin/sh -c 'until test -e $MARKER.go; do sleep 0.1; done'" "TimeoutStopSec=120"
+        rm "$MARKER.go"
+        old=$(gateway_pid)
+        restart_inside
+        wait_for gateway_state_is deactivating
+        said=$(gateway_call "systemctl --user stop $GATEWAY 2>&1; echo \"status \$?\"")
+        as alice touch "$MARKER.go"
+        check_contains "$said" "is not stopped: job $JOB is restarting it just now"
+        check_contains "$said" "status 1"
+        wait_for gateway_is_new "$old"
+        wait_for no_restart_runs
+        gateway_state_is active || fail "it was stopped"
+}
