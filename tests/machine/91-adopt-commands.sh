@@ -317,3 +317,40 @@ test_stop_while_it_is_restarted() {
         wait_for no_restart_runs
         gateway_state_is active || fail "it was stopped"
 }
+
+# A stop that is put off is not lost when the manager executes itself anew (daemon-reexec) just when it is asked: connections to it
+# are closed, or nobody is there.
+test_stop_waits_for_its_manager() {
+        adopt_start control-group
+        script_write product <<-'SCRIPT'
+		#!/usr/bin/python3
+		import os, signal, socket
+		path = "/run/user/1000/systemd/private"
+		listener = socket.socket(socket.AF_UNIX)
+		listener.bind(path + ".test")
+		listener.listen(50)
+		os.rename(path, path + ".real")
+		os.rename(path + ".test", path)
+		print("away", flush=True)
+		signal.signal(signal.SIGALRM, lambda *_: None)
+		signal.siginterrupt(signal.SIGALRM, True)
+		signal.alarm(50)
+		try:
+		        for _ in range(3):
+		                listener.accept()[0].close()
+		                print("asked", flush=True)
+		finally:
+		        os.rename(path + ".real", path)
+	SCRIPT
+        gateway_call "setsid -f sh -c 'systemctl --user stop $GATEWAY; until test -e $MARKER; do sleep 0.1; done' >/dev/null 2>&1"
+        wait_for stop_runs
+        as alice /home/alice/product >"$MARKER.said" &
+        wait_for grep -q away "$MARKER.said"
+        as alice touch "$MARKER"
+        wait_for grep -q asked "$MARKER.said"
+        wait
+        wait_for gateway_state_is inactive
+        wait_for no_restart_runs
+        check_equal "$(job_field stop-openclaw-gateway result)" "done"
+        rm -f "$MARKER".*
+}
