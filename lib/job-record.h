@@ -37,6 +37,7 @@ typedef struct JobRecord {
         uint64_t created; /* CLOCK_REALTIME, microseconds */
         uint64_t ended;   /* the same; 0 while it lives */
         Limits limits;
+        uint64_t log_max;   /* bytes that its log may have, as the settings had it when it began; 0: not known */
         bool logged_in;     /* its user has had a session while it ran */
         bool status_known;  /* exit_code and exit_signal are meaningful */
         int exit_code;      /* 0 to 255 */

@@ -323,3 +323,34 @@ test_status_is_told_when_it_can_be() {
         check_status 7 timeout 60 "$here/as" alice cgmove wait "$id"
         rm -f /home/alice/tried
 }
+
+# --- a log that is followed ---------------------------------------------------------------------------------------------
+
+# bytes_accounted FILE: what a follower has printed, and what it says that was left out.
+bytes_accounted() {
+        python3 - "$1" <<-'PYTHON'
+		import re, sys
+		note = r"\n\[cgmove: +?(\d+) bytes of output left out here\]\n"
+		text = open(sys.argv[1]).read()
+		print(len(re.sub(note, "", text)) + sum(map(int, re.findall(note, text))))
+	PYTHON
+}
+
+# A job's log keeps the size that it began with, and whoever follows it knows.
+test_log_is_followed_after_log_max_has_changed() {
+        local id followed=$TEST_DIR/followed
+        rm -f /home/alice/late
+        settings_add <<<'log-max = "64K"'
+        check_status 0 run --name wordy -- sh -c 'seq 1 30000; until test -e late; do sleep 0.1; done; seq 30001 60000; echo ends'
+        id=$(job_id wordy)
+        wait_for job_has_said wordy 30000
+        sed -i '/^log-max = "64K"$/d' /etc/cgmove/cgmove.conf
+        settings_add <<<'log-max = "1M"'
+        as alice cgmove logs -f "$id" >"$followed" &
+        wait_for grep -qx 30000 "$followed"
+        as alice touch late
+        wait_for job_has_ended wordy
+        wait $!
+        check_contains "$(tail -c 20 "$followed")" ends
+        check_equal "$(bytes_accounted "$followed")" "$({ seq 1 60000; echo ends; } | wc -c)" "bytes shown or said to be left out"
+}
