@@ -244,8 +244,9 @@ static int append_scrub_environment(sd_bus_message *m, const JobView *v) {
         return sd_bus_message_append_strv(m, section ? section->scrub_env : none);
 }
 
+/* Jobs of an earlier version have not kept theirs. */
 static int append_log_max(sd_bus_message *m, const JobView *v) {
-        return append_u64(m, v->daemon->settings.log_max);
+        return append_u64(m, v->record->log_max > 0 ? v->record->log_max : v->daemon->settings.log_max);
 }
 
 static int append_limits_missing(sd_bus_message *m, const JobView *v) {

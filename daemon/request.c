@@ -148,6 +148,7 @@ static int make_record(Request *request, const Terms *terms, JobRecord **ret, sd
         record.source = source;
         record.command = request->options.command ? request->options.command : command;
         record.log = log ? log : request->options.log;
+        record.log_max = record.log ? request->daemon->settings.log_max : 0;
         record.unit = request->options.restart;
         logout_describe(request->daemon->logout, request->daemon->jobs, request->targets.items, request->targets.n,
                         &record, origin);

@@ -258,6 +258,7 @@ static int encode_numbers(json_t *object, const JobRecord *record) {
                 { "exit-signal", record->status_known ? (uint64_t) record->exit_signal : UINT64_MAX },
                 { "stop-kill-at", record->stop_kill_at > 0 ? record->stop_kill_at : UINT64_MAX },
                 { "logged-in", record->logged_in ? 1 : UINT64_MAX },
+                { "log-max", record->log_max > 0 ? record->log_max : UINT64_MAX },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
@@ -381,6 +382,7 @@ static int decode_numbers(const json_t *object, JobRecord *record) {
                 { "exit-code", &code },
                 { "exit-signal", &number },
                 { "logged-in", &logged_in },
+                { "log-max", &record->log_max },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {

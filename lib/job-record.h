@@ -39,6 +39,7 @@ typedef struct JobRecord {
         uint64_t up;      /* CLOCK_BOOTTIME, microseconds, which nobody sets: of its end if it has ended, or else of its
                            * beginning; 0: not known, or in an earlier boot of the machine */
         Limits limits;
+        uint64_t log_max;   /* bytes that its log may have, as the settings had it when it began; 0: not known */
         bool logged_in;     /* its user has had a session while it ran */
         bool status_known;  /* exit_code and exit_signal are meaningful */
         int exit_code;      /* 0 to 255 */

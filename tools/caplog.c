@@ -12,7 +12,9 @@
 
 #define MARK_START "\n[cgmove: "
 #define MARK_END " bytes of output left out here]\n"
+#define MARK_UNKNOWN "?"
 #define MARK_SIZE (sizeof(MARK_START) - 1 + 20 + sizeof(MARK_END) - 1)
+#define IN_VAIN_MAX 25   /* looks in a row for which a reader makes way */
 #define LINE_SEARCH 4096 /* the kept end starts with a whole line if one begins within so many bytes */
 
 static uint64_t effective_max(uint64_t max) {
@@ -76,27 +78,38 @@ static int write_mark(int fd, uint64_t at, uint64_t left_out) {
         return write_at(fd, text, MARK_SIZE, at);
 }
 
-/* Cuts the end part to its last quarter of the limit. */
-static int compact_locked(CapLog *log) {
+/* For readers that no lock keeps away: what is behind it is being copied. */
+static int write_mark_unknown(int fd, uint64_t at) {
+        char text[MARK_SIZE + 1];
+
+        (void) snprintf(text, sizeof(text), MARK_START "%20s" MARK_END, MARK_UNKNOWN);
+        return write_at(fd, text, MARK_SIZE, at);
+}
+
+/* Cuts the end part to its last quarter of the limit. The number comes last: who reads the same one before
+ * and after he has read something has read what belongs to it. */
+static int cut(CapLog *log) {
         uint64_t half = log->max / 2, to = half + MARK_SIZE;
         uint64_t start = log->left_out > 0 ? to : half; /* of the end part */
         uint64_t from = next_line(log->fd, log->size - log->max / 4);
         int r;
 
         r = copy_down(log->fd, from, to, log->size - from);
-        if (r >= 0)
-                r = write_mark(log->fd, half, log->left_out + from - start);
         if (r < 0)
                 return r;
+        if (ftruncate(log->fd, (off_t) (to + (log->size - from))) < 0)
+                return -errno;
         log->left_out += from - start;
         log->size = to + (log->size - from);
-        return ftruncate(log->fd, (off_t) log->size) < 0 ? -errno : 0;
+        return write_mark(log->fd, half, log->left_out);
 }
 
 static int compact(CapLog *log) {
         bool locked = flock(log->fd, LOCK_EX | LOCK_NB) == 0;
-        int r = compact_locked(log);
+        int r = locked ? 0 : write_mark_unknown(log->fd, log->max / 2);
 
+        if (r >= 0)
+                r = cut(log);
         if (locked)
                 (void) flock(log->fd, LOCK_UN);
         return r;
@@ -165,12 +178,13 @@ void caplog_finish(CapLog *log) {
 /* --- reading
  * ------------------------------------------------------------------------------------------------- */
 
-/* The number in the line in the middle; 0 if there is none. */
-static uint64_t read_mark(int fd, uint64_t at) {
+/* The number in the line in the middle; 0 if there is none. Returns 0; -EAGAIN while it is not known. */
+static int read_mark(int fd, uint64_t at, uint64_t *ret) {
         char text[MARK_SIZE + 1];
         uint64_t value = 0;
         size_t i;
 
+        *ret = 0;
         if (pread(fd, text, MARK_SIZE, (off_t) at) != (ssize_t) MARK_SIZE)
                 return 0;
         text[MARK_SIZE] = 0;
@@ -179,39 +193,71 @@ static uint64_t read_mark(int fd, uint64_t at) {
                 return 0;
         for (i = strlen(MARK_START); text[i] == ' '; i++)
                 ;
+        if (text[i] == MARK_UNKNOWN[0])
+                return -EAGAIN;
         for (; text[i] >= '0' && text[i] <= '9'; i++)
                 value = value * 10 + (uint64_t) (text[i] - '0');
-        return value;
+        *ret = value;
+        return 0;
 }
 
-static ssize_t read_locked(int fd, uint64_t max, uint64_t *position, void *buffer, size_t size,
-                           uint64_t *ret_left_out) {
-        uint64_t half = effective_max(max) / 2, left_out = read_mark(fd, half), at = *position;
-        ssize_t n;
-
-        if (left_out > 0 && *position >= half) {
-                if (*position < half + left_out) {
-                        *ret_left_out = half + left_out - *position;
-                        *position = half + left_out;
-                }
-                at = *position - left_out + MARK_SIZE;
-        } else if (left_out > 0 && size > half - *position)
-                size = (size_t) (half - *position);
-        n = pread(fd, buffer, size, (off_t) at);
-        if (n < 0)
-                return -errno;
-        *position += (uint64_t) n;
-        return n;
-}
-
-ssize_t caplog_read(int fd, uint64_t max, uint64_t *position, void *buffer, size_t size,
-                    uint64_t *ret_left_out) {
-        bool locked = flock(fd, LOCK_SH | LOCK_NB) == 0;
+/* Where LEFT_OUT is what the line in the middle says. */
+static ssize_t read_at(CapLogReader *reader, uint64_t left_out, void *buffer, size_t size,
+                       uint64_t *ret_left_out) {
+        uint64_t half = effective_max(reader->max) / 2, position = reader->position, at = position;
         ssize_t n;
 
         *ret_left_out = 0;
-        n = read_locked(fd, max, position, buffer, size, ret_left_out);
+        if (left_out > 0 && position >= half) {
+                if (position < half + left_out) {
+                        *ret_left_out = half + left_out - position;
+                        position = half + left_out;
+                }
+                at = position - left_out + MARK_SIZE;
+        } else if (left_out > 0 && size > half - position)
+                size = (size_t) (half - position);
+        n = pread(reader->fd, buffer, size, (off_t) at);
+        if (n < 0)
+                return -errno;
+        reader->position = position + (uint64_t) n;
+        return n;
+}
+
+/* -EAGAIN if the middle was cut anew meanwhile; with DOUBTFUL, what is there is taken as it is. */
+static ssize_t read_once(CapLogReader *reader, bool doubtful, void *buffer, size_t size,
+                         uint64_t *ret_left_out) {
+        uint64_t half = effective_max(reader->max) / 2, before, after, position = reader->position;
+        ssize_t n;
+
+        if (read_mark(reader->fd, half, &before) < 0) {
+                if (!doubtful)
+                        return -EAGAIN;
+                before = reader->left_out;
+        }
+        n = read_at(reader, before, buffer, size, ret_left_out);
+        if (!doubtful && (read_mark(reader->fd, half, &after) < 0 || after != before)) {
+                reader->position = position;
+                return -EAGAIN;
+        }
+        reader->left_out = before;
+        return n;
+}
+
+ssize_t caplog_read(CapLogReader *reader, void *buffer, size_t size, uint64_t *ret_left_out) {
+        bool locked = flock(reader->fd, LOCK_SH | LOCK_NB) == 0, doubtful = reader->in_vain >= IN_VAIN_MAX;
+        ssize_t n = -EAGAIN;
+
+        if (locked || doubtful)
+                n = read_once(reader, doubtful, buffer, size, ret_left_out);
         if (locked)
-                (void) flock(fd, LOCK_UN);
+                (void) flock(reader->fd, LOCK_UN);
+        reader->is_busy = n == -EAGAIN;
+        if (reader->is_busy) {
+                reader->in_vain++;
+                *ret_left_out = 0;
+                return 0;
+        }
+        if (!doubtful)
+                reader->in_vain = 0;
         return n;
 }

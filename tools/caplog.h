@@ -15,8 +15,10 @@
  * as there is room: a log never holds up the command.
  *
  * A reader that follows the log (flock(2), shared) is not disturbed by the copying (exclusive, but
- * never waited for). */
+ * never waited for: without the lock the line in the middle has no number while it goes on, by which a
+ * reader knows). */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -38,8 +40,16 @@ void caplog_write(CapLog *log, const void *data, size_t size);
 /* Writes what is still to be said. */
 void caplog_finish(CapLog *log);
 
-/* Reads on at *POSITION, counted in bytes of output from the beginning; what was left out before it
- * could be read is jumped over and told in *ret_left_out. Returns the bytes read, 0 if there are no
- * more yet, or a negative errno. */
-ssize_t caplog_read(int fd, uint64_t max, uint64_t *position, void *buffer, size_t size,
-                    uint64_t *ret_left_out);
+typedef struct CapLogReader {
+        int fd;            /* not owned */
+        uint64_t max;      /* that of the writer */
+        uint64_t position; /* bytes of output from the beginning; may be set back to read some again */
+        bool is_busy;      /* the last look came to nothing, since the file was being copied: there may be more */
+        unsigned in_vain;  /* so many looks in a row have ... */
+        uint64_t left_out; /* before the last one that has not */
+} CapLogReader;
+
+/* Reads on at READER's position; what was left out before it could be read is jumped over and told in
+ * *ret_left_out. Returns the bytes read, 0 if there are no more yet, or a negative errno. Whoever keeps
+ * readers away for many looks in a row is not waited for any longer: then what is read may be torn. */
+ssize_t caplog_read(CapLogReader *reader, void *buffer, size_t size, uint64_t *ret_left_out);

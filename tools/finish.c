@@ -22,10 +22,12 @@ typedef struct Finish {
 
 static int build(Client *client, void *userdata, sd_bus_message **ret, Failure *failure) {
         const Finish *finish = userdata;
+        uint64_t own = move_own_job();
         int r;
 
-        if (move_own_job() != finish->job) /* moved on by someone: not ours to tell */
-                return failure_set(failure, STATUS_FAILED, "NotYours",
+        /* moved on by someone: not ours to tell; 0 may be for want of a descriptor */
+        if (own != finish->job)
+                return failure_set(failure, own > 0 ? STATUS_REFUSED : STATUS_FAILED, "NotYours",
                                    "This process is not in the job any more.");
         r = client_message(client, finish->job, "Finish", ret, failure);
         if (r != 0)

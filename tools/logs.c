@@ -93,9 +93,7 @@ static int print_all_json(int fd, const Job *job, Failure *failure) {
 typedef struct Follow {
         Client *client;
         uint64_t id;
-        uint64_t log_max;
-        int fd; /* not owned */
-        uint64_t position;
+        CapLogReader reader;
         uint64_t waited_at; /* the position of half a character that one look has left; UINT64_MAX: none */
 } Follow;
 
@@ -103,14 +101,14 @@ typedef struct Follow {
  * until the next look, by which whoever is in the middle of writing it is through; there is none after the
  * LAST. */
 static size_t follow_take(Follow *follow, const char *data, size_t size, bool last) {
-        uint64_t start = follow->position - size;
+        uint64_t start = follow->reader.position - size;
         size_t left = left_for_next(data, size);
 
         if (left == size && (last || follow->waited_at == start))
                 return size;
         if (left == size)
                 follow->waited_at = start;
-        follow->position -= left;
+        follow->reader.position -= left;
         return size - left;
 }
 
@@ -120,8 +118,7 @@ static int follow_print(Follow *follow, bool last) {
         uint64_t left_out;
         ssize_t n;
 
-        while ((n = caplog_read(follow->fd, follow->log_max, &follow->position, buffer, sizeof(buffer),
-                                &left_out)) > 0) {
+        while ((n = caplog_read(&follow->reader, buffer, sizeof(buffer), &left_out)) > 0) {
                 if (left_out > 0)
                         (void) printf("\n[cgmove: %" PRIu64 " bytes of output left out here]\n", left_out);
                 n = (ssize_t) follow_take(follow, buffer, (size_t) n, last);
@@ -153,14 +150,14 @@ static int follow_run(Follow *follow, Failure *failure) {
         bool running = true;
         int r;
 
-        for (unsigned i = 0; running; i++) {
-                r = i % ASK_EVERY == 0 ? follow_ask(follow, &running, failure) : 0;
+        for (unsigned i = 0; running || follow->reader.is_busy; i++) {
+                r = running && i % ASK_EVERY == 0 ? follow_ask(follow, &running, failure) : 0;
                 if (r != 0)
                         return r;
                 r = follow_print(follow, !running);
                 if (r < 0)
                         return output_finish(failure_errno(failure, r, "Cannot show the log"));
-                if (running && poll(&out, 1, POLL_MSEC) > 0 && (out.revents & (POLLERR | POLLHUP | POLLNVAL)))
+                if ((running || follow->reader.is_busy) && poll(&out, 1, POLL_MSEC) > 0 && (out.revents & (POLLERR | POLLHUP | POLLNVAL)))
                         return 0;
         }
         return 0;
@@ -183,8 +180,7 @@ static int show(Client **client, const Job *job, bool follow, bool json, Failure
         if (follow && job_is_running(job)) {
                 Follow f = { .client = *client,
                              .id = job->id,
-                             .log_max = job->log_max,
-                             .fd = fd,
+                             .reader = { .fd = fd, .max = job->log_max },
                              .waited_at = UINT64_MAX };
 
                 r = follow_run(&f, failure);

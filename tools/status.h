@@ -5,6 +5,7 @@
 
 #define STATUS_FAILED 1
 #define STATUS_USAGE 2
+#define STATUS_SAID 3 /* of `cgmove systemctl` alone: what is wrong is told, and the shim is not to go on */
 #define STATUS_UNAVAILABLE 69
 #define STATUS_TRY_AGAIN 75
 #define STATUS_REFUSED 77

@@ -5,9 +5,10 @@
  * Stays with the command of a job: waits for the end of its standard input (see below), then DELAY
  * microseconds, runs it with its output on a pipe, copies the pipe to the log (the standard output, a
  * regular file that is cut to LOG-MAX bytes as in caplog.h; with LOG-MAX 0 the command gets the standard
- * output itself), and tells the daemon its status through `cgmove finish` as soon as it has ended. Ends when
- * the pipe is closed, which may be later: the command may have left children behind that go on writing.
- * Nothing but libc, since one of it stays in memory for each job.
+ * output itself), and tells the daemon its status through `cgmove finish` as soon as it has ended; where that
+ * cannot be started, or fails, again each second for some minutes. Ends when the status is told and the pipe is
+ * closed, which may be later: the command may have left children behind that go on writing. Nothing but libc,
+ * since one of it stays in memory for each job.
  *
  * All signals are ignored while the command runs, so that a `cgmove stop`, which reaches every process of
  * the job, leaves its status to be told; the command itself starts with the default for each of them. */
@@ -31,7 +32,10 @@
 
 #define CGMOVE_PROGRAM CGMOVE_BIN_DIR "/cgmove"
 #define PUMP_SIZE (64 * 1024)
-#define CALLER_TIMEOUT 10000 /* milliseconds */
+/* milliseconds */
+#define CALLER_TIMEOUT 10000
+#define TELL_PAUSE 1000
+#define TELL_PATIENCE (5 * 60 * 1000)
 
 typedef struct Supervisor {
         const char *job;
@@ -40,7 +44,17 @@ typedef struct Supervisor {
         int signal_fd; /* SIGCHLD */
         pid_t command; /* 0: it has ended */
         pid_t finish;  /* `cgmove finish`; 0: not running */
+        int status;    /* of the command, as of waitpid(2) ... */
+        bool untold;   /* ... which is to be told */
+        uint64_t ended, next_try; /* now_msec(); 0: at once */
 } Supervisor;
+
+static uint64_t now_msec(void) {
+        struct timespec now;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+}
 
 static void set_signals(void (*handler)(int)) {
         const struct sigaction action = { .sa_handler = handler };
@@ -105,12 +119,21 @@ static int start_command(Supervisor *s, char **command, bool with_log) {
         return 0;
 }
 
+/* --- telling the status ------------------------------------------------------------------------------- */
+
 /* STATUS as of waitpid(2). */
-static void start_finish(Supervisor *s, int status) {
-        bool exited = WIFEXITED(status);
+static void command_ended(Supervisor *s, int status) {
+        s->command = 0;
+        s->status = status;
+        s->untold = true;
+        s->ended = now_msec();
+}
+
+static void start_finish(Supervisor *s) {
+        bool exited = WIFEXITED(s->status);
         char value[16];
 
-        (void) snprintf(value, sizeof(value), "%d", exited ? WEXITSTATUS(status) : WTERMSIG(status));
+        (void) snprintf(value, sizeof(value), "%d", exited ? WEXITSTATUS(s->status) : WTERMSIG(s->status));
         s->finish = fork();
         if (s->finish == 0) {
                 (void) dup2(STDIN_FILENO, STDOUT_FILENO); /* /dev/null: the log is written by us alone */
@@ -123,6 +146,43 @@ static void start_finish(Supervisor *s, int status) {
                 s->finish = 0;
 }
 
+/* Who is refused has left the job, and has nothing to tell any more. */
+static void finish_ended(Supervisor *s, int status) {
+        s->finish = 0;
+        if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == STATUS_REFUSED))
+                s->untold = false;
+}
+
+/* Sees to it that the status is told. Returns in how many milliseconds it is to be called again; -1: not
+ * before something has ended. */
+static int tell(Supervisor *s) {
+        uint64_t now = now_msec();
+
+        if (!s->untold || s->finish > 0)
+                return -1;
+        if (now < s->next_try)
+                return (int) (s->next_try - now);
+        if (now - s->ended > TELL_PATIENCE) {
+                s->untold = false;
+                return -1;
+        }
+        s->next_try = now + TELL_PAUSE;
+        start_finish(s);
+        return s->finish > 0 ? -1 : TELL_PAUSE;
+}
+
+/* Where the end of a process is not told by a descriptor. */
+static void tell_only(Supervisor *s) {
+        while (s->untold) {
+                int pause = tell(s), status;
+
+                if (s->finish > 0 && waitpid(s->finish, &status, 0) == s->finish)
+                        finish_ended(s, status);
+                else if (pause > 0)
+                        sleep_for((uint64_t) pause * 1000);
+        }
+}
+
 static void reap(Supervisor *s) {
         int status;
 
@@ -131,13 +191,14 @@ static void reap(Supervisor *s) {
 
                 if (pid <= 0)
                         return;
-                if (pid == s->command) {
-                        s->command = 0;
-                        start_finish(s, status);
-                } else if (pid == s->finish)
-                        s->finish = 0;
+                if (pid == s->command)
+                        command_ended(s, status);
+                else if (pid == s->finish)
+                        finish_ended(s, status);
         }
 }
+
+/* --- the loop ------------------------------------------------------------------------------------------ */
 
 static void pump(Supervisor *s) {
         char buffer[PUMP_SIZE];
@@ -154,14 +215,17 @@ static void pump(Supervisor *s) {
 }
 
 static void loop(Supervisor *s) {
-        while (s->command > 0 || s->finish > 0 || s->pipe_fd >= 0) {
+        for (;;) {
+                int timeout = tell(s);
                 struct pollfd fds[2] = {
                         { .fd = s->signal_fd, .events = POLLIN },
                         { .fd = s->pipe_fd, .events = POLLIN },
                 };
                 struct signalfd_siginfo info;
 
-                if (poll(fds, 2, -1) < 0)
+                if (s->command <= 0 && !s->untold && s->pipe_fd < 0)
+                        break;
+                if (poll(fds, 2, timeout) < 0)
                         continue;
                 if (fds[1].revents != 0)
                         pump(s);
@@ -214,10 +278,10 @@ int main(int argc, char **argv) {
                 r = start_command(&s, argv + 4, log_max > 0);
         if (r < 0) {
                 (void) dprintf(STDOUT_FILENO, "cgmove: Cannot run the command: %s.\n", strerror(-r));
-                start_finish(&s, STATUS_OWN_FAILURE << 8);
+                command_ended(&s, STATUS_OWN_FAILURE << 8);
         }
         if (s.signal_fd < 0)
-                (void) waitpid(s.finish, NULL, 0); /* all that there is; the loop would not see its end */
+                tell_only(&s); /* all that there is; the loop would not see its end */
         else
                 loop(&s);
         return 0;

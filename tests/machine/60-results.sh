@@ -278,3 +278,79 @@ test_log_of_another_job_of_that_number() {
         check_equal "$(cat "$folder/job-$id-2.log" "$folder/job-$id-3.log")" $'older\nold'
         rm "$folder/job-$id"-[23].log
 }
+
+# --- a status that cannot be told at once -------------------------------------------------------------------------------
+
+has_no_child() {
+        [[ -e /proc/$1/task/$1/children && -z $(cat "/proc/$1/task/$1/children") ]]
+}
+
+# late_start NAME: a job whose command waits for a file, and its supervisor in $SUPERVISOR.
+late_start() {
+        rm -f /home/alice/late
+        check_status 0 run --name "$1" -- sh -c 'until test -e late; do sleep 0.1; done; exit 7'
+        SUPERVISOR=$(pgrep -u alice -f "^cgmove-supervise $(job_id "$1") ")
+        wait_for not has_no_child "$SUPERVISOR"
+}
+
+test_status_is_told_when_there_is_room() {
+        local hard
+        late_start crowded
+        hard=$(as alice prlimit --pid "$SUPERVISOR" --nproc --output HARD --noheadings --raw)
+        as alice prlimit --pid "$SUPERVISOR" --nproc=1:
+        as alice touch late
+        wait_for has_no_child "$SUPERVISOR"
+        check_equal "$(job_field crowded state)" running
+        as alice prlimit --pid "$SUPERVISOR" --nproc="$hard:"
+        check_status 7 timeout 60 "$here/as" alice cgmove wait "$(job_id crowded)"
+        check_equal "$(job_field crowded exit_code)" 7
+}
+
+# What is to tell it does not even start: as when its libraries cannot be loaded.
+test_status_is_told_when_it_can_be() {
+        local id
+        late_start muffled
+        id=$(job_id muffled)
+        printf '#!/bin/sh\necho told >>/home/alice/tried\nexit 127\n' >"$TEST_DIR/cgmove"
+        chmod 0755 "$TEST_DIR/cgmove"
+        rm -f /home/alice/tried
+        mount --bind "$TEST_DIR/cgmove" /usr/bin/cgmove
+        trap 'umount --lazy /usr/bin/cgmove; tear_down || true' EXIT
+        as alice touch late
+        wait_for test -s /home/alice/tried
+        umount --lazy /usr/bin/cgmove
+        trap 'tear_down || true' EXIT
+        check_status 7 timeout 60 "$here/as" alice cgmove wait "$id"
+        rm -f /home/alice/tried
+}
+
+# --- a log that is followed ---------------------------------------------------------------------------------------------
+
+# bytes_accounted FILE: what a follower has printed, and what it says that was left out.
+bytes_accounted() {
+        python3 - "$1" <<-'PYTHON'
+		import re, sys
+		note = r"\n\[cgmove: +?(\d+) bytes of output left out here\]\n"
+		text = open(sys.argv[1]).read()
+		print(len(re.sub(note, "", text)) + sum(map(int, re.findall(note, text))))
+	PYTHON
+}
+
+# A job's log keeps the size that it began with, and whoever follows it knows.
+test_log_is_followed_after_log_max_has_changed() {
+        local id followed=$TEST_DIR/followed
+        rm -f /home/alice/late
+        settings_add <<<'log-max = "64K"'
+        check_status 0 run --name wordy -- sh -c 'seq 1 30000; until test -e late; do sleep 0.1; done; seq 30001 60000; echo ends'
+        id=$(job_id wordy)
+        wait_for job_has_said wordy 30000
+        sed -i '/^log-max = "64K"$/d' /etc/cgmove/cgmove.conf
+        settings_add <<<'log-max = "1M"'
+        as alice cgmove logs -f "$id" >"$followed" &
+        wait_for grep -qx 30000 "$followed"
+        as alice touch late
+        wait_for job_has_ended wordy
+        wait $!
+        check_contains "$(tail -c 20 "$followed")" ends
+        check_equal "$(bytes_accounted "$followed")" "$({ seq 1 60000; echo ends; } | wc -c)" "bytes shown or said to be left out"
+}

@@ -255,3 +255,102 @@ test_stop_of_an_earlier_start() {
         gateway_state_is active || fail "the new one was stopped"
         [[ $(gateway_pid) -ne $old ]] || fail "it was not restarted"
 }
+
+# --- one after the other ------------------------------------------------------------------------------------------------
+
+# A start after a stop that is put off would be a restart. If that is refused, the command is told: the real systemctl would say
+# that the unit runs already.
+test_start_after_stop_that_is_refused() {
+        local old
+        adopt_start control-group
+        old=$(gateway_pid)
+        script_write product <<-SCRIPT
+		#!/bin/bash
+		systemctl --user stop $GATEWAY 2>/dev/null
+		until test -e $MARKER.go; do sleep 0.1; done
+		systemctl --user -q start $GATEWAY >$MARKER.said 2>&1
+		echo "status \$?" >>$MARKER.said
+		touch $MARKER
+	SCRIPT
+        rm -f "$MARKER".*
+        gateway_call "setsid -f ./product >/dev/null 2>&1"
+        wait_for stop_runs
+        policy_only </dev/null
+        as alice touch "$MARKER.go"
+        wait_for test -e "$MARKER"
+        check_contains "$(cat "$MARKER.said")" "runs on as it was: its stop is taken back, and cannot become a restart. "
+        check_contains "$(cat "$MARKER.said")" "status 1"
+        wait_for no_restart_runs
+        gateway_state_is active || fail "it was stopped"
+        check_equal "$(gateway_pid)" "$old" "main process"
+        rm -f "$MARKER".*
+}
+
+# The last word counts: of a restart and a stop, the stop.
+test_stop_after_restart() {
+        local said
+        adopt_start control-group
+        said=$(gateway_call "systemctl --user restart $GATEWAY 2>&1; systemctl --user stop $GATEWAY 2>&1; echo done >$MARKER")
+        check_contains "$said" "is restarted when this command has ended"
+        check_match "$said" "is stopped when this command has ended, by job [0-9]+, and not restarted before\."
+        wait_for gateway_state_is inactive
+        wait_for no_restart_runs
+        gateway_state_is inactive || fail "it was started again"
+        check_equal "$(list_of alice '[.jobs[] | select(.kind == "restart")] | max_by(.id).result')" stopped
+}
+
+# What has begun is not taken back by halves.
+test_stop_while_it_is_restarted() {
+        local old said
+        policy_restart
+        as alice touch "$MARKER.go" # also for whoever removes the unit
+        adopt_start control-group "" "ExecStop=/bin/sh -c 'until test -e $MARKER.go; do sleep 0.1; done'" "TimeoutStopSec=120"
+        rm "$MARKER.go"
+        old=$(gateway_pid)
+        restart_inside
+        wait_for gateway_state_is deactivating
+        said=$(gateway_call "systemctl --user stop $GATEWAY 2>&1; echo \"status \$?\"")
+        as alice touch "$MARKER.go"
+        check_contains "$said" "is not stopped: job $JOB is restarting it just now"
+        check_contains "$said" "status 1"
+        wait_for gateway_is_new "$old"
+        wait_for no_restart_runs
+        gateway_state_is active || fail "it was stopped"
+}
+
+# A stop that is put off is not lost when the manager executes itself anew (daemon-reexec) just when it is asked: connections to it
+# are closed, or nobody is there.
+test_stop_waits_for_its_manager() {
+        adopt_start control-group
+        script_write product <<-'SCRIPT'
+		#!/usr/bin/python3
+		import os, signal, socket
+		path = "/run/user/1000/systemd/private"
+		listener = socket.socket(socket.AF_UNIX)
+		listener.bind(path + ".test")
+		listener.listen(50)
+		os.rename(path, path + ".real")
+		os.rename(path + ".test", path)
+		print("away", flush=True)
+		signal.signal(signal.SIGALRM, lambda *_: None)
+		signal.siginterrupt(signal.SIGALRM, True)
+		signal.alarm(50)
+		try:
+		        for _ in range(3):
+		                listener.accept()[0].close()
+		                print("asked", flush=True)
+		finally:
+		        os.rename(path + ".real", path)
+	SCRIPT
+        gateway_call "setsid -f sh -c 'systemctl --user stop $GATEWAY; until test -e $MARKER; do sleep 0.1; done' >/dev/null 2>&1"
+        wait_for stop_runs
+        as alice /home/alice/product >"$MARKER.said" &
+        wait_for grep -q away "$MARKER.said"
+        as alice touch "$MARKER"
+        wait_for grep -q asked "$MARKER.said"
+        wait
+        wait_for gateway_state_is inactive
+        wait_for no_restart_runs
+        check_equal "$(job_field stop-openclaw-gateway result)" "done"
+        rm -f "$MARKER".*
+}

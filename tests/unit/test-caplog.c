@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -169,7 +170,8 @@ static void test_full(void **state) {
 
 static void test_follow(void **state) {
         _cleanup_close_ int fd = make_file();
-        uint64_t position = 0, left_out, total_left_out = 0, total = 0;
+        CapLogReader reader = { .fd = fd, .max = MAX };
+        uint64_t left_out, total_left_out = 0, total = 0;
         unsigned next = 0;
         char buffer[1000];
         CapLog log;
@@ -180,43 +182,164 @@ static void test_follow(void **state) {
         for (unsigned round = 0; round < 100; round++) {
                 write_lines(&log, round * 300, (round + 1) * 300);
                 for (unsigned i = 0; i < round % 5; i++) {
-                        n = caplog_read(fd, MAX, &position, buffer, sizeof(buffer) - 1, &left_out);
+                        n = caplog_read(&reader, buffer, sizeof(buffer) - 1, &left_out);
                         assert_true(n >= 0);
                         total_left_out += left_out;
                         if (n == 0)
                                 break;
                         buffer[n] = '\0';
                         if (left_out > 0)
-                                next = (unsigned) (position - (uint64_t) n) / 10;
+                                next = (unsigned) (reader.position - (uint64_t) n) / 10;
                         total += (uint64_t) n;
-                        if ((position - (uint64_t) n) % 10 == 0)
+                        if ((reader.position - (uint64_t) n) % 10 == 0)
                                 assert_int_equal(atoi(buffer), (int) next);
-                        next = (unsigned) (position / 10);
+                        next = (unsigned) (reader.position / 10);
                 }
         }
-        while ((n = caplog_read(fd, MAX, &position, buffer, sizeof(buffer), &left_out)) > 0) {
+        while ((n = caplog_read(&reader, buffer, sizeof(buffer), &left_out)) > 0) {
                 total += (uint64_t) n;
                 total_left_out += left_out;
         }
         assert_true(total_left_out > 0);
         assert_int_equal(total + total_left_out, 300000);
-        assert_int_equal(position, 300000);
+        assert_int_equal(reader.position, 300000);
 }
 
 static void test_follow_exact(void **state) {
         _cleanup_close_ int fd = make_file();
-        uint64_t position = 0, left_out;
+        CapLogReader reader = { .fd = fd, .max = MAX };
+        uint64_t left_out;
         char buffer[64];
         CapLog log;
 
         caplog_init(&log, fd, MAX);
-        assert_int_equal(caplog_read(fd, MAX, &position, buffer, sizeof(buffer), &left_out), 0);
+        assert_int_equal(caplog_read(&reader, buffer, sizeof(buffer), &left_out), 0);
         for (unsigned i = 0; i < 3000; i++) { /* a reader that keeps up sees everything */
                 write_lines(&log, i, i + 1);
-                assert_int_equal(caplog_read(fd, MAX, &position, buffer, sizeof(buffer), &left_out), 10);
+                assert_int_equal(caplog_read(&reader, buffer, sizeof(buffer), &left_out), 10);
                 assert_int_equal(left_out, 0);
                 assert_int_equal(atoi(buffer), (int) i);
         }
+}
+
+/* Another open file of FD's, with locks of its own. */
+static int open_again(int fd) {
+        char path[64];
+        int again;
+
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        again = open(path, O_RDWR | O_CLOEXEC);
+        assert_true(again >= 0);
+        return again;
+}
+
+static void test_follow_locked(void **state) {
+        _cleanup_close_ int fd = make_file(), other = open_again(fd);
+        CapLogReader reader = { .fd = fd, .max = MAX };
+        uint64_t left_out;
+        unsigned looks = 0;
+        char buffer[64];
+        CapLog log;
+
+        caplog_init(&log, other, MAX);
+        write_lines(&log, 0, 2);
+        assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+        assert_int_equal(caplog_read(&reader, buffer, 10, &left_out), 0);
+        assert_true(reader.is_busy);
+        assert_int_equal(flock(other, LOCK_UN), 0);
+        assert_int_equal(caplog_read(&reader, buffer, 10, &left_out), 10);
+        assert_false(reader.is_busy);
+
+        assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0); /* and keeps it */
+        while (caplog_read(&reader, buffer, 10, &left_out) == 0 && looks < 1000)
+                looks++;
+        assert_in_range(looks, 10, 100);
+        assert_memory_equal(buffer, "000000001\n", 10);
+        assert_false(reader.is_busy);
+        assert_int_equal(caplog_read(&reader, buffer, 10, &left_out), 0);
+        assert_false(reader.is_busy); /* there is no more */
+}
+
+/* --- a reader that looks between any two steps of the writer ------------------------------------------- */
+
+typedef struct Between {
+        CapLogReader reader; /* max 0: nobody looks */
+        uint64_t next;       /* byte of the output */
+        unsigned busy, left_out;
+} Between;
+
+static Between between;
+
+static void look_between(void) {
+        uint64_t left_out;
+        char buffer[512], expected[16];
+        ssize_t n;
+
+        if (between.reader.max == 0)
+                return;
+        n = caplog_read(&between.reader, buffer, sizeof(buffer), &left_out);
+        assert_true(n >= 0);
+        between.busy += between.reader.is_busy;
+        between.left_out += left_out > 0;
+        between.next += left_out;
+        for (ssize_t i = 0; i < n; i++, between.next++) {
+                (void) snprintf(expected, sizeof(expected), "%09u\n", (unsigned) (between.next / 10));
+                assert_int_equal(buffer[i], expected[between.next % 10]);
+        }
+        assert_int_equal(between.next, between.reader.position);
+}
+
+ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t at);
+ssize_t __real_pwrite(int fd, const void *data, size_t size, off_t at);
+int __wrap_ftruncate(int fd, off_t size);
+int __real_ftruncate(int fd, off_t size);
+
+ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t at) {
+        ssize_t n;
+
+        look_between();
+        n = __real_pwrite(fd, data, size, at);
+        look_between();
+        return n;
+}
+
+int __wrap_ftruncate(int fd, off_t size) {
+        int r;
+
+        look_between();
+        r = __real_ftruncate(fd, size);
+        look_between();
+        return r;
+}
+
+static void follow_between(bool writer_has_lock) {
+        _cleanup_close_ int fd = make_file(), holder = open_again(fd), reader_fd = open_again(fd);
+        CapLog log;
+
+        caplog_init(&log, fd, MAX);
+        if (!writer_has_lock)
+                assert_int_equal(flock(holder, LOCK_SH | LOCK_NB), 0);
+        between = (Between){ .reader = { .fd = reader_fd, .max = MAX } };
+        write_lines(&log, 0, 5000);
+        for (unsigned i = 0; i < 100; i++)
+                look_between();
+        between.reader.max = 0;
+        assert_int_equal(between.next, 50000);
+        assert_true(between.busy > 0);
+
+        /* one that comes too late for most of it */
+        between = (Between){ .reader = { .fd = reader_fd, .max = MAX } };
+        write_lines(&log, 5000, 6000);
+        for (unsigned i = 0; i < 100; i++)
+                look_between();
+        between.reader.max = 0;
+        assert_int_equal(between.next, 60000);
+        assert_true(between.left_out > 0);
+}
+
+static void test_follow_between(void **state) {
+        follow_between(true);
+        follow_between(false);
 }
 
 int main(void) {
@@ -225,6 +348,7 @@ int main(void) {
                 cmocka_unit_test(test_never_larger), cmocka_unit_test(test_one_large_write),
                 cmocka_unit_test(test_no_limit),     cmocka_unit_test(test_full),
                 cmocka_unit_test(test_follow),       cmocka_unit_test(test_follow_exact),
+                cmocka_unit_test(test_follow_locked), cmocka_unit_test(test_follow_between),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,7 @@ static const JobRecord typical = {
         .section = "gateway",
         .command = "systemctl --user restart \"x\\y\" \xc3\xa4",
         .log = "/home/alice/.local/state/cgmove/job-17.log",
+        .log_max = 65536,
         .on_logout = ON_LOGOUT_AUTO,
         .logged_in = true,
         .origin = "user@1000.service",
@@ -70,6 +71,7 @@ static void assert_same(const JobRecord *a, const JobRecord *b) {
         assert_int_equal(a->ended, b->ended);
         assert_int_equal(a->up, b->up);
         assert_memory_equal(&a->limits, &b->limits, sizeof(Limits));
+        assert_int_equal(a->log_max, b->log_max);
         assert_int_equal(a->status_known, b->status_known);
         assert_int_equal(a->exit_code, b->exit_code);
         assert_int_equal(a->exit_signal, b->exit_signal);

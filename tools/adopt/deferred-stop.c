@@ -30,10 +30,10 @@ static void job_name(const char *unit, char ret[static CGMOVE_JOB_NAME_MAX + 1])
                         *p = '_';
 }
 
-int deferred_stop_find(Client **client, bool system, const char *unit, uint64_t *ret, Failure *failure) {
+int deferred_find(Client **client, bool system, const char *unit, Deferred *ret, Failure *failure) {
         char name[CGMOVE_JOB_NAME_MAX + 1], source[sizeof("system:") + UNIT_NAME_MAX];
         _cleanup_(job_list_done) JobList list = { .n = 0 };
-        uint64_t found = 0;
+        Deferred found = { .stop = 0 };
         int r;
 
         job_name(unit, name);
@@ -44,16 +44,48 @@ int deferred_stop_find(Client **client, bool system, const char *unit, uint64_t 
         for (size_t i = 0; i < list.n; i++) {
                 const Job *job = &list.jobs[i];
 
+                if (job->uid != getuid() || !job_is_running(job))
+                        continue;
+                if (strcmp(job->unit, source) == 0)
+                        found.restart = job->id;
                 /* two units can have the same job's name, and anybody may choose it */
-                if (job->uid == getuid() && job_is_running(job) && strcmp(job->name, name) == 0 &&
-                    strcmp(job->source, source) == 0)
-                        found = job->id;
+                if (strcmp(job->name, name) == 0 && strcmp(job->source, source) == 0)
+                        found.stop = job->id;
         }
         *ret = found;
         return 0;
 }
 
-int deferred_stop_cancel(Client **client, uint64_t job, Failure *failure) {
+/* By the last of the phases that the job has told. */
+static RestartProgress progress_of(const json_t *outcome) {
+        static const char *const done[] = { "watching", "stabilising", "healing" };
+        const json_t *phases = json_object_get(outcome, "phases");
+        size_t n = json_array_size(phases);
+        const json_t *phase = n > 0 ? json_array_get(phases, n - 1) : NULL;
+        const char *last = json_string_value(json_object_get(phase, "name"));
+
+        for (size_t i = 0; last && i < ELEMENTSOF(done); i++)
+                if (strcmp(last, done[i]) == 0)
+                        return RESTART_WAS_DONE;
+        return last && strcmp(last, "restarting") == 0 ? RESTART_GOES_ON : RESTART_WAITS;
+}
+
+int deferred_restart_look(Client **client, uint64_t job, RestartProgress *ret, Failure *failure) {
+        json_t *outcome;
+        Job found;
+        int r;
+
+        r = job_get(client, job, 0, &found, failure);
+        if (r != 0)
+                return r;
+        outcome = job_outcome(&found);
+        *ret = progress_of(outcome);
+        json_decref(outcome);
+        job_done(&found);
+        return 0;
+}
+
+int deferred_cancel(Client **client, uint64_t job, Failure *failure) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
         int r;
 

@@ -9,6 +9,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/systemd-names.h"
+#include "tools/connect.h"
 #include "tools/manager-bus.h"
 #include "tools/status.h"
 
@@ -43,18 +44,24 @@ int adopt_manager_open(bool system, sd_bus **ret, Failure *failure) {
         r = sd_bus_new(&bus);
         if (r >= 0)
                 r = manager_bus_start(bus, system);
-        if (r < 0)
-                return failure_set(failure, STATUS_FAILED, "ManagerGone", "%s cannot be reached: %s; %s.",
+        if (r < 0) {
+                (void) failure_set(failure, STATUS_FAILED, "ManagerGone", "%s cannot be reached: %s; %s.",
                                    system ? "The system manager" : "Your user manager", strerror(-r),
                                    system ? "'systemctl is-system-running' may tell why"
                                           : "a login starts it, and 'loginctl enable-linger' keeps it");
+                failure->lost = connect_error_is_away(r);
+                return failure->status;
+        }
         *ret = TAKE_PTR(bus);
         return 0;
 }
 
-static int fail_call(int r, const sd_bus_error *error, const char *what, Failure *failure) {
-        return failure_set(failure, STATUS_FAILED, "ManagerRefused", "The manager did not %s: %s.", what,
+/* One that executes itself anew (daemon-reexec) closes all connections. */
+static int fail_call(sd_bus *bus, int r, const sd_bus_error *error, const char *what, Failure *failure) {
+        (void) failure_set(failure, STATUS_FAILED, "ManagerRefused", "The manager did not %s: %s.", what,
                            sd_bus_error_is_set(error) && error->message ? error->message : strerror(-r));
+        failure->lost = connect_error_is_away(r) || sd_bus_is_open(bus) <= 0;
+        return failure->status;
 }
 
 int adopt_manager_environment(sd_bus *bus, char ***ret, Failure *failure) {
@@ -62,7 +69,7 @@ int adopt_manager_environment(sd_bus *bus, char ***ret, Failure *failure) {
         int r;
 
         r = sd_bus_get_property_strv(bus, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "Environment", &error, ret);
-        return r < 0 ? fail_call(r, &error, "tell its environment", failure) : 0;
+        return r < 0 ? fail_call(bus, r, &error, "tell its environment", failure) : 0;
 }
 
 static int get_string(sd_bus *bus, const char *path, const char *interface, const char *name,
@@ -181,7 +188,7 @@ int adopt_unit_get(sd_bus *bus, const char *name, AdoptUnit *ret, Failure *failu
                 r = get_service(bus, path, &error, &unit);
         if (r < 0) {
                 adopt_unit_done(&unit);
-                return fail_call(r, &error, "describe the unit", failure);
+                return fail_call(bus, r, &error, "describe the unit", failure);
         }
         *ret = unit;
         return 0;
@@ -195,5 +202,5 @@ int adopt_manager_reload(sd_bus *bus, Failure *failure) {
         r = sd_bus_message_new_method_call(bus, &message, NULL, SYSTEMD_PATH, SYSTEMD_MANAGER, "Reload");
         if (r >= 0)
                 r = sd_bus_call(bus, message, RELOAD_TIMEOUT, &error, NULL);
-        return r < 0 ? fail_call(r, &error, "read its unit files again", failure) : 0;
+        return r < 0 ? fail_call(bus, r, &error, "read its unit files again", failure) : 0;
 }

@@ -2,7 +2,8 @@
 #pragma once
 
 /* What adoption asks of a manager, over its private socket: the user's own one, or, for root, the system's.
- * org.freedesktop.systemd1(5). Functions return 0, or an exit status with FAILURE filled. */
+ * org.freedesktop.systemd1(5). Functions return 0, or an exit status with FAILURE filled: failure->lost is set
+ * if the connection broke, or there is nobody to connect to. */
 
 #include <stdbool.h>
 #include <stdint.h>

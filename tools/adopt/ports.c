@@ -14,11 +14,14 @@
 
 #include "lib/cleanup.h"
 #include "lib/pidfd.h"
+#include "tools/doctor/ask-as.h"
 #include "tools/net/port-holder.h"
 
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438
 #endif
+
+#define REUSE_PATIENCE (UINT64_C(3) * 1000000) /* microseconds */
 
 int drop_in_add_port(DropIn *d, const PortAddress *port) {
         size_t i = 0;
@@ -85,8 +88,43 @@ static int get_reuse(const PortHolder *holder) {
         return value != 0;
 }
 
+typedef struct UnitPorts {
+        PortHolderList list;
+        const char *control_group;
+} UnitPorts;
+
+static bool is_of_unit(const UnitPorts *ports, const PortHolder *holder) {
+        /* not what leaves IPv4 free: the unit would wait for another's, which is not in its way */
+        return is_within(holder->cgroup, ports->control_group) && port_address_tells(&holder->socket);
+}
+
+/* Most servers set it. Where that cannot be told: rather a start that fails once, and is tried again, than
+ * one that waits for a minute each time. */
+static int look_for_reuse(void *userdata, void *answer) {
+        const UnitPorts *ports = userdata;
+        bool *reuse = answer;
+
+        *reuse = true;
+        for (size_t i = 0; i < ports->list.n; i++)
+                if (is_of_unit(ports, &ports->list.items[i]) && get_reuse(&ports->list.items[i]) == 0)
+                        *reuse = false;
+        return 0;
+}
+
+/* By the time that a socket of somebody else's is copied, its number may be that of a file in a file system
+ * of his own, and to close that can take for ever: root has it done by a process that is given up. */
+static bool get_reuse_of_all(UnitPorts *ports) {
+        bool reuse = true;
+
+        if (geteuid() != 0)
+                (void) look_for_reuse(ports, &reuse);
+        else if (ask_as(0, look_for_reuse, ports, REUSE_PATIENCE, &reuse, sizeof(reuse)) < 0)
+                reuse = true;
+        return reuse;
+}
+
 int unit_ports_find(const char *control_group, pid_t main_pid, DropIn *drop_in) {
-        PortHolderList list = { .n = 0 };
+        UnitPorts ports = { .control_group = control_group };
         _cleanup_close_ int proc = -1;
         DropIn found = *drop_in;
         int r;
@@ -94,27 +132,20 @@ int unit_ports_find(const char *control_group, pid_t main_pid, DropIn *drop_in) 
         proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (proc < 0)
                 return -errno;
-        r = port_holders_get_or_of(proc, TCP_STATE(TCP_LISTEN), geteuid(), main_pid, &list);
+        r = port_holders_get_or_of(proc, TCP_STATE(TCP_LISTEN), geteuid(), main_pid, &ports.list);
         if (r < 0)
                 return r;
-        /* Most servers set it. Where that cannot be told: rather a start that fails once, and is tried
-         * again, than one that waits for a minute each time. */
         found.n_ports = 0;
-        found.reuse = true;
-        for (size_t i = 0; i < list.n; i++) {
-                const PortHolder *holder = &list.items[i];
+        for (size_t i = 0; i < ports.list.n; i++) {
                 PortAddress port;
 
-                if (!is_within(holder->cgroup, control_group))
+                if (!is_of_unit(&ports, &ports.list.items[i]))
                         continue;
-                if (!port_address_tells(&holder->socket))
-                        continue; /* the unit would wait for another's IPv4, which is not in its way */
-                port = port_address_of(&holder->socket);
+                port = port_address_of(&ports.list.items[i].socket);
                 (void) drop_in_add_port(&found, &port);
-                if (get_reuse(holder) == 0)
-                        found.reuse = false;
         }
-        port_holder_list_done(&list);
+        found.reuse = get_reuse_of_all(&ports);
+        port_holder_list_done(&ports.list);
         *drop_in = found;
         return 0;
 }

@@ -256,8 +256,9 @@ static bool is_ours(Shim *shim) {
         return caller_unit_get(user, shim->unit) == 0 && names_own_unit(shim) && condition_holds(shim);
 }
 
-/* `cgmove systemctl ...` says the one line and returns 0 if it has taken over; if not, it says nothing. */
-static bool take_over(const Shim *shim) {
+/* `cgmove systemctl ...` says the one line and returns 0 if it has taken over, or STATUS_SAID if nobody can
+ * do it; else it says nothing. */
+static int take_over(const Shim *shim) {
         const char *verb = shim->command.action == SYSTEMCTL_STOP    ? "stop"
                            : shim->command.action == SYSTEMCTL_START ? "start"
                                                                      : "restart";
@@ -270,13 +271,14 @@ static bool take_over(const Shim *shim) {
                          (char *) shim->unit,
                          NULL };
 
-        return run(CLIENT, argv, -1) == 0;
+        return run(CLIENT, argv, -1);
 }
 
 int main(int argc, char **argv) {
         Shim shim = { .argc = argc, .argv = argv };
         size_t n_others = 0;
         char **others;
+        int r;
 
         if (find_real(&shim.real) < 0) {
                 fprintf(stderr, "%s: No systemctl found but that of cgmove.\n",
@@ -290,7 +292,12 @@ int main(int argc, char **argv) {
                 return become(&shim.real, argv);
 
         others = other_units(&shim, &n_others);
-        if (!others || !take_over(&shim))
+        r = others ? take_over(&shim) : STATUS_FAILED;
+        if (r != 0 && r != STATUS_SAID)
                 return become(&shim.real, argv);
-        return n_others > 0 ? become(&shim.real, others) : 0;
+        if (r == 0)
+                return n_others > 0 ? become(&shim.real, others) : 0;
+        if (n_others > 0)
+                (void) run(shim.real.path, others, -1);
+        return STATUS_FAILED;
 }

@@ -13,21 +13,27 @@
 #include "lib/pidfd.h"
 #include "tools/adopt/manager.h"
 #include "tools/client.h"
+#include "tools/output.h"
 #include "tools/restart/calling.h"
 #include "tools/restart/move-out.h"
 #include "tools/status.h"
 #include "tools/verbs.h"
 
-/* milliseconds */
-#define CALLER_PATIENCE (UINT64_C(30) * 1000000) /* microseconds */
-#define MANAGER_PATIENCE 30000
-#define LOOK_PAUSE 200
+/* microseconds */
+#define CALLER_PATIENCE (UINT64_C(30) * 1000000)
+#define BUSY_PATIENCE (UINT64_C(30) * 1000000) /* until the manager is done with what it is at */
+#define LOST_PATIENCE (UINT64_C(10) * 1000000) /* it may be executing itself anew just then */
+#define LOOK_PAUSE UINT64_C(200000)
 #define SYSTEMCTL "/usr/bin/systemctl"
 
-/* Whether it is still the same start of the unit, its main process, and whether its manager is at it:
- * someone else is about to restart it, for one. */
-static int look(const RestartPlan *plan, const char *invocation, bool *ret_same, pid_t *ret_main_pid,
-                bool *ret_busy, Failure *failure) {
+static void pause_between_looks(void) {
+        const struct timespec pause = { .tv_nsec = (long) LOOK_PAUSE * 1000 };
+
+        (void) nanosleep(&pause, NULL);
+}
+
+static int look_once(const RestartPlan *plan, const char *invocation, bool *ret_same, pid_t *ret_main_pid,
+                     bool *ret_busy, Failure *failure) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(adopt_unit_done) AdoptUnit unit = { .id = "" };
         int r;
@@ -41,6 +47,19 @@ static int look(const RestartPlan *plan, const char *invocation, bool *ret_same,
         *ret_main_pid = unit.main_pid;
         *ret_busy = unit.job != 0;
         return 0;
+}
+
+/* Whether it is still the same start of the unit, its main process, and whether its manager is at it:
+ * someone else is about to restart it, for one. */
+static int look(const RestartPlan *plan, const char *invocation, bool *ret_same, pid_t *ret_main_pid,
+                bool *ret_busy, Failure *failure) {
+        uint64_t start = now_monotonic();
+        int r;
+
+        while ((r = look_once(plan, invocation, ret_same, ret_main_pid, ret_busy, failure)) != 0 &&
+               failure->lost && now_monotonic() - start < LOST_PATIENCE)
+                pause_between_looks();
+        return r;
 }
 
 /* A command that cannot be moved out is waited for to its end: the stop was promised for then. */
@@ -77,14 +96,13 @@ static int stop(const RestartPlan *plan) {
 /* What becomes of the unit when its manager is done with what it is at. */
 static int look_when_settled(const RestartPlan *plan, const char *invocation, bool *ret_same,
                              Failure *failure) {
-        const struct timespec pause = { .tv_nsec = LOOK_PAUSE * 1000000L };
         bool busy = true;
         pid_t main_pid;
         int r = 0;
 
-        for (int waited = 0; busy && waited < MANAGER_PATIENCE; waited += LOOK_PAUSE) {
+        for (uint64_t waited = 0; busy && waited < BUSY_PATIENCE; waited += LOOK_PAUSE) {
                 if (waited > 0)
-                        (void) nanosleep(&pause, NULL);
+                        pause_between_looks();
                 r = look(plan, invocation, ret_same, &main_pid, &busy, failure);
                 if (r != 0 || !*ret_same)
                         return r;

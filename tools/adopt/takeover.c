@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* `cgmove systemctl restart|stop|start --user|--system --say|--quiet -- UNIT`: what the shim hands on,
- * for a UNIT that the caller is inside of. Says one line and returns 0 if it was taken over; else says
+ * for a UNIT that the caller is inside of. Says one line and returns 0 if it was taken over, STATUS_SAID
+ * if it could not be done and the real systemctl would not do what was asked for either; else says
  * nothing, and the shim goes on with the real systemctl. */
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <jansson.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,19 +34,33 @@ typedef struct Takeover {
         Client *client;
 } Takeover;
 
-__attribute__((format(printf, 2, 3))) static int say(const Takeover *t, const char *format, ...) {
-        char text[512];
-        va_list ap;
+__attribute__((format(printf, 1, 0))) static void print(const char *format, va_list ap) {
+        char text[2048];
 
-        if (t->quiet)
-                return 0;
-        va_start(ap, format);
         (void) vsnprintf(text, sizeof(text), format, ap);
-        va_end(ap);
         (void) fputs("cgmove: ", stderr);
         output_text(stderr, text);
         (void) fputc('\n', stderr);
+}
+
+__attribute__((format(printf, 2, 3))) static int say(const Takeover *t, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        if (!t->quiet)
+                print(format, ap);
+        va_end(ap);
         return 0;
+}
+
+/* Also where nothing else is to be said. */
+__attribute__((format(printf, 1, 2))) static int fail(const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        print(format, ap);
+        va_end(ap);
+        return STATUS_SAID;
 }
 
 /* Runs ARGV with its output on OUTPUT and its messages nowhere. Returns its status, or -1. */
@@ -69,25 +85,41 @@ static int run(char *const argv[], int output) {
         return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* The job in what `cgmove restart --json` has printed. */
-static int read_job(int fd, uint64_t *ret, bool *ret_joined) {
-        json_t *object, *id;
-        int r = -EBADMSG;
-
-        if (lseek(fd, 0, SEEK_SET) < 0)
-                return -errno;
-        object = json_loadfd(fd, 0, NULL);
-        id = json_object_get(json_object_get(object, "job"), "id");
-        if (json_is_integer(id)) {
-                *ret = (uint64_t) json_integer_value(id);
-                *ret_joined = json_is_true(json_object_get(object, "joined"));
-                r = 0;
-        }
-        json_decref(object);
-        return r;
+/* The object that `cgmove restart --json` has printed, or NULL; the caller drops the reference. */
+static json_t *read_answer(int fd) {
+        return lseek(fd, 0, SEEK_SET) < 0 ? NULL : json_loadfd(fd, 0, NULL);
 }
 
-static int restart(Takeover *t) {
+static int say_restart(const Takeover *t, const json_t *answer) {
+        const json_t *id = json_object_get(json_object_get(answer, "job"), "id");
+        int64_t job = json_integer_value(id);
+
+        if (!json_is_integer(id))
+                return say(t, "%s is restarted when this command has ended.", t->unit);
+        if (json_is_true(json_object_get(answer, "joined")))
+                return say(t,
+                           "%s is restarted by job %" PRIi64 " already; 'cgmove status %" PRIi64
+                           "' tells how it went.",
+                           t->unit, job, job);
+        return say(t,
+                   "%s is restarted when this command has ended; 'cgmove status %" PRIi64
+                   "' tells how it went.",
+                   t->unit, job);
+}
+
+/* A refusal is the real systemctl's to override, but for a START: to it the unit runs already, and it would
+ * do nothing and tell of success. */
+static int refuse_restart(const Takeover *t, const json_t *answer, bool start) {
+        const json_t *error = json_object_get(answer, "error");
+        const char *message = json_string_value(json_object_get(error, "message"));
+
+        if (!start)
+                return STATUS_FAILED;
+        return fail("%s runs on as it was: its stop is taken back, and cannot become a restart. %s", t->unit,
+                    message ?: "'cgmove restart' tells why.");
+}
+
+static int restart(const Takeover *t, bool start) {
         char *argv[] = { (char *) "cgmove",
                          (char *) "restart",
                          (char *) "--json",
@@ -96,8 +128,8 @@ static int restart(Takeover *t) {
                          NULL,
                          NULL };
         _cleanup_close_ int output = -1;
-        bool joined = false;
-        uint64_t job = 0;
+        json_t *answer = NULL;
+        int r = -1;
 
         if (t->system) {
                 argv[3] = (char *) "--system";
@@ -105,58 +137,86 @@ static int restart(Takeover *t) {
                 argv[5] = (char *) t->unit;
         }
         output = memfd_create("cgmove", MFD_CLOEXEC);
-        if (output < 0 || run(argv, output) != 0)
-                return STATUS_FAILED;
-        if (read_job(output, &job, &joined) < 0)
-                return say(t, "%s is restarted when this command has ended.", t->unit);
-        if (joined)
-                return say(t,
-                           "%s is restarted by job %" PRIu64 " already; 'cgmove status %" PRIu64
-                           "' tells how it went.",
-                           t->unit, job, job);
-        return say(t,
-                   "%s is restarted when this command has ended; 'cgmove status %" PRIu64
-                   "' tells how it went.",
-                   t->unit, job);
+        if (output >= 0) {
+                r = run(argv, output);
+                answer = read_answer(output);
+        }
+        r = r == 0 ? say_restart(t, answer) : refuse_restart(t, answer, start);
+        json_decref(answer);
+        return r;
 }
 
 /* What was to be stopped is to run after all. */
-static int restart_instead(Takeover *t, uint64_t stop) {
+static int restart_instead(Takeover *t, uint64_t stop, bool start) {
         Failure failure;
 
-        if (stop > 0 && deferred_stop_cancel(&t->client, stop, &failure) != 0)
-                return STATUS_FAILED;
-        return restart(t);
+        if (stop > 0 && deferred_cancel(&t->client, stop, &failure) != 0)
+                return start ? fail("%s will be stopped by job %" PRIu64 ", which cannot be taken back: %s",
+                                    t->unit, stop, failure.message)
+                             : STATUS_FAILED;
+        return restart(t, start);
 }
 
-static int stop_later(Takeover *t, uint64_t stop) {
-        Failure failure;
-
-        /* that job knows of the first command only, and waits for no other */
-        if (stop > 0)
-                return say(t,
-                           "%s is stopped by job %" PRIu64
-                           " already, when the command that asked first has ended.",
-                           t->unit, stop);
-        if (deferred_stop_start(t->system, t->unit, &stop, &failure) != 0)
-                return failure.status;
-        return say(t, "%s is stopped when this command has ended, by job %" PRIu64 ".", t->unit, stop);
-}
-
-static int take_over(Takeover *t) {
-        uint64_t stop = 0;
+/* The last word counts, as with systemctl: a restart that has not begun is not made any more. *RET says
+ * whether there was one. */
+static int take_restart_back(Takeover *t, uint64_t job, bool *ret) {
+        RestartProgress progress;
         Failure failure;
         int r;
 
-        r = deferred_stop_find(&t->client, t->system, t->unit, &stop, &failure);
+        r = deferred_restart_look(&t->client, job, &progress, &failure);
+        if (r == 0 && progress == RESTART_WAITS) {
+                *ret = true;
+                if (deferred_cancel(&t->client, job, &failure) != 0)
+                        return fail("%s is not stopped: job %" PRIu64
+                                    " restarts it, and cannot be taken back: %s",
+                                    t->unit, job, failure.message);
+                /* it may have begun just then */
+                r = deferred_restart_look(&t->client, job, &progress, &failure);
+        }
+        if (r == 0 && progress == RESTART_GOES_ON)
+                return fail("%s is not stopped: job %" PRIu64
+                            " is restarting it just now; try again when it is up.",
+                            t->unit, job);
+        return r;
+}
+
+static int stop_later(Takeover *t, const Deferred *asked) {
+        bool instead = false;
+        Failure failure;
+        uint64_t stop;
+        int r = 0;
+
+        if (asked->restart > 0)
+                r = take_restart_back(t, asked->restart, &instead);
+        if (r != 0)
+                return r;
+        /* that job knows of the first command only, and waits for no other */
+        if (asked->stop > 0)
+                return say(t,
+                           "%s is stopped by job %" PRIu64
+                           " already, when the command that asked first has ended.",
+                           t->unit, asked->stop);
+        if (deferred_stop_start(t->system, t->unit, &stop, &failure) != 0)
+                return failure.status;
+        return say(t, "%s is stopped when this command has ended, by job %" PRIu64 "%s.", t->unit, stop,
+                   instead ? ", and not restarted before" : "");
+}
+
+static int take_over(Takeover *t) {
+        Deferred asked;
+        Failure failure;
+        int r;
+
+        r = deferred_find(&t->client, t->system, t->unit, &asked, &failure);
         if (r != 0)
                 return r;
         if (strcmp(t->verb, "restart") == 0)
-                return restart_instead(t, stop);
+                return restart_instead(t, asked.stop, false);
         if (strcmp(t->verb, "stop") == 0)
-                return stop_later(t, stop);
-        if (strcmp(t->verb, "start") == 0 && stop > 0)
-                return restart_instead(t, stop);
+                return stop_later(t, &asked);
+        if (strcmp(t->verb, "start") == 0 && asked.stop > 0)
+                return restart_instead(t, asked.stop, true);
         return STATUS_FAILED;
 }
 
