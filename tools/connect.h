@@ -3,10 +3,8 @@
 
 /* The way to the daemon's private socket; nothing but libc, for `exec` too. */
 
-/* How long connecting and one whole answer to a short question may take, in seconds. A
- * socket-activated daemon and the first start of a pool are within it. */
+/* How long connecting may take, in seconds. */
 #define CONNECT_TIMEOUT 10
-#define CALL_TIMEOUT 45
 
 /* Connects to PATH and checks that root listens there (the credentials of a listening unix socket are
  * those of whoever called listen(2): root, be it PID 1 or the daemon). Returns a close-on-exec

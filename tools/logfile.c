@@ -16,11 +16,9 @@
 #include "lib/cleanup.h"
 #include "tools/status.h"
 
-#define ADVICE "; give --log=FILE or --log=null"
-
 static int fail_folder(Failure *failure, int error, const char *what, const char *path) {
-        return failure_set(failure, STATUS_FAILED, "Failed", "Cannot %s the log folder %s (%s)" ADVICE ".",
-                           what, path, strerror(error < 0 ? -error : error));
+        return failure_set(failure, STATUS_FAILED, "Failed", "Cannot %s the log folder %s (%s).", what, path,
+                           strerror(error < 0 ? -error : error));
 }
 
 /* Whether nobody but root can change where PATH leads. What is not there yet can then be made by root alone;
@@ -101,14 +99,14 @@ static bool is_below(const char *path, const char *directory) {
 }
 
 /* The runtime directory goes with the last logout, and all of /run with the machine. */
-static int refuse_runtime(const char *path, Failure *failure) {
+static int refuse_runtime(const char *path, const char *advice, Failure *failure) {
         const char *runtime = getenv("XDG_RUNTIME_DIR");
 
         if (!is_below(path, "/run") && !(runtime && runtime[0] == '/' && is_below(path, runtime)))
                 return 0;
         return failure_set(failure, STATUS_FAILED, "Failed",
-                           "%s is in the runtime directory, which goes with the last logout" ADVICE ".",
-                           path);
+                           "%s is in the runtime directory, which goes with the last logout%s.", path,
+                           advice);
 }
 
 static int check_directory(const char *path, Failure *failure) {
@@ -118,10 +116,10 @@ static int check_directory(const char *path, Failure *failure) {
                 return fail_folder(failure, errno, "use", path);
         if (st.st_uid != geteuid() || (st.st_mode & 022) != 0)
                 return failure_set(failure, STATUS_FAILED, "Failed",
-                                   "The log folder %s is not yours alone to write" ADVICE ".", path);
+                                   "The log folder %s is not yours alone to write.", path);
         if (access(path, W_OK | X_OK) < 0)
                 return fail_folder(failure, errno, "write to", path);
-        return refuse_runtime(path, failure);
+        return refuse_runtime(path, "", failure);
 }
 
 int logfile_directory(char ret[static PATH_MAX], Failure *failure) {
@@ -131,7 +129,7 @@ int logfile_directory(char ret[static PATH_MAX], Failure *failure) {
         r = logfile_folder(path, sizeof(path));
         if (r == -ENOENT)
                 return failure_set(failure, STATUS_FAILED, "Failed",
-                                   "No home directory is known for the log" ADVICE ".");
+                                   "No home directory is known for the log.");
         if (r < 0)
                 return fail_folder(failure, r, "use", path);
         r = make_directories(path);
@@ -200,7 +198,7 @@ int logfile_absolute(const char *word, char ret[static PATH_MAX], Failure *failu
         if (n + 1 + strlen(name) >= PATH_MAX)
                 return failure_errno(failure, ENAMETOOLONG, "Cannot use %s as log", word);
         (void) sprintf(ret + n, "/%s", name);
-        return refuse_runtime(ret, failure);
+        return refuse_runtime(ret, "; name another file, or \"null\" for none", failure);
 }
 
 static int check_regular(int fd, const char *path, uid_t uid, Failure *failure) {

@@ -21,7 +21,8 @@
  * are root's alone. Returns 0; -ENOENT: no home directory is known; -ENAMETOOLONG. */
 int logfile_folder(char *ret, size_t size);
 
-/* That folder, made if need be (0700), as an absolute path without links. */
+/* That folder, made if need be (0700), as an absolute path without links. What to do where there is none differs: the
+ * sentence does not say it. */
 int logfile_directory(char ret[static PATH_MAX], Failure *failure);
 
 /* "job-ID.log", where the daemon says that the log is; from N = 2 on "job-ID-N.log", older logs of other jobs

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <grp.h>
-#include <pwd.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,12 +19,11 @@
 #include "tools/options.h"
 #include "tools/output.h"
 #include "tools/patience.h"
+#include "tools/policy-effect.h"
 #include "tools/policy-folder.h"
 #include "tools/policy-rule.h"
 #include "tools/policy.h"
 #include "tools/status.h"
-
-#define GROUPS_MAX 1024
 
 static const char help[] =
                 "Usage: cgmove policy allow USER --from=SOURCE [--restart=UNIT]... [OPTION...]\n\n"
@@ -79,63 +76,12 @@ static Policy *load_with(const char *path, const char *text, Failure *failure) {
         return TAKE_PTR(policy);
 }
 
-/* The last section goes to where its file stands among those of policy.d. */
-static void sort_last_section(Policy *policy) {
-        PolicySection last = policy->sections[policy->n_sections - 1];
-        size_t i = policy->n_sections - 1;
-
-        while (i > 0 &&
-               strncmp(policy->sections[i - 1].file, POLICY_FOLDER "/", strlen(POLICY_FOLDER) + 1) == 0 &&
-               strcmp(policy->sections[i - 1].file, last.file) > 0) {
-                policy->sections[i] = policy->sections[i - 1];
-                i--;
-        }
-
-        policy->sections[i] = last;
-}
-
-/* Whom the rule is about, as a policy sees him. A range or a group has no single such user. */
-static int facts_from_rule(const Rule *rule, gid_t gids[static GROUPS_MAX], Source *source,
-                           PolicyFacts *ret) {
-        PATIENTLY();
-        const UserMatch *match = &rule->match;
-        int n = GROUPS_MAX;
-        struct passwd *entry;
-
-        if (match->kind == USER_MATCH_GROUP || match->first != match->last)
-                return -ENODATA;
-        if (source_from_string(rule->from, match->first, source) < 0) /* a pattern */
-                return -ENODATA;
-
-        entry = getpwuid(match->first);
-        if (!entry)
-                n = 0;
-        else if (getgrouplist(entry->pw_name, entry->pw_gid, gids, &n) < 0)
-                n = GROUPS_MAX;
-
-        *ret = (PolicyFacts){ .uid = match->first, .gids = gids, .n_gids = (size_t) n, .source = source };
-        return 0;
-}
-
 /* The section that allows already what the rule would, or NULL. */
 static const PolicySection *find_same(const Policy *policy, const Rule *rule) {
         PolicyVerdict verdict;
-        gid_t gids[GROUPS_MAX];
-        PolicyFacts facts;
-        Source source;
 
-        if (facts_from_rule(rule, gids, &source, &facts) >= 0) {
-                policy_decide(policy, &facts, &verdict);
-                return verdict.allowed && rule_terms_are_in_section(rule, verdict.section) ? verdict.section
-                                                                                           : NULL;
-        }
-
-        for (size_t i = 0; i < policy->n_sections; i++)
-                if (rule_is_in_section(rule, &policy->sections[i]) &&
-                    rule_terms_are_in_section(rule, &policy->sections[i]))
-                        return &policy->sections[i];
-
-        return NULL;
+        policy_effect_decide(policy, rule, &verdict);
+        return verdict.allowed && rule_terms_are_in_section(rule, verdict.section) ? verdict.section : NULL;
 }
 
 static int fail_other(const PolicySection *section, Failure *failure) {
@@ -150,17 +96,10 @@ static int fail_other(const PolicySection *section, Failure *failure) {
 /* A rule behind a refusal would be written in vain. */
 static int check_effect(const Policy *policy, const Rule *rule, Failure *failure) {
         PolicyVerdict verdict;
-        gid_t gids[GROUPS_MAX];
-        PolicyFacts facts;
-        Source source;
 
-        if (facts_from_rule(rule, gids, &source, &facts) < 0)
-                return 0;
-
-        policy_decide(policy, &facts, &verdict);
+        policy_effect_decide(policy, rule, &verdict);
         if (!verdict.section || (verdict.allowed && rule_terms_are_in_section(rule, verdict.section)))
                 return 0;
-
         return fail_other(verdict.section, failure);
 }
 
@@ -168,21 +107,43 @@ static int check_effect(const Policy *policy, const Rule *rule, Failure *failure
  * thought of the order. */
 static int check_others(const Policy *policy, const Rule *rule, Failure *failure) {
         PolicyVerdict verdict;
-        gid_t gids[GROUPS_MAX];
-        PolicyFacts facts;
-        Source source;
 
-        if (rule->named || facts_from_rule(rule, gids, &source, &facts) < 0)
+        if (rule->named)
                 return 0;
-
-        policy_decide(policy, &facts, &verdict);
+        policy_effect_decide(policy, rule, &verdict);
         return verdict.allowed ? fail_other(verdict.section, failure) : 0;
+}
+
+/* What the rule cannot be said to do: sections that are tried before may decide otherwise on some whom it is for. */
+typedef struct Doubt {
+        char section[RULE_NAME_MAX + 1]; /* the first of them; "": there is none */
+        char text[512];                  /* for the end of a sentence */
+} Doubt;
+
+static void find_doubt(const Policy *policy, const Rule *rule, const PolicySection *section, Doubt *ret) {
+        const PolicySection *before = policy_effect_before(policy, rule, section);
+
+        *ret = (Doubt){ .section = "" };
+        if (!before)
+                return;
+        (void) snprintf(ret->section, sizeof(ret->section), "%s", before->name);
+        (void) snprintf(ret->text, sizeof(ret->text),
+                        ", but for what a section that is tried before decides, such as \"%s\" (%s:%u)",
+                        before->name, before->file, before->line);
 }
 
 /* --- writing ------------------------------------------------------------------------------------------ */
 
+static const PolicySection *find_section(const Policy *policy, const char *name) {
+        for (size_t i = 0; i < policy->n_sections; i++)
+                if (strcmp(policy->sections[i].name, name) == 0)
+                        return &policy->sections[i];
+
+        return NULL;
+}
+
 /* One try under the rule's present name: -EEXIST if the file or the section is there already. */
-static int try_name(Rule *rule, int folder, char **ret_path, Failure *failure) {
+static int try_name(Rule *rule, int folder, char **ret_path, Doubt *ret_doubt, Failure *failure) {
         _cleanup_free_ char *file = NULL, *path = NULL, *text = NULL;
         _cleanup_(policy_freep) Policy *policy = NULL;
         int r;
@@ -196,7 +157,7 @@ static int try_name(Rule *rule, int folder, char **ret_path, Failure *failure) {
         policy = load_with(path, text, failure);
         if (!policy)
                 return failure->status;
-        sort_last_section(policy);
+        policy_effect_sort_last(policy);
         r = check_effect(policy, rule, failure);
         if (r != 0)
                 return r;
@@ -207,19 +168,13 @@ static int try_name(Rule *rule, int folder, char **ret_path, Failure *failure) {
         if (r < 0)
                 return failure_errno(failure, r, "Cannot write %s", path);
 
+        find_doubt(policy, rule, find_section(policy, rule->name), ret_doubt);
         *ret_path = TAKE_PTR(path);
         return 0;
 }
 
-static bool name_is_taken(const Policy *policy, const char *name) {
-        for (size_t i = 0; i < policy->n_sections; i++)
-                if (strcmp(policy->sections[i].name, name) == 0)
-                        return true;
-
-        return false;
-}
-
-static int write_rule(Rule *rule, const Policy *policy, char **ret_path, Failure *failure) {
+static int write_rule(Rule *rule, const Policy *policy, char **ret_path, Doubt *ret_doubt,
+                      Failure *failure) {
         _cleanup_close_ int folder = -1;
         int r;
 
@@ -228,7 +183,8 @@ static int write_rule(Rule *rule, const Policy *policy, char **ret_path, Failure
                 return r;
 
         for (unsigned n = 2;; n++) {
-                r = name_is_taken(policy, rule->name) ? -EEXIST : try_name(rule, folder, ret_path, failure);
+                r = find_section(policy, rule->name) ? -EEXIST
+                                                     : try_name(rule, folder, ret_path, ret_doubt, failure);
                 if (r != -EEXIST)
                         return r;
                 if (rule->named)
@@ -290,14 +246,14 @@ static Reload reload_daemon(void) {
  * pattern, or of a user's unit if the rule is for many. */
 static void find_shed(const Rule *rule, char shed[static SHED_MAX]) {
         UnitFacts unit = { .asked = true };
-        gid_t gids[GROUPS_MAX];
+        gid_t gids[POLICY_EFFECT_GROUPS_MAX];
         PolicyFacts facts;
         Source source;
 
         shed[0] = '\0';
         unit.system = strncmp(rule->from, "system:", strlen("system:")) == 0;
         if (unit.system ? source_from_string(rule->from, 0, &source) < 0
-                        : facts_from_rule(rule, gids, &source, &facts) < 0)
+                        : policy_effect_facts(rule, gids, &source, &facts) < 0)
                 return;
         if (source.kind != SOURCE_SYSTEM_UNIT && source.kind != SOURCE_USER_UNIT)
                 return;
@@ -330,37 +286,41 @@ static json_t *restarts_to_json(const Rule *rule) {
 }
 
 static int print_json(const Rule *rule, const char *section, const char *file, bool written, Reload reload,
-                      const char *shed) {
+                      const char *shed, const Doubt *doubt) {
         json_t *reloaded = written ? json_boolean(reload == RELOAD_DONE) : json_null();
 
-        return output_json(json_pack("{s:{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}}", "allow", "user",
+        return output_json(json_pack("{s:{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}}", "allow", "user",
                                      output_json_text(rule->user), "source", output_json_text(rule->from),
                                      "restart", restarts_to_json(rule), "section", output_json_text(section),
                                      "file", output_json_text(file), "written", written, "reloaded",
-                                     reloaded, "sheds", output_json_text(shed)));
+                                     reloaded, "sheds", output_json_text(shed), "tried_before",
+                                     output_json_text(doubt->section)));
 }
 
-static int tell_same(const Rule *rule, const PolicySection *section, const char *shed, bool json) {
+static int tell_same(const Rule *rule, const PolicySection *section, const char *shed, const Doubt *doubt,
+                     bool json) {
         if (json)
-                return print_json(rule, section->name, section->file, false, RELOAD_NO_DAEMON, shed);
+                return print_json(rule, section->name, section->file, false, RELOAD_NO_DAEMON, shed, doubt);
 
-        (void) printf("Section \"%s\" (%s:%u) allows %s to leave %s already; nothing was written.\n",
-                      section->name, section->file, section->line, rule->user, rule->from);
+        (void) printf("Section \"%s\" (%s:%u) allows %s to leave %s already%s; nothing was written.\n",
+                      section->name, section->file, section->line, rule->user, rule->from, doubt->text);
         warn_of_shed(rule, shed);
         return output_finish(0);
 }
 
-static int tell_written(const Rule *rule, const char *path, Reload reload, const char *shed, bool json) {
+static int tell_written(const Rule *rule, const char *path, Reload reload, const char *shed,
+                        const Doubt *doubt, bool json) {
         _cleanup_free_ char *text = NULL;
 
         if (json)
-                return print_json(rule, rule->name, path, true, reload, shed)
+                return print_json(rule, rule->name, path, true, reload, shed, doubt)
                                        ?: (reload == RELOAD_FAILED ? STATUS_FAILED : 0);
 
         if (rule_text(rule, &text) >= 0)
                 (void) printf("Wrote %s:\n\n%s\n", path, text);
         if (reload == RELOAD_DONE)
-                (void) printf("The daemon has reloaded: %s may leave %s.\n", rule->user, rule->from);
+                (void) printf("The daemon has reloaded: %s may leave %s%s.\n", rule->user, rule->from,
+                              doubt->text);
         else if (reload == RELOAD_NO_DAEMON)
                 (void) printf("The daemon does not run; it will read the rule when it starts.\n");
         else
@@ -442,6 +402,7 @@ int policy_allow(int argc, char **argv) {
         const PolicySection *same;
         char shed[SHED_MAX];
         Failure failure;
+        Doubt doubt;
         int r;
 
         r = parse(argc, argv, &arguments);
@@ -461,10 +422,13 @@ int policy_allow(int argc, char **argv) {
 
         find_shed(&rule, shed);
         same = find_same(policy, &rule);
-        if (same)
-                return tell_same(&rule, same, shed, arguments.json);
-        if (check_others(policy, &rule, &failure) != 0 || write_rule(&rule, policy, &path, &failure) != 0)
+        if (same) {
+                find_doubt(policy, &rule, same, &doubt);
+                return tell_same(&rule, same, shed, &doubt, arguments.json);
+        }
+        if (check_others(policy, &rule, &failure) != 0 ||
+            write_rule(&rule, policy, &path, &doubt, &failure) != 0)
                 return failure_print(&failure, arguments.json);
 
-        return tell_written(&rule, path, reload_daemon(), shed, arguments.json);
+        return tell_written(&rule, path, reload_daemon(), shed, &doubt, arguments.json);
 }

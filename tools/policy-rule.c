@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "lib/on-logout.h"
+#include "lib/pattern.h"
 #include "lib/policy-schema.h"
 #include "lib/policy-values.h"
 #include "tools/status.h"
@@ -131,25 +132,54 @@ int rule_set_on_logout(Rule *rule, const char *value, Failure *failure) {
         return 0;
 }
 
-bool rule_is_in_section(const Rule *rule, const PolicySection *section) {
-        bool user = false;
+static bool is_group(const UserMatch *match) {
+        return match->kind == USER_MATCH_GROUP;
+}
 
-        if (!section->allow)
-                return false;
+static RuleOverlap users_overlap(const UserMatch *rule, const gid_t *gids, size_t n_gids,
+                                 const UserMatch *match) {
+        bool single = !is_group(rule) && rule->first == rule->last;
 
-        for (size_t i = 0; i < section->n_users && !user; i++) {
-                const UserMatch *match = &section->users[i];
-
-                user = (match->kind == USER_MATCH_GROUP) == (rule->match.kind == USER_MATCH_GROUP) &&
-                       match->first != UID_NONE && match->first <= rule->match.first &&
-                       match->last >= rule->match.last;
+        if (match->first == UID_NONE)
+                return match->unknown ? RULE_MAY_MEET : RULE_APART;
+        if (single && is_group(match)) {
+                for (size_t i = 0; i < n_gids; i++)
+                        if (gids[i] == match->first)
+                                return RULE_COVERED;
+                return RULE_APART;
         }
+        if (is_group(rule) != is_group(match))
+                return RULE_MAY_MEET;
+        if (match->first <= rule->first && match->last >= rule->last)
+                return RULE_COVERED;
+        if (is_group(rule)) /* two groups may have the same members */
+                return RULE_MAY_MEET;
+        return match->first <= rule->last && match->last >= rule->first ? RULE_MAY_MEET : RULE_APART;
+}
 
-        for (char **from = section->from; user && *from; from++)
-                if (strcmp(*from, rule->from) == 0)
-                        return true;
+/* Patterns that differ before the first wildcard of either stand for nothing in common. */
+static RuleOverlap sources_overlap(const char *rule, const char *from) {
+        size_t n = strcspn(rule, "*?"), m = strcspn(from, "*?");
 
-        return false;
+        if (pattern_covers(from, rule))
+                return RULE_COVERED;
+        if (!rule[n] && !from[m])
+                return RULE_APART;
+        return strncmp(rule, from, n < m ? n : m) == 0 ? RULE_MAY_MEET : RULE_APART;
+}
+
+RuleOverlap rule_overlap(const Rule *rule, const gid_t *gids, size_t n_gids, const PolicySection *section) {
+        RuleOverlap users = RULE_APART, sources = RULE_APART, one;
+
+        for (size_t i = 0; i < section->n_users; i++) {
+                one = users_overlap(&rule->match, gids, n_gids, &section->users[i]);
+                users = one > users ? one : users;
+        }
+        for (char **from = section->from; *from; from++) {
+                one = sources_overlap(rule->from, *from);
+                sources = one > sources ? one : sources;
+        }
+        return users < sources ? users : sources;
 }
 
 /* A pattern is listed if it is listed literally. */

@@ -33,8 +33,16 @@ int rule_add_restart(Rule *rule, const char *unit, Failure *failure);
 /* VALUE of "on-logout", which must live as long as RULE. Returns 0 or a status with FAILURE filled. */
 int rule_set_on_logout(Rule *rule, const char *value, Failure *failure);
 
-/* Whether SECTION says literally what the rule would of user and source. Pure. */
-bool rule_is_in_section(const Rule *rule, const PolicySection *section);
+/* How much of what the rule is about a section decides on, as far as the two tell: a group's members are not asked for, nor the
+ * units that there are. */
+typedef enum RuleOverlap {
+        RULE_APART, /* nothing: another place, or other users */
+        RULE_MAY_MEET,
+        RULE_COVERED, /* all of it: same or more users, from the same or more places */
+} RuleOverlap;
+
+/* GIDS: the groups of the rule's user if it is for a single one. Pure. */
+RuleOverlap rule_overlap(const Rule *rule, const gid_t *gids, size_t n_gids, const PolicySection *section);
 
 /* Whether SECTION, which allows the move, gives all else that the rule would: lists what it would have
  * restarted, and does the same at a logout. Pure. */

@@ -123,10 +123,11 @@ static void warn_about_linger(void) {
             access(file, F_OK) == 0 || errno != ENOENT)
                 return;
         (void) fprintf(stderr,
-                       "cgmove: Note: at the last logout of %s, %s and the user bus go; 'cgmove sessions' shows "
+                       "cgmove: Note: at the last logout of %s, %s and the user bus go; 'cgmove sessions' "
+                       "shows "
                        "whether the job stays; "
-                       "'loginctl enable-linger' keeps them.\n",
-                       user->pw_name, paths.runtime_dir);
+                       "as root, 'loginctl enable-linger %s' keeps them.\n",
+                       user->pw_name, paths.runtime_dir, user->pw_name);
 }
 
 static void print_started(const Arguments *arguments, const EscapeReport *report) {
@@ -170,6 +171,17 @@ static int wait_for_end(const Arguments *arguments, uint64_t id, Failure *failur
         return r;
 }
 
+static int find_folder(char log[static PATH_MAX], Failure *failure) {
+        Failure cause;
+        size_t n;
+
+        if (logfile_directory(log, &cause) == 0)
+                return 0;
+        n = strlen(cause.message);
+        return failure_set(failure, cause.status, cause.code, "%.*s; give --log=FILE or --log=null.",
+                           (int) n - (n > 0 && cause.message[n - 1] == '.'), cause.message);
+}
+
 static int prepare(const Arguments *arguments, char log[static PATH_MAX], Escape *ret, Failure *failure) {
         *ret = (Escape){
                 .name = arguments->name,
@@ -180,7 +192,7 @@ static int prepare(const Arguments *arguments, char log[static PATH_MAX], Escape
         };
         if (!arguments->log) {
                 ret->log_directory = log;
-                return logfile_directory(log, failure);
+                return find_folder(log, failure);
         }
         if (strcmp(arguments->log, "null") == 0)
                 return 0;

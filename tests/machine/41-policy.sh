@@ -139,6 +139,43 @@ test_allow_restarts() {
         check_equal "$(cgmove policy allow alice --from job --restart user:a.service --json | jq -c .allow.restart)" '["user:a.service"]'
 }
 
+# Neither who is in a group nor which units a pattern means is asked for: what the sections say is compared.
+test_allow_for_many() {
+        local rule
+        groupadd --force agents
+        touch /run/policy-touched
+        rm -rf "${POLICY_DIR:?}"/*
+        check_status 0 cgmove policy allow @agents --from session
+        check_contains "$OUTPUT" "@agents may leave session."
+        check_status 0 cgmove policy allow @agents --from session
+        check_contains "$OUTPUT" "allows @agents to leave session already; nothing was written"
+        check_status 1 cgmove policy allow @agents --from session --on-logout keep
+        check_contains "$OUTPUT" '"allow-@agents" ('
+        check_contains "$OUTPUT" "allows that on other terms"
+        rm -rf "${POLICY_DIR:?}"/*
+        policy_write 10-test <<-'POLICY'
+	policy "no-agents" {
+	        users = {"@agents", "2000-2999"}
+	        from = {"session", "user:*.service"}
+	        allow = false
+	}
+	policy "agents" {
+	        users = {"@agents"}
+	        from = {"session"}
+	}
+	POLICY
+        for rule in "@agents --from session" "2000-2009 --from session" "@agents --from user:a*.service"; do
+                check_status 1 cgmove policy allow $rule
+                check_contains "$OUTPUT" '"no-agents" ('
+                check_contains "$OUTPUT" "refuses that and is tried before"
+        done
+        check_status 0 cgmove policy allow @agents --from session --name 10-first
+        check_contains "$OUTPUT" "@agents may leave session."
+        check_status 0 cgmove policy allow @users --from session
+        check_match "$OUTPUT" '@users may leave session, but for what a section that is tried before decides, such as "10-first" \('
+        check_equal "$(cgmove policy allow @users --from session --json | jq -r .allow.tried_before)" 10-first
+}
+
 test_allow_needs_root_and_sense() {
         check_status 1 as alice cgmove policy allow alice --from session
         check_status 2 cgmove policy allow alice

@@ -138,6 +138,23 @@ test_draining_is_no_deadlock() {
         check_system_restarted "$old"
 }
 
+# Where its user has no home, or may not see it, there is no log, and nothing else is missing. What goes nowhere is told.
+test_without_a_place_for_a_log() {
+        local old
+        system_gateway_start mixed "" Environment=HOME=/nonexistent
+        old=$(system_pid)
+        system_restart --then "echo \$CGMOVE_RESULT >/home/alice/after"
+        check_contains "$(tr -s ' \n' ' ' <$RESTART_ERRORS)" "job $JOB has no log"
+        check_system_restarted "$old"
+        check_equal "$(cat /home/alice/after)" "done"
+        check_status 1 as alice cgmove logs "$JOB"
+        system_gateway_remove
+        system_gateway_start mixed "" ProtectHome=yes
+        old=$(system_pid)
+        restart_take "$(gateway_call_strict "cgmove restart --system --json $SYSTEM_GATEWAY")"
+        check_system_restarted "$old"
+}
+
 # --- healing -------------------------------------------------------------------------------------------------------------
 
 system_leftover() {
@@ -293,6 +310,12 @@ test_busy_with_another_users_restart() {
         check_match "$OUTPUT" 'restart'
         as alice cgmove stop "$JOB"
         check_system_untouched "$old"
+}
+
+test_root_needs_no_rule() {
+        system_gateway_start mixed
+        check_status 0 systemd-run --quiet --wait --pipe --collect -- cgmove restart --system --dry-run "$SYSTEM_GATEWAY"
+        check_contains "$OUTPUT" "root, who needs no rule"
 }
 
 test_others_are_not_let() {

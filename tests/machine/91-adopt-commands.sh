@@ -196,6 +196,15 @@ test_stop_answers_and_stops() {
         gateway_state_is inactive || fail "it was started again"
 }
 
+test_stop_without_a_place_for_a_log() {
+        adopt_start mixed "" Environment=HOME=/nonexistent
+        check_contains "$(gateway_call "systemctl --user stop $GATEWAY 2>&1; echo done >$MARKER")" "is stopped when"
+        check_file "$MARKER"
+        wait_for gateway_state_is inactive
+        wait_for no_restart_runs
+        check_equal "$(job_field stop-openclaw-gateway result)" "done"
+}
+
 stop_runs() {
         [[ $(list_of alice '[.jobs[] | select(.name == "stop-openclaw-gateway" and .state == "running")] | length') -gt 0 ]]
 }

@@ -70,6 +70,18 @@ static void set_status(Facts *f, int status) {
         f->unit.restart_prevent = (StatusSet){ 1, { 78 } };
 }
 
+static void leave_over(Facts *f, bool older) {
+        f->unit.n_left_overs = 1;
+        f->unit.n_older = older;
+        f->unit.left_overs[0] = (ProcessFacts){ .pid = 99, .older = older, .comm = "sleep" };
+}
+
+static void set_port(Facts *f, PortState state) {
+        f->unit.ports[0].state = state;
+        strcpy(f->unit.ports[0].holder, "PID 99 (node)");
+        f->unit.ports[0].pid = 99;
+}
+
 static void test_active(void **state) {
         CHECK(PROBLEM, "active", "does not run", "systemctl --user start gateway.service",
               set_state(f, "inactive", "dead", "success"), );
@@ -81,6 +93,33 @@ static void test_active(void **state) {
         CHECK(PROBLEM, "active", "stopping (stop-sigterm) for 2 min", "kill --signal=KILL gateway.service",
               (set_state(f, "deactivating", "stop-sigterm", "success"),
                f->unit.state_change = 880 * SECOND), );
+        CHECK(PROBLEM, "active", "stopping", "(systemd-cgls --user-unit gateway.service)",
+              set_state(f, "deactivating", "stop-sigterm", "success"), );
+        CHECK(PROBLEM, "active", "stopping", "(systemd-cgls -u gateway.service)",
+              (make_system(f), set_state(f, "deactivating", "stop-sigterm", "success")), );
+}
+
+#define RESTART_SYSTEM "cgmove restart --system gateway.service"
+
+/* What a user restarts of the system is named so to cgmove, too. */
+static void test_system_units(void **state) {
+        CHECK(PROBLEM, "active", "has failed", RESTART_SYSTEM,
+              (make_system(f), set_state(f, "failed", "failed", "exit-code")), );
+        CHECK(PROBLEM, "active", "RestartPreventExitStatus=", RESTART_SYSTEM,
+              (make_system(f), set_status(f, 78)), );
+        CHECK(PROBLEM, "crash-loop", "start limit", RESTART_SYSTEM,
+              (make_system(f), set_state(f, "failed", "failed", "start-limit-hit")), );
+        CHECK(PROBLEM, "crash-loop", "automatic restarts", RESTART_SYSTEM,
+              (make_system(f), set_state(f, "activating", "auto-restart", "exit-code")), );
+        CHECK(WARNING, "left-overs", "left over", RESTART_SYSTEM " ends",
+              (make_system(f), leave_over(f, true)), );
+        CHECK(WARNING, "port", "a left-over", RESTART_SYSTEM,
+              (make_system(f), set_port(f, PORT_LEFT_OVER)), );
+        CHECK(NOTE, "port", "not below", RESTART_SYSTEM ", which",
+              (make_system(f), set_port(f, PORT_DETACHED)), );
+        CHECK(WARNING, "port", "TIME_WAIT", RESTART_SYSTEM ", which",
+              (make_system(f), set_port(f, PORT_TIME_WAIT),
+               set_state(f, "failed", "failed", "exit-code")), );
 }
 
 static void test_crash_loop(void **state) {
@@ -184,12 +223,6 @@ static void test_resources(void **state) {
                f->unit.rule.unsandbox = ANSWER_YES));
 }
 
-static void leave_over(Facts *f, bool older) {
-        f->unit.n_left_overs = 1;
-        f->unit.n_older = older;
-        f->unit.left_overs[0] = (ProcessFacts){ .pid = 99, .older = older, .comm = "sleep" };
-}
-
 static void test_left_overs(void **state) {
         CHECK(WARNING, "left-overs",
               "1 process in the unit is left over from an earlier instance: 99 (sleep)", "kill PID",
@@ -198,12 +231,6 @@ static void test_left_overs(void **state) {
               leave_over(f, false), leave_over(f, true));
         CHECK(WARNING, "left-overs", "20 processes in the unit are left over", "kill PID",
               (leave_over(f, true), f->unit.n_left_overs = f->unit.n_older = 20), );
-}
-
-static void set_port(Facts *f, PortState state) {
-        f->unit.ports[0].state = state;
-        strcpy(f->unit.ports[0].holder, "PID 99 (node)");
-        f->unit.ports[0].pid = 99;
 }
 
 static void test_ports(void **state) {
@@ -236,13 +263,14 @@ static void test_ports(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_load),       cmocka_unit_test(test_reload),
-                cmocka_unit_test(test_user),       cmocka_unit_test(test_active),
-                cmocka_unit_test(test_crash_loop), cmocka_unit_test(test_job_and_adoption),
-                cmocka_unit_test(test_kill_mode),  cmocka_unit_test(test_timeouts),
-                cmocka_unit_test(test_restart),    cmocka_unit_test(test_start_limit),
-                cmocka_unit_test(test_type),       cmocka_unit_test(test_resources),
-                cmocka_unit_test(test_left_overs), cmocka_unit_test(test_ports),
+                cmocka_unit_test(test_load),         cmocka_unit_test(test_reload),
+                cmocka_unit_test(test_user),         cmocka_unit_test(test_active),
+                cmocka_unit_test(test_system_units), cmocka_unit_test(test_job_and_adoption),
+                cmocka_unit_test(test_crash_loop),   cmocka_unit_test(test_kill_mode),
+                cmocka_unit_test(test_timeouts),     cmocka_unit_test(test_restart),
+                cmocka_unit_test(test_start_limit),  cmocka_unit_test(test_type),
+                cmocka_unit_test(test_resources),    cmocka_unit_test(test_left_overs),
+                cmocka_unit_test(test_ports),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

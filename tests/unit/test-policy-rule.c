@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -84,7 +85,7 @@ static void test_restart(void **state) {
         assert_string_equal(section->restart[0], "system:a\\x2db.service");
         assert_string_equal(section->restart[1], "user:g*.service");
         assert_null(section->restart[2]);
-        assert_true(rule_is_in_section(&rule, section));
+        assert_int_equal(rule_overlap(&rule, NULL, 0, section), RULE_COVERED);
         assert_true(rule_terms_are_in_section(&rule, section));
         assert_int_equal(rule_set_on_logout(&rule, "auto", &failure), 0);
         assert_false(rule_terms_are_in_section(&rule, section));
@@ -196,12 +197,69 @@ static void test_refused(void **state) {
         }
 }
 
+static void check_overlap(const char *user, const char *from, const char *section, RuleOverlap expected) {
+        static const gid_t gids[] = { 0, 4000005 };
+        _cleanup_(policy_freep) Policy *policy = NULL;
+        _cleanup_(rule_done) Rule rule;
+        char text[256];
+        Failure failure;
+        RuleOverlap overlap;
+
+        (void) snprintf(text, sizeof(text), "policy \"x\" { %s }", section);
+        policy = parse(text);
+        policy_resolve(policy, policy_resolve_nss, NULL);
+        assert_int_equal(rule_init(&rule, user, from, NULL, &failure), 0);
+        overlap = rule_overlap(&rule, gids, ELEMENTSOF(gids), &policy->sections[0]);
+        if (overlap != expected)
+                fail_msg("%s from %s and %s: %d", user, from, section, overlap);
+}
+
+/* What of a rule a section decides on, where neither is about one user and one place. */
+static void test_overlap(void **state) {
+        static const struct {
+                const char *user, *from, *section;
+                RuleOverlap overlap;
+        } cases[] = {
+                { "@root", "session", "users = {\"@root\"} from = {\"session\"}", RULE_COVERED },
+                { "@root", "session", "users = {\"@root\"} from = {\"session\"} allow = false",
+                  RULE_COVERED },
+                { "@root", "session", "users = {\"@root\"} from = {\"job\"}", RULE_APART },
+                { "@root", "session", "users = {\"root\"} from = {\"session\"}", RULE_MAY_MEET },
+                { "@root", "session", "users = {\"root\", \"@root\"} from = {\"session\"}", RULE_COVERED },
+                { "@root", "session", "users = {\"@daemon\"} from = {\"session\"}", RULE_MAY_MEET },
+                { "@root", "session", "users = {\"4000000-4000009\"} from = {\"session\"}", RULE_MAY_MEET },
+                { "@root", "session", "users = {\"no-such-user-here\"} from = {\"session\"}", RULE_APART },
+                { "@root", "user:a.service", "users = {\"@root\"} from = {\"user:*\"}", RULE_COVERED },
+                { "@root", "user:a*", "users = {\"@root\"} from = {\"user:*\"}", RULE_COVERED },
+                { "@root", "user:*", "users = {\"@root\"} from = {\"user:a*\"}", RULE_MAY_MEET },
+                { "@root", "user:*", "users = {\"@root\"} from = {\"user:a.service\"}", RULE_MAY_MEET },
+                { "@root", "user:a*", "users = {\"@root\"} from = {\"user:b*\"}", RULE_APART },
+                { "@root", "user:a*", "users = {\"@root\"} from = {\"user:b.service\"}", RULE_APART },
+                { "@root", "user:*", "users = {\"@root\"} from = {\"system:*\"}", RULE_APART },
+                { "4000000-4000009", "session", "users = {\"4000000-4000010\"} from = {\"session\"}",
+                  RULE_COVERED },
+                { "4000000-4000009", "session", "users = {\"4000009-4000010\"} from = {\"session\"}",
+                  RULE_MAY_MEET },
+                { "4000000-4000009", "session", "users = {\"4000005\"} from = {\"session\"}",
+                  RULE_MAY_MEET },
+                { "4000000-4000009", "session", "users = {\"root\"} from = {\"session\"}", RULE_APART },
+                { "4000000-4000009", "session", "users = {\"@root\"} from = {\"session\"}", RULE_MAY_MEET },
+                { "root", "user:*", "users = {\"root\"} from = {\"user:*\"}", RULE_COVERED },
+                { "root", "user:*", "users = {\"@root\"} from = {\"user:*\"}", RULE_COVERED },
+                { "root", "user:*", "users = {\"@daemon\"} from = {\"user:*\"}", RULE_APART },
+                { "root", "user:*", "users = {\"4000000\"} from = {\"user:*\"}", RULE_APART },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                check_overlap(cases[i].user, cases[i].from, cases[i].section, cases[i].overlap);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_restart),
                 cmocka_unit_test(test_restart_refused), cmocka_unit_test(test_restart_listed),
                 cmocka_unit_test(test_odd_user),        cmocka_unit_test(test_names_end),
-                cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_refused),         cmocka_unit_test(test_overlap),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

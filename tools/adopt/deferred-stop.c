@@ -121,7 +121,6 @@ int deferred_stop_start(bool system, const char *unit, uint64_t *ret_job, Failur
         Escape escape = {
                 .name = name,
                 .shown = shown,
-                .log_directory = log,
                 .wait_for_caller = true,
                 .command = command,
         };
@@ -139,9 +138,8 @@ int deferred_stop_start(bool system, const char *unit, uint64_t *ret_job, Failur
         r = plan_to_arguments(&plan, "stop-job", invocation, command + 1, &buffer);
         if (r < 0)
                 return failure_errno(failure, r, "Cannot start the stop");
-        r = logfile_directory(log, failure);
-        if (r != 0)
-                return r;
+        if (logfile_directory(log, failure) == 0) /* a stop that cannot tell more is one all the same */
+                escape.log_directory = log;
         progress_begin(&progress, true, "starting the stop");
         r = escape_run(&escape, &progress, &report);
         if (r != 0)

@@ -48,7 +48,8 @@ int adopt_manager_open(bool system, sd_bus **ret, Failure *failure) {
                 (void) failure_set(failure, STATUS_FAILED, "ManagerGone", "%s cannot be reached: %s; %s.",
                                    system ? "The system manager" : "Your user manager", strerror(-r),
                                    system ? "'systemctl is-system-running' may tell why"
-                                          : "a login starts it, and 'loginctl enable-linger' keeps it");
+                                          : "a login starts it, and as root 'loginctl enable-linger' with "
+                                            "your name keeps it");
                 failure->lost = connect_error_is_away(r);
                 return failure->status;
         }

@@ -2,6 +2,7 @@
 
 /* The user's login: lingering, manager, bus. */
 
+#include <errno.h>
 #include <string.h>
 
 #include "tools/doctor/judge.h"
@@ -29,7 +30,7 @@ static void check_lingering(const Facts *facts, Findings *findings) {
                                                 "under way."
                                               : "It cannot be told whether %s lingers.",
                               caller->name);
-        finding_cure(finding, "loginctl enable-linger %s", caller->name);
+        finding_cure(finding, "%sloginctl enable-linger %s", judge_as_root(facts), caller->name);
 }
 
 static void check_logout(const Facts *facts, Findings *findings) {
@@ -45,7 +46,7 @@ static void check_logout(const Facts *facts, Findings *findings) {
                                  strcmp(rule->on_logout, "keep") == 0
                                                  ? "jobs stay (on-logout = \"keep\")"
                                                  : "'cgmove sessions' shows whether jobs stay"),
-                     "loginctl enable-linger %s", caller->name);
+                     "%sloginctl enable-linger %s", judge_as_root(facts), caller->name);
 }
 
 static void check_manager(const Facts *facts, Findings *findings) {
@@ -93,29 +94,56 @@ static void check_bus(const Facts *facts, Findings *findings) {
                 finding_add(findings, FINDING_OK, "user-bus", "The user bus is there.");
 }
 
-/* A restart has a log; in a sandbox its folder may be out of reach. */
+/* Where its folder is only read in the unit's sandbox, it can be let out; where it is out of reach, a setting that lets it out
+ * may not help either (ProtectHome=yes, tmpfs), or there is no such home. */
+static void cure_log_of_unit(const Facts *facts, Finding *finding) {
+        const CallerFacts *caller = &facts->caller;
+        const char *folder = caller->log_folder, *systemctl = judge_systemctl(facts);
+
+        if (folder[0] &&
+            caller->log_error == EROFS) /* a unit with a path that is not there does not start */
+                finding_cure(finding,
+                             "as %s, outside of the unit: mkdir -p %s; then %sReadWritePaths=%s under "
+                             "[Service] with "
+                             "'%s edit %s'",
+                             caller->name, folder, judge_as_owner(facts), folder, systemctl,
+                             judge_word(facts->unit.name).text);
+        else
+                finding_cure(finding,
+                             "%sEnvironment=XDG_STATE_HOME=DIRECTORY, one that %s may write there, under "
+                             "[Service] with "
+                             "'%s edit %s'",
+                             judge_as_owner(facts), caller->name, systemctl,
+                             judge_word(facts->unit.name).text);
+}
+
+/* A restart does without its log, `cgmove run` does not. */
 static void check_log(const Facts *facts, Findings *findings) {
         const CallerFacts *caller = &facts->caller;
+        bool asked = facts->unit.asked;
+        FindingLevel level = asked ? FINDING_WARNING : FINDING_PROBLEM;
+        const char *without = asked ? " (a restart does without)" : "";
         Finding *finding;
 
-        if (facts->unit.asked && !facts->unit.inside)
+        if (asked && !facts->unit.inside)
                 return; /* it may be another one there */
         if (!caller->log_folder[0])
-                finding_cure(finding_add(findings, FINDING_PROBLEM, "log",
-                                         "No home directory is known here, so jobs have no place for their "
-                                         "logs."),
-                             "export HOME=~%s", caller->name);
-        else if (caller->log_error != 0) {
-                finding = finding_add(findings, FINDING_PROBLEM, "log",
-                                      "The logs of jobs go to %s, which cannot be written from here: %s.",
-                                      caller->log_folder, strerror(caller->log_error));
-                if (facts->unit.asked)
-                        finding_cure(finding, "%sReadWritePaths=%s under [Service] with '%s edit %s'",
-                                     judge_as_owner(facts), caller->log_folder, judge_systemctl(facts),
-                                     judge_word(facts->unit.name).text);
-                else
-                        finding_cure(finding, "export XDG_STATE_HOME=DIRECTORY, one that you may write");
-        }
+                finding = finding_add(findings, level, "log",
+                                      "No home directory is known here, so jobs have no place for their "
+                                      "logs%s.",
+                                      without);
+        else if (caller->log_error != 0)
+                finding = finding_add(findings, level, "log",
+                                      "The logs of jobs go to %s, which cannot be written from here: %s%s.",
+                                      caller->log_folder, strerror(caller->log_error), without);
+        else
+                return;
+        if (asked)
+                cure_log_of_unit(facts, finding);
+        else if (!caller->log_folder[0])
+                finding_cure(finding, "export HOME=~%s", caller->name);
+        else
+                finding_cure(finding, "export XDG_STATE_HOME=DIRECTORY, one that you may write");
 }
 
 const JudgeCheck judge_caller[] = {

@@ -42,9 +42,8 @@ static void check_left_overs(const Facts *facts, Findings *findings) {
                                          unit->n_older, unit->n_older == 1 ? "" : "es",
                                          unit->n_older == 1 ? "is" : "are", list,
                                          unit->n_left_overs > PROCESSES_TOLD ? ", ..." : ""),
-                             "%skill PID for what is not needed; cgmove restart %s ends those that hold its "
-                             "ports",
-                             judge_as_owner(facts), judge_word(unit->name).text);
+                             "%skill PID for what is not needed; %s ends those that hold its ports",
+                             judge_as_owner(facts), judge_restart(facts).text);
         }
         if (newer > 0) {
                 list_processes(unit, false, list, sizeof(list));
@@ -81,7 +80,7 @@ static void tell_left_over(const Facts *facts, const PortFacts *port, Findings *
                                              : "Port %u is held by %s, a left-over of the unit: each new "
                                                "instance gets EADDRINUSE.",
                                  (unsigned) port->port, port->holder),
-                     "cgmove restart %s", judge_word(unit->name).text);
+                     "%s", judge_restart(facts).text);
 }
 
 static void check_ports(const Facts *facts, Findings *findings) {
@@ -105,8 +104,7 @@ static void check_ports(const Facts *facts, Findings *findings) {
                                                  "Port %u is held by %s, which is in the unit and not below "
                                                  "its main process.",
                                                  (unsigned) port->port, port->holder),
-                                     "cgmove restart %s, which ends it if it keeps the port",
-                                     judge_word(unit->name).text);
+                                     "%s, which ends it if it keeps the port", judge_restart(facts).text);
                         break;
                 case PORT_LEFT_OVER:
                         tell_left_over(facts, port, findings);
@@ -121,8 +119,7 @@ static void check_ports(const Facts *facts, Findings *findings) {
                                                          "minute a server without SO_REUSEADDR cannot bind "
                                                          "it.",
                                                          (unsigned) port->port),
-                                             "cgmove restart %s, which waits for it",
-                                             judge_word(unit->name).text);
+                                             "%s, which waits for it", judge_restart(facts).text);
                         break;
                 case PORT_FREE:
                         if (is_up(unit))

@@ -134,21 +134,21 @@ static void tell_failed(const Facts *facts, Findings *findings) {
                                       "%s failed so often that its start limit is hit, and nothing starts "
                                       "it any more.",
                                       unit->name);
-                finding_cure(finding, "cgmove restart %s", judge_word(unit->name).text);
+                finding_cure(finding, "%s", judge_restart(facts).text);
         } else if (was_prevented(unit)) {
                 finding = finding_add(findings, FINDING_PROBLEM, "active",
                                       "%s ended with status %d, after which RestartPreventExitStatus= keeps "
                                       "it down.",
                                       unit->name, (int) unit->exit_status);
-                finding_cure(finding, "journalctl%s -u %s -n 20 tells why; then: cgmove restart %s",
+                finding_cure(finding, "journalctl%s -u %s -n 20 tells why; then: %s",
                              unit->system ? "" : " --user", judge_word(unit->name).text,
-                             judge_word(unit->name).text);
+                             judge_restart(facts).text);
         } else {
                 finding = finding_add(findings, FINDING_PROBLEM, "active", "%s has failed (%s).", unit->name,
                                       unit->result[0] ? unit->result : "no result");
-                finding_cure(finding, "journalctl%s -u %s -n 20 tells why; then: cgmove restart %s",
+                finding_cure(finding, "journalctl%s -u %s -n 20 tells why; then: %s",
                              unit->system ? "" : " --user", judge_word(unit->name).text,
-                             judge_word(unit->name).text);
+                             judge_restart(facts).text);
         }
 }
 
@@ -164,9 +164,9 @@ static void tell_stopping(const Facts *facts, Findings *findings) {
                                  "running commands, this one included if it is one.",
                                  unit->name, unit->sub_state, since,
                                  unit->timeout_stop == UINT64_MAX ? "infinity" : most),
-                     "end the commands that it waits for (systemd-cgls%s -u %s), or: %s%s kill "
+                     "end the commands that it waits for (systemd-cgls %s %s), or: %s%s kill "
                      "--signal=KILL %s",
-                     unit->system ? "" : " --user-unit", judge_word(unit->name).text, judge_as_owner(facts),
+                     unit->system ? "-u" : "--user-unit", judge_word(unit->name).text, judge_as_owner(facts),
                      judge_systemctl(facts), judge_word(unit->name).text);
 }
 
@@ -178,7 +178,7 @@ static void tell_looping(const Facts *facts, Findings *findings) {
                                  "%s.",
                                  unit->name, (unsigned) unit->n_restarts,
                                  unit->result[0] ? unit->result : "no result"),
-                     "cgmove restart %s", judge_word(unit->name).text);
+                     "%s", judge_restart(facts).text);
 }
 
 static void tell_active(const Facts *facts, Findings *findings) {

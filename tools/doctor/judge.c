@@ -26,6 +26,14 @@ JudgeWord judge_word(const char *word) {
         return ret;
 }
 
+JudgeRestart judge_restart(const Facts *facts) {
+        JudgeRestart ret;
+
+        (void) snprintf(ret.text, sizeof(ret.text), "cgmove restart %s%s",
+                        facts->unit.system ? "--system " : "", judge_word(facts->unit.name).text);
+        return ret;
+}
+
 void judge_cure_setting(const Facts *facts, Finding *finding, const char *section, const char *line) {
         finding_cure(finding, "%s%s under [%s] with '%s edit %s'", judge_as_owner(facts), line, section,
                      judge_systemctl(facts), judge_word(facts->unit.name).text);

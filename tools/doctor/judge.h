@@ -38,6 +38,12 @@ typedef struct JudgeWord {
 } JudgeWord;
 JudgeWord judge_word(const char *word);
 
+/* "cgmove restart UNIT", as the unit's manager wants it: for an argument of finding_cure(), as judge_word(). */
+typedef struct JudgeRestart {
+        char text[sizeof("cgmove restart --system ") + sizeof(JudgeWord)];
+} JudgeRestart;
+JudgeRestart judge_restart(const Facts *facts);
+
 /* The cure "LINE under [SECTION] with 'systemctl --user edit UNIT'". */
 void judge_cure_setting(const Facts *facts, Finding *finding, const char *section, const char *line);
 

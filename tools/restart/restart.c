@@ -171,6 +171,20 @@ static int parse(int argc, char **argv, Arguments *arguments) {
         return -1;
 }
 
+/* Who is root and names a unit mostly means one of the system: root's own manager is seldom there. */
+static int open_manager(UnitManager **ret, Failure *failure) {
+        Failure cause;
+
+        if (unit_manager_open_user(ret, &cause) == 0)
+                return 0;
+        if (geteuid() != 0 || !cause.lost)
+                *failure = cause;
+        else
+                (void) failure_set(failure, cause.status, cause.code,
+                                   "%s For a unit of the system manager give --system.", cause.message);
+        return failure->status;
+}
+
 /* By the name that the manager knows it by, so that an alias is the same unit; and what cannot be restarted
  * is refused while the caller still listens. The system manager answers from inside of a job only. */
 static int resolve_unit(RestartPlan *plan, Failure *failure) {
@@ -181,7 +195,7 @@ static int resolve_unit(RestartPlan *plan, Failure *failure) {
 
         if (plan->system)
                 return 0;
-        r = unit_manager_open_user(&manager, failure);
+        r = open_manager(&manager, failure);
         if (r != 0)
                 return r;
         outcome_init(&outcome, plan->unit);
@@ -219,6 +233,20 @@ static void take_condition(Arguments *arguments) {
 
 /* --- the job ------------------------------------------------------------------------------------------- */
 
+/* The daemon keeps the outcome: without a place for a log (a service's user without a home, ProtectHome=) nothing is
+ * lost but what commands of the caller's print. */
+static void note_lack_of_log(const RestartPlan *plan, uint64_t job, const Failure *cause) {
+        char text[sizeof(cause->message) + 128];
+
+        if (!plan->when && !plan->then && !plan->otherwise)
+                return;
+        (void) snprintf(text, sizeof(text),
+                        "Note: job %" PRIu64
+                        " has no log, so what --when, --then and --else print is lost: %s",
+                        job, cause->message);
+        failure_print_text(text);
+}
+
 static int start(const Arguments *arguments, const char *source, EscapeReport *report) {
         char *command[PLAN_ARGUMENTS_MAX], shown[UNIT_NAME_MAX + 64], log[PATH_MAX];
         _cleanup_free_ char *buffer = NULL;
@@ -226,10 +254,10 @@ static int start(const Arguments *arguments, const char *source, EscapeReport *r
         Escape escape = {
                 .restart = source,
                 .shown = shown,
-                .log_directory = log,
                 .wait_for_caller = !arguments->wait,
                 .command = command,
         };
+        Failure no_log;
         Progress progress;
         int r;
 
@@ -238,11 +266,13 @@ static int start(const Arguments *arguments, const char *source, EscapeReport *r
         r = plan_to_arguments(plan, CGMOVE_LIBEXEC_DIR "/cgmove-client", "restart-job", command, &buffer);
         if (r < 0)
                 return failure_errno(&report->failure, r, "Cannot start the restart");
-        r = logfile_directory(log, &report->failure);
-        if (r != 0)
-                return r;
+        if (logfile_directory(log, &no_log) == 0)
+                escape.log_directory = log;
         progress_begin(&progress, arguments->json, "starting the restart");
-        return escape_run(&escape, &progress, report);
+        r = escape_run(&escape, &progress, report);
+        if (r == 0 && !report->joined && !escape.log_directory)
+                note_lack_of_log(plan, report->job, &no_log);
+        return r;
 }
 
 static void print_started(const Arguments *arguments, const EscapeReport *report) {
