@@ -277,9 +277,13 @@ int cgroup_is_frozen(int fd, bool *ret) {
 int cgroup_is_told_to_freeze(int fd, unsigned levels, bool *ret) {
         char path[UP_MAX * 3 + sizeof("cgroup.freeze")] = "", value = '0';
 
-        for (unsigned i = 0; i < levels && i < UP_MAX && value == '0'; i++) {
+        for (unsigned i = 0; i < levels && value == '0'; i++) {
                 _cleanup_close_ int file = -1;
 
+                if (i == UP_MAX) { /* whatever is above may be frozen */
+                        value = '1';
+                        break;
+                }
                 (void) strcpy(path + i * 3, "cgroup.freeze");
                 file = openat(fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
                 if (file < 0 && errno == ENOENT) /* the root group, or above it */
@@ -372,14 +376,4 @@ int cgroup_get_record(int fd, char *buffer, size_t size, size_t *ret_size) {
 
         *ret_size = (size_t) n;
         return 0;
-}
-
-int cgroup_remove_record(int fd) {
-        _cleanup_close_ int file = -1;
-
-        file = open_beneath(fd, RECORD_FILE, O_WRONLY);
-        if (file < 0)
-                return file;
-
-        return fremovexattr(file, RECORD_XATTR) < 0 ? -errno : 0;
 }

@@ -50,7 +50,8 @@ int cgroup_is_frozen(int fd, bool *ret);
 
 /* True if a switch of the group or of one above it, LEVELS groups in all, says that its processes shall not
  * run, whether or not all of them stand still yet. Other than "frozen" of cgroup.events, which waits for a
- * neighbour that cannot freeze at the moment, while a process that has frozen would run if it were moved. */
+ * neighbour that cannot freeze at the moment, while a process that has frozen would run if it were moved. Also
+ * true if that cannot be told, since there are more than 64 groups above one another. */
 int cgroup_is_told_to_freeze(int fd, unsigned levels, bool *ret);
 
 /* cgroup.kill: SIGKILL to every process in it and below it, forks included. */
@@ -72,4 +73,3 @@ int cgroup_each_process(int fd, cgroup_each_t each, void *userdata);
  * only root can read or write it. It lives and dies with the group, like any attribute of it. */
 int cgroup_set_record(int fd, const char *text, size_t size);
 int cgroup_get_record(int fd, char *buffer, size_t size, size_t *ret_size); /* -ENODATA: none */
-int cgroup_remove_record(int fd);

@@ -51,6 +51,13 @@ static int check_process(const Caller *caller, const Target *target, Decision *d
                               "Process %d has different real, effective and saved user ids (%u, %u, %u), "
                               "so that it is nobody's own; it cannot be moved.",
                               (int) target->pid, target->status.uid[0], target->status.uid[1], target->status.uid[2]);
+        /* the kernel leaves the first thread where it is, and with it what /proc/PID/cgroup says, and lists no process in the
+         * group that the other threads go to */
+        if (target->leader_ended)
+                return refuse(decision, CGMOVE_ERROR_UNSUPPORTED,
+                              "The first thread of process %d has ended, so that the kernel would move only the others, or it "
+                              "is just ending; it cannot be moved.",
+                              (int) target->pid);
         return 0;
 }
 

@@ -33,12 +33,15 @@ static int add_process(const Kernel *kernel, Targets *targets, int fd, sd_bus_er
         return r;
 }
 
+/* Each handle costs a look at its process, also one that names the same descriptor as another, of which a message may have
+ * any number. */
 int request_read_processes(sd_bus_message *message, const Kernel *kernel, Targets *targets, sd_bus_error *ret_error) {
+        size_t n = 0;
         int fd, r;
 
         r = sd_bus_message_enter_container(message, 'a', "h");
         while (r >= 0 && (r = sd_bus_message_read_basic(message, 'h', &fd)) > 0) {
-                if (targets->n >= CGMOVE_PROCESSES_MAX)
+                if (n++ >= CGMOVE_PROCESSES_MAX)
                         return sd_bus_error_setf(ret_error, CGMOVE_ERROR_LIMIT_REACHED,
                                                  "One call moves %d processes at most.", CGMOVE_PROCESSES_MAX);
                 r = add_process(kernel, targets, fd, ret_error);

@@ -110,36 +110,6 @@ static int check_source_runs(const Move *move, const Target *target, MoveFailure
         return -EAGAIN;
 }
 
-/* Writes the number and sees whom it meant. */
-static int attach_target(const Move *move, int fd, Target *target, MoveFailure *ret_failure) {
-        ProcStatus status;
-        int r;
-
-        r = move->fresh ? 0 : target_check(move->kernel, target);
-        if (r == 0)
-                r = cgroup_attach(fd, target->pid);
-        if (r == -ESRCH || (r >= 0 && !pidfd_is_alive(target->pidfd))) {
-                *ret_failure = MOVE_GONE;
-                return -ESRCH;
-        }
-        if (r < 0)
-                return r;
-
-        /* it may have executed a set-uid program before it froze */
-        if (r == 0)
-                r = proc_get_status(move->kernel->proc_fd, target->pid, &status);
-        if (r < 0)
-                return r;
-        if (r > 0 || memcmp(status.uid, target->status.uid, sizeof(status.uid)) != 0) {
-                *ret_failure = MOVE_CHANGED;
-                return -EAGAIN;
-        }
-        r = check_source_runs(move, target, ret_failure);
-        if (r < 0)
-                return r;
-        return move->reset_oom_score ? reset_oom_score(move, target) : 0;
-}
-
 /* As it stands in /proc/PID/cgroup of its members. */
 static void job_path(const Pool *pool, const JobRecord *record,
                      char ret[static POOL_PATH_MAX + JOB_GROUP_NAME_MAX]) {
@@ -147,6 +117,49 @@ static void job_path(const Pool *pool, const JobRecord *record,
 
         job_group_name(record->id, name);
         (void) snprintf(ret, POOL_PATH_MAX + JOB_GROUP_NAME_MAX, "%s/%s", pool_path(pool), name);
+}
+
+/* Returns 1 if TARGET is not there as it was decided on, 0 if it is. It may have executed a set-uid program before it froze; and
+ * a first thread that was about to end stays where it was, while the others have come. */
+static int has_changed(const Move *move, const Target *target) {
+        char path[POOL_PATH_MAX + JOB_GROUP_NAME_MAX];
+        _cleanup_free_ char *cgroup = NULL;
+        ProcStatus status;
+        bool deleted;
+        int r;
+
+        r = proc_get_status(move->kernel->proc_fd, target->pid, &status);
+        if (r >= 0)
+                r = proc_get_cgroup(move->kernel->proc_fd, target->pid, &cgroup, &deleted);
+        if (r < 0)
+                return r;
+
+        job_path(move->pool, move->record, path);
+        return memcmp(status.uid, target->status.uid, sizeof(status.uid)) != 0 || strcmp(cgroup, path) != 0;
+}
+
+/* Writes the number and sees whom it meant. */
+static int attach_target(const Move *move, int fd, Target *target, MoveFailure *ret_failure) {
+        int r;
+
+        r = move->fresh ? 0 : target_check(move->kernel, target);
+        if (r == 0) {
+                r = cgroup_attach(fd, target->pid);
+                target->written = r >= 0;
+        }
+        if (r == -ESRCH || (r >= 0 && !pidfd_is_alive(target->pidfd))) {
+                *ret_failure = MOVE_GONE;
+                return -ESRCH;
+        }
+        if (r == 0)
+                r = has_changed(move, target);
+        if (r < 0)
+                return r;
+        if (r > 0) {
+                *ret_failure = MOVE_CHANGED;
+                return -EAGAIN;
+        }
+        return check_source_runs(move, target, ret_failure);
 }
 
 static const Target *find_target(const Move *move, pid_t pid) {
@@ -182,9 +195,8 @@ static bool is_fork(const Move *move, const Target *target, const ProcStatus *st
 }
 
 typedef enum SweepKind {
-        SWEEP_FORKS, /* what targets forked while they froze goes to that target's source */
-        SWEEP_TARGETS, /* targets go to their own source; after their forks, or those would look like strangers */
-        SWEEP_OTHERS, /* the rest is expelled */
+        SWEEP_FORKS,  /* what targets forked while they froze goes to that target's source */
+        SWEEP_OTHERS, /* the rest is expelled, but for the targets */
 } SweepKind;
 
 typedef struct Sweep {
@@ -236,7 +248,7 @@ static int sweep_each(pid_t pid, void *userdata) {
                 if (repair_stranger(sweep->move->kernel, sweep->move->pool, sweep->move->record, sweep->path,
                                     pid) > 0)
                         sweep->ended = pid;
-        } else if (target && is_target == (sweep->kind == SWEEP_TARGETS) && sweep->kind != SWEEP_OTHERS)
+        } else if (sweep->kind == SWEEP_FORKS && target && !is_target)
                 send_back(sweep->move, target, pid, pidfd, &status);
         else
                 return 0;
@@ -254,7 +266,22 @@ static void sweep_group(Sweep *sweep, int fd, SweepKind kind) {
         }
 }
 
-static void undo(const Move *move, int fd, const char *name) {
+/* To their own sources; after their forks, or those would look like strangers. Not who is listed in the group, but who was
+ * written to it: it lists nobody of a process whose first thread has stayed behind. */
+static void send_targets_back(const Move *move) {
+        for (size_t i = 0; i < move->n_targets; i++) {
+                const Target *target = &move->targets[i];
+                ProcStatus status;
+
+                if (target->written && proc_get_status(move->kernel->proc_fd, target->pid, &status) >= 0 &&
+                    pidfd_is_alive(target->pidfd))
+                        send_back(move, target, target->pid, target->pidfd, &status);
+        }
+}
+
+/* Returns whether somebody is left in the group: in the middle of his end, or because the group could not be read. It stays
+ * as a move that was cut off, with its record and in ice. */
+static bool undo(const Move *move, int fd, const char *name) {
         Sweep sweep = { .move = move };
         int r;
 
@@ -264,7 +291,7 @@ static void undo(const Move *move, int fd, const char *name) {
         job_path(move->pool, move->record, sweep.path);
         sweep_group(&sweep, fd, SWEEP_OTHERS);
         sweep_group(&sweep, fd, SWEEP_FORKS);
-        sweep_group(&sweep, fd, SWEEP_TARGETS);
+        send_targets_back(move);
 
         /* who was in the middle of a fork when he arrived stops only behind it: such a child may have come
          * since */
@@ -276,12 +303,7 @@ static void undo(const Move *move, int fd, const char *name) {
                 (void) poll(NULL, 0, DYING_TICK);
                 r = cgroup_remove(pool_fd(move->pool), name);
         }
-        if (r < 0) {
-                /* Somebody is dying there still: the group must not look like a job, nor hold anybody in
-                 * ice. It is removed when the daemon starts next or the pool stops. */
-                (void) cgroup_remove_record(fd);
-                (void) cgroup_freeze(fd, false);
-        }
+        return r < 0;
 }
 
 /* A migration is never refused for pids.max. Since tasks were counted the targets may have made threads, and
@@ -308,14 +330,46 @@ static int check_tasks(const Move *move, int fd, MoveFailure *ret_failure) {
         return -EAGAIN;
 }
 
-int move_into_job(const Move *move, MoveFailure *ret_failure, size_t *ret_index) {
+/* Once nothing else can fail, for what is refused is to be as it was. */
+static void reset_oom_scores(const Move *move) {
+        for (size_t i = 0; i < move->n_targets && move->reset_oom_score; i++) {
+                int r = reset_oom_score(move, &move->targets[i]);
+
+                if (r < 0)
+                        log_failure(move->record, "The oom_score_adj of process %d cannot be reset: %s",
+                                    (int) move->targets[i].pid, strerror(-r));
+        }
+}
+
+static int fill_group(const Move *move, int fd, MoveFailure *ret_failure, size_t *ret_index) {
+        _cleanup_close_ int freezer = -1;
+        int r = 0;
+
+        for (size_t i = 0; i < move->n_targets && r >= 0; i++) {
+                *ret_index = i;
+                r = attach_target(move, fd, &move->targets[i], ret_failure);
+        }
+        if (r >= 0)
+                r = check_tasks(move, fd, ret_failure);
+        if (r >= 0)
+                r = cgroup_open_freezer(fd, &freezer);
+        if (r < 0)
+                return r;
+
+        reset_oom_scores(move);
+        return cgroup_thaw(freezer);
+}
+
+int move_into_job(const Move *move, MoveFailure *ret_failure, size_t *ret_index, bool *ret_left) {
         char name[JOB_GROUP_NAME_MAX];
         _cleanup_close_ int fd = -1;
-        size_t i;
         int r;
 
         *ret_failure = MOVE_FAILED;
         *ret_index = 0;
+        *ret_left = false;
+        for (size_t i = 0; i < move->n_targets; i++)
+                move->targets[i].written = false;
         job_group_name(move->record->id, name);
         r = move->reserve ? fd_reserve_fill(move->reserve) : 0;
         if (r >= 0)
@@ -323,18 +377,10 @@ int move_into_job(const Move *move, MoveFailure *ret_failure, size_t *ret_index)
         if (r < 0)
                 return r;
 
-        for (i = 0; i < move->n_targets && r >= 0; i++)
-                r = attach_target(move, fd, &move->targets[i], ret_failure);
-        if (r >= 0)
-                r = check_tasks(move, fd, ret_failure);
-        if (r >= 0)
-                r = cgroup_freeze(fd, false);
-        if (r < 0) {
-                *ret_index = i > 0 ? i - 1 : 0;
-                undo(move, fd, name);
-                return r;
-        }
-        return 0;
+        r = fill_group(move, fd, ret_failure, ret_index);
+        if (r < 0)
+                *ret_left = undo(move, fd, name);
+        return r < 0 ? r : 0;
 }
 
 static int expel_each_stranger(pid_t pid, void *userdata) {

@@ -40,8 +40,10 @@ typedef enum MoveFailure {
 /* Makes the group of record->id below the pool with its record and limits, moves all targets there, and
  * thaws it. All or nothing: on failure every target that lives is back in its own source and the group is
  * gone. (Where the source does not take it back, being removed meanwhile, it is ended.) Returns 0; a
- * negative errno, with *ret_failure and *ret_index of the target concerned. */
-int move_into_job(const Move *move, MoveFailure *ret_failure, size_t *ret_index);
+ * negative errno, with *ret_failure and *ret_index of the target concerned, and *ret_left: somebody could not be taken out
+ * again, who has not come to his end yet, say. Then the group is as one of a move that was cut off, and is to be found
+ * as such (job_set_discover_later()), so that nobody is where nobody looks. */
+int move_into_job(const Move *move, MoveFailure *ret_failure, size_t *ret_index, bool *ret_left);
 
 /* Sets what the record's limits ask for on the group FD of POOL; a controller that is not there is passed
  * over (the job's "LimitsMissing" says so). Returns 0 or a negative errno. */

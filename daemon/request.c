@@ -167,6 +167,7 @@ static int do_move(Request *request, const Terms *terms, JobRecord **ret_record,
         Daemon *daemon = request->daemon;
         MoveFailure failure;
         size_t index;
+        bool left;
         int r;
 
         r = make_record(request, terms, &record, ret_error);
@@ -184,7 +185,9 @@ static int do_move(Request *request, const Terms *terms, JobRecord **ret_record,
                 .held = request->scan != NULL,
                 .reset_oom_score = request->options.reset_oom_score,
         };
-        r = move_into_job(&move, &failure, &index);
+        r = move_into_job(&move, &failure, &index, &left);
+        if (left && job_set_discover_later(daemon->jobs, request->pool) < 0)
+                log_failure(record, "A move that could not be undone is taken up when cgmoved starts next");
         if (r < 0)
                 return move_error(request, r, failure, index, ret_error);
 
@@ -307,6 +310,12 @@ static int may_join(const Target *target, void *userdata) {
         return r;
 }
 
+static void charge_tree(uint64_t began, void *userdata) {
+        Request *request = userdata;
+
+        connection_charge(request->pending.connection, began);
+}
+
 static void go_on_with_tree(Request *request, int error) {
         if (error == -EBUSY && !sd_bus_error_is_set(&request->refusal))
                 (void) sd_bus_error_set(&request->refusal, CGMOVE_ERROR_BUSY,
@@ -358,7 +367,7 @@ static void go_on_with_pool(Request *request, int error, const char *message, Po
         }
 
         r = tree_scan_new(request->daemon->event, &request->daemon->kernel, request->daemon->journal_fd,
-                          &request->targets, may_join, on_tree, request, &request->scan);
+                          &request->targets, may_join, charge_tree, on_tree, request, &request->scan);
         if (r < 0)
                 request_fail(request, r, &bus_error);
 }

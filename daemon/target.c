@@ -21,6 +21,8 @@ static int read_ids(const Kernel *kernel, Target *target) {
         target->ppid = stat.ppid;
         target->n_threads = stat.n_threads;
         target->kernel_thread = stat.kernel_thread;
+        /* it is asked later whether the process lives, with any of its threads */
+        target->leader_ended = stat.state == 'Z' || stat.state == 'X';
         return 0;
 }
 

@@ -21,6 +21,7 @@ typedef struct Target {
         ProcStatus status;
         uint64_t n_threads;
         bool kernel_thread;
+        bool leader_ended;      /* its first thread has ended, and others of its threads have not */
         char *cgroup;           /* its path */
         int cgroup_fd;          /* that directory; -1 if it is gone */
         bool gone;              /* the group is being removed, or has a name that says so */
@@ -28,6 +29,7 @@ typedef struct Target {
         bool frozen;            /* the source is frozen */
         bool passed_over;       /* refused for another reason, so that its manager need not be asked: see main-process.h */
         Knowledge unit_process; /* whether it is the main or control process of its unit, as its manager says */
+        bool written;           /* to the group of a job, by move_into_job() */
         Knowledge sandbox_lost; /* whether a cgroup BPF program would not be effective at the destination */
         const char *sandbox;    /* of what kind */
 } Target;

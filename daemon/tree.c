@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/cgroup.h"
 #include "daemon/thaw-journal.h"
@@ -11,7 +12,7 @@
 #include "lib/values.h"
 
 #define TICK (USEC_PER_SEC / 1000)
-#define TICKS_MAX 1000 /* about a second for everything to freeze */
+#define TIME_MAX USEC_PER_SEC /* for everything to freeze and to be found: a unit stands still meanwhile */
 #define GROUPS_MAX 32  /* cgroups one tree may be spread over */
 
 struct TreeScan {
@@ -21,9 +22,10 @@ struct TreeScan {
         FrozenGroup *groups[GROUPS_MAX];
         size_t n_groups;
         size_t n_covered; /* targets whose cgroup is in GROUPS */
-        unsigned ticks;
+        uint64_t until; /* CLOCK_MONOTONIC, microseconds */
         sd_event_source *timer;
         tree_may_t may;
+        tree_charge_t charge;
         tree_ready_t ready;
         void *userdata;
 };
@@ -40,6 +42,12 @@ static bool targets_have(const Targets *targets, pid_t pid) {
                 if (targets->items[i].pid == pid)
                         return true;
         return false;
+}
+
+static void targets_remove(Targets *targets, size_t i) {
+        target_done(&targets->items[i]);
+        targets->n--;
+        memmove(&targets->items[i], &targets->items[i + 1], (targets->n - i) * sizeof(targets->items[0]));
 }
 
 int targets_add(const Kernel *kernel, Targets *targets, int pidfd) {
@@ -92,7 +100,10 @@ static int family_add(pid_t pid, void *userdata) {
         struct Child *children;
         ProcStat stat;
 
-        if (proc_get_stat(family->proc_fd, pid, &stat) < 0 || stat.state == 'Z')
+        if (proc_get_stat(family->proc_fd, pid, &stat) < 0)
+                return 0;
+        /* one with other threads has not ended */
+        if ((stat.state == 'Z' || stat.state == 'X') && stat.n_threads <= 1)
                 return 0;
 
         if (family->n == family->size) {
@@ -121,8 +132,7 @@ static int add_child(const Kernel *kernel, Targets *targets, const struct Child 
         /* the number may be another process's since the look at all */
         added = &targets->items[targets->n - 1];
         if (added->ppid != child->ppid) {
-                target_done(added);
-                targets->n--;
+                targets_remove(targets, targets->n - 1);
                 return 0;
         }
         return 1;
@@ -176,39 +186,62 @@ static unsigned levels_below_scan(const TreeScan *scan, const char *path) {
         return nearest;
 }
 
-/* Freezes the cgroups of the targets that have come since the last time. */
-static int freeze_new(TreeScan *scan) {
+static uint64_t get_usec(clockid_t clock) {
+        struct timespec now;
+
+        (void) clock_gettime(clock, &now);
+        return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
+}
+
+static bool scan_is_late(const TreeScan *scan) {
+        return get_usec(CLOCK_MONOTONIC) >= scan->until;
+}
+
+static int freeze_target(TreeScan *scan, Target *target) {
         int r;
 
-        for (; scan->n_covered < scan->targets->n; scan->n_covered++) {
-                Target *target = &scan->targets->items[scan->n_covered];
+        if (scan_covers(scan, target->cgroup)) {
+                target->frozen = false; /* by us */
+                return scan->may(target, scan->userdata);
+        }
 
-                if (scan_covers(scan, target->cgroup)) {
-                        target->frozen = false; /* by us */
-                        r = scan->may(target, scan->userdata);
-                        if (r != 0)
-                                return r;
-                        continue;
-                }
-
-                if (!target->gone) { /* by others than us */
-                        r = cgroup_is_told_to_freeze(target->cgroup_fd, levels_below_scan(scan, target->cgroup),
-                                                     &target->frozen);
-                        if (r < 0)
-                                return r;
-                }
-                r = scan->may(target, scan->userdata);
-                if (r != 0)
-                        return r;
-                if (scan->n_groups == GROUPS_MAX)
-                        return -E2BIG;
-                r = frozen_group_new(scan->journal_fd, target->cgroup, target->cgroup_fd,
-                                     &scan->groups[scan->n_groups]);
+        if (!target->gone) { /* by others than us */
+                r = cgroup_is_told_to_freeze(target->cgroup_fd, levels_below_scan(scan, target->cgroup),
+                                             &target->frozen);
                 if (r < 0)
                         return r;
-                scan->n_groups++;
         }
+        r = scan->may(target, scan->userdata);
+        if (r != 0)
+                return r;
+        if (scan->n_groups == GROUPS_MAX)
+                return -E2BIG;
+        r = frozen_group_new(scan->journal_fd, target->cgroup, target->cgroup_fd, &scan->groups[scan->n_groups]);
+        if (r < 0)
+                return r;
+        scan->n_groups++;
         return 0;
+}
+
+/* Freezes the cgroups of the targets that have come since the last time. Returns 1, or 0 if one of them has to be waited for:
+ * who is killed often loses its first thread before the others, and is then no more. */
+static int freeze_new(TreeScan *scan) {
+        while (scan->n_covered < scan->targets->n) {
+                Target *target = &scan->targets->items[scan->n_covered];
+                int r;
+
+                if (target->leader_ended && !pidfd_is_alive(target->pidfd)) {
+                        targets_remove(scan->targets, scan->n_covered);
+                        continue;
+                }
+                if (target->leader_ended && !scan_is_late(scan))
+                        return 0;
+                r = freeze_target(scan, target);
+                if (r != 0)
+                        return r;
+                scan->n_covered++;
+        }
+        return 1;
 }
 
 static int all_frozen(const TreeScan *scan) {
@@ -230,25 +263,26 @@ static int scan_step(TreeScan *scan) {
         int r;
 
         r = freeze_new(scan);
-        if (r == 0)
+        if (r > 0)
                 r = all_frozen(scan);
         if (r <= 0)
-                return r < 0 || scan->ticks < TICKS_MAX ? r : -EBUSY;
+                return r;
 
         r = targets_add_descendants(scan->kernel, scan->targets);
-        if (r < 0)
-                return r;
-        if (r > 0)
-                return 0;
-        return 1;
+        return r < 0 ? r : r == 0;
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
+        uint64_t began = get_usec(CLOCK_THREAD_CPUTIME_ID);
         TreeScan *scan = userdata;
         int r;
 
-        scan->ticks++;
+        if (scan->until == 0)
+                scan->until = get_usec(CLOCK_MONOTONIC) + TIME_MAX;
         r = scan_step(scan);
+        if (r == 0 && scan_is_late(scan))
+                r = -EBUSY;
+        scan->charge(began, scan->userdata);
         if (r == 0) {
                 r = sd_event_source_set_time_relative(source, TICK);
                 if (r >= 0)
@@ -262,7 +296,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 int tree_scan_new(sd_event *event, const Kernel *kernel, int journal_fd, Targets *targets, tree_may_t may,
-                  tree_ready_t ready, void *userdata, TreeScan **ret) {
+                  tree_charge_t charge, tree_ready_t ready, void *userdata, TreeScan **ret) {
         _cleanup_(tree_scan_freep) TreeScan *scan = NULL;
         int r;
 
@@ -275,6 +309,7 @@ int tree_scan_new(sd_event *event, const Kernel *kernel, int journal_fd, Targets
                 .journal_fd = journal_fd,
                 .targets = targets,
                 .may = may,
+                .charge = charge,
                 .ready = ready,
                 .userdata = userdata,
         };

@@ -14,7 +14,7 @@
 #include "daemon/target.h"
 #include "lib/cleanup.h"
 
-/* A growing set of targets; entries are never removed. */
+/* A growing set of targets. */
 typedef struct Targets {
         Target *items;
         size_t n;
@@ -32,13 +32,16 @@ int targets_add_descendants(const Kernel *kernel, Targets *targets);
 /* Whether a process may be moved as far as is known; a tree of which one may not be moved is given up before
  * its cgroup is frozen. Returns 0 or a negative errno, which is passed on. */
 typedef int (*tree_may_t)(const Target *target, void *userdata);
+/* After each step, with CLOCK_THREAD_CPUTIME_ID (microseconds) of its beginning: what is to be paid for, see
+ * connection_charge(). */
+typedef void (*tree_charge_t)(uint64_t began, void *userdata);
 /* ERROR: 0, TARGETS is complete and everything in it is frozen until the scan is freed; -EBUSY: something
- * would not freeze; -E2BIG; what MAY returned, or another negative errno. */
+ * would not freeze, or more was found again and again, for a second; -E2BIG; what MAY returned, or another negative errno. */
 typedef void (*tree_ready_t)(int error, void *userdata);
 
 typedef struct TreeScan TreeScan;
 /* JOURNAL_FD: see thaw-journal.h. READY is called later, never from within. */
 int tree_scan_new(sd_event *event, const Kernel *kernel, int journal_fd, Targets *targets, tree_may_t may,
-                  tree_ready_t ready, void *userdata, TreeScan **ret);
+                  tree_charge_t charge, tree_ready_t ready, void *userdata, TreeScan **ret);
 TreeScan *tree_scan_free(TreeScan *scan); /* thaws */
 DEFINE_CLEANUP(TreeScan, tree_scan_free)

@@ -90,6 +90,42 @@ threading.Thread(target=lambda: time.sleep(1000)).start()" &
         wait || true
 }
 
+# The kernel moves the other threads of such a process, and leaves the first one, by which it is listed, where it was: a job that
+# nothing could end.
+test_first_thread_that_has_ended() {
+        local said
+        said=$(in_session alice python3 $TARGETS leader)
+        check_equal "$(grep -c ': org.cgmove1.Error.Unsupported .*first thread' <<<"$said")" 5 "refusals: $said"
+        check_lacks "$said" cgmove@
+        check_match "$(tail -n 1 <<<"$said")" '^places: [^ ]+ [^ ]+ running$'
+        tried 5 moves of a process whose first thread has ended
+        attack_end
+}
+
+no_group_is_left() {
+        ! compgen -G "$POOL/job-*" >/dev/null
+}
+
+# It ends at any moment of the move: all of its threads have been moved, or none.
+test_first_thread_that_ends() {
+        local said n
+        n=$(often 400)
+        policy_only <<-'POLICY'
+	policy "many" {
+	        users = {"alice"}
+	        from = {"session"}
+	        max-jobs = 100
+	        rate = "100000/min"
+	}
+	POLICY
+        said=$(in_session alice python3 $TARGETS leader-race "$n")
+        check_lacks "$said" split
+        not grep -v -E ' (moved pool|(Unsupported|Busy|NoSuchProcess) source)$' <<<"$said" || fail "$said"
+        wait_for no_group_is_left
+        tried "$n" "moves of processes whose first thread ends meanwhile: $(tr '\n' ',' <<<"$said")"
+        attack_end
+}
+
 test_numbers_that_are_none() {
         local number
         for number in 0 -1 -2 2147483648 4294967297 18446744073709551616 '' ' 1' 1x 0x1; do

@@ -10,11 +10,14 @@
   targets.py threads                 of threads, by pidfds of theirs where the kernel has such
   targets.py ids CGROUP UID...       as root: of processes with every mix of these real, effective and saved ids, put into CGROUP,
                                      by each of these users; also as a child of a process that is all right, with its tree
+  targets.py leader                  of a process whose first thread has ended, by itself and with the tree above it
+  targets.py leader-race N           of N processes whose first thread ends at that moment
   targets.py exec-race PROGRAM N     of N processes that execute PROGRAM at that moment
   targets.py claim UID               authenticates as another user than the kernel knows
   targets.py explain                 which rule is for the caller where he is
 """
 import atexit
+import ctypes
 import itertools
 import os
 import select
@@ -49,7 +52,7 @@ def connect():
 
 def place(pid):
     try:
-        with open("/proc/%d/cgroup" % pid, errors="surrogateescape") as file:
+        with open("/proc/%s/cgroup" % pid, errors="surrogateescape") as file:
             return [line[3:].rstrip("\n") for line in file if line.startswith("0::")][0]
     except (OSError, IndexError):
         return None
@@ -225,6 +228,91 @@ def verb_threads(_):
     for _ in range(20):
         print("thread's own:", call(connection, "Move", [fd]), place(os.getpid()))
     print("thread's own and its process:", call(connection, "Move", [os.pidfd_open(os.getpid()), fd]), place(os.getpid()))
+
+
+# --- a first thread that ends ------------------------------------------------------------------------------------------
+
+SYS_EXIT = {"x86_64": 60, "aarch64": 93}
+
+
+def end_first_thread():
+    ctypes.CDLL(None).syscall(SYS_EXIT[os.uname().machine], 0)
+
+
+def start_leaving(wait, then=None):
+    """A child whose first thread waits and ends, while another one does something, if anything, and stays."""
+    def body():
+        if then:
+            then()
+        while True:
+            time.sleep(1000)
+
+    def child():
+        threading.Thread(target=body, daemon=True).start()
+        wait()
+        end_first_thread()
+    return start(child)
+
+
+def leader_has_ended(pid):
+    with open("/proc/%d/stat" % pid) as file:
+        return file.read().rpartition(")")[2].split()[0] == "Z"
+
+
+def places(pid):
+    """Of each thread."""
+    try:
+        return {place("%d/task/%s" % (pid, tid)) for tid in os.listdir("/proc/%d/task" % pid)} - {None}
+    except OSError:
+        return set()
+
+
+def verb_leader(_):
+    reader, writer = os.pipe()
+
+    def moves():
+        own = os.pidfd_open(os.getpid())
+        while not leader_has_ended(os.getpid()):
+            time.sleep(0.01)
+        connection = connect()
+        for name, said in (("itself", call(connection, "Move", [own])), ("self", call(connection, "Move", [], [("self", "b", True)])),
+                           ("again", call(connection, "Move", [own])), ("tree", call(connection, "Move", [own], [("tree", "b", True)]))):
+            os.write(writer, ("%s: %s\n" % (name, said)).encode())
+        os.write(writer, b"end")
+    child = start_leaving(lambda: None, moves)
+    said = b""
+    while not said.endswith(b"end"):
+        said += os.read(reader, 65536)
+    print(said.decode()[:-3], end="")
+    # one whose first thread has just ended may be about to end: the tree is held for a second until that is sure
+    print("tree above:", call(connect(), "Move", [os.pidfd_open(os.getpid())], [("tree", "b", True)]))
+    print("places:", *places(child), *places(os.getpid()), frozen(place(os.getpid())))
+    end(child)
+
+
+def verb_leader_race(args):
+    """Prints, for each: the answer, and where all of its threads are: "split" if they are not together."""
+    counted = {}
+    connection = connect()
+    reader, writer = os.pipe()
+
+    def wait(delay):
+        os.write(writer, b"x")
+        time.sleep(delay)
+    for _ in range(int(args[0])):
+        pid = start_leaving(lambda delay=moment(): wait(delay))
+        fd = os.pidfd_open(pid)
+        os.read(reader, 1)
+        time.sleep(moment())
+        said = call(connection, "Move", [fd])
+        where = places(pid)
+        said = "moved" if said.isdigit() else said.split(" ")[0].rpartition(".")[2]
+        together = "split" if len(where) != 1 else "pool" if "user-cgmove" in where.pop() else "source"
+        counted[said, together] = counted.get((said, together), 0) + 1
+        end(pid)
+        os.close(fd)
+    for result, number in sorted(counted.items()):
+        print(number, *result)
 
 
 # --- ids ---------------------------------------------------------------------------------------------------------------

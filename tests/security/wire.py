@@ -283,12 +283,12 @@ def verb_descriptors(_):
     pair = socket.socketpair()
     kinds = [null, memory, ends[0], directory, pair[0].fileno(), os.eventfd(0)]
 
-    def announce(n):
-        """A Move that announces N descriptors, with the first of them as its process."""
+    def announce(n, handles=1, method="Move"):
+        """A call that announces N descriptors, with the first of them as its process, as often as HANDLES."""
         body = Writer()
-        body.array(4, [0], lambda i: body.fixed("I", 4, i))
+        body.array(4, [0] * handles, lambda i: body.fixed("I", 4, i))
         body.options([])
-        return message(1, PATH, MANAGER, "Move", "aha{sv}", body.data, n)
+        return message(1, PATH, MANAGER, method, "aha{sv}", body.data, n)
 
     for fd in kinds:  # no process
         said, _ = exchange(connect().authenticate(), announce(1), [fd])
@@ -299,6 +299,13 @@ def verb_descriptors(_):
         said, _ = exchange(connect(2).authenticate(), announce(announced), [own] * sent)
         if said == "reply":
             fail(sent, "descriptors sent,", announced, "announced: answered")
+        count += 1
+    # each handle costs a look, whatever descriptor it names
+    for method, handles, expected in (("Check", 128, "reply"), ("Check", 129, "LimitReached"), ("Check", 65000, "LimitReached"),
+                                      ("Move", 129, "LimitReached"), ("Move", 65000, "LimitReached")):
+        said, _ = exchange(connect().authenticate(), announce(1, handles, method), [own])
+        if not said.endswith(expected):
+            fail(method, "of one process by", handles, "handles:", said)
         count += 1
     for piece in (1, 8, 16, 40):  # a few with every few bytes of a message that is never whole
         peer = connect(2).authenticate()

@@ -88,12 +88,13 @@ Job *job_fixture_begin(JobFixture *fixture, JobRecord *record, const Process *pr
         };
         MoveFailure failure;
         size_t index;
+        bool left;
         Job *job;
 
         for (size_t i = 0; i < n; i++)
                 assert_int_equal(target_read(move.kernel, pidfd_open_process(processes[i].pid), &targets[i]),
                                  0);
-        assert_int_equal(move_into_job(&move, &failure, &index), 0);
+        assert_int_equal(move_into_job(&move, &failure, &index, &left), 0);
         for (size_t i = 0; i < n; i++)
                 target_done(&targets[i]);
         assert_int_equal(job_set_add(fixture->set, move.pool, record, &job), 0);

@@ -28,7 +28,7 @@ void attempt_add(Attempt *attempt, pid_t pid) {
 }
 
 int attempt_run(Attempt *attempt) {
-        return move_into_job(&attempt->move, &attempt->failure, &attempt->index);
+        return move_into_job(&attempt->move, &attempt->failure, &attempt->index, &attempt->left);
 }
 
 void attempt_done(Attempt *attempt) {

@@ -18,6 +18,7 @@ typedef struct Attempt {
         Move move;
         MoveFailure failure;
         size_t index;
+        bool left;
 } Attempt;
 
 void attempt_init(Attempt *attempt, const TreeFixture *fixture);

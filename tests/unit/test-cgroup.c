@@ -98,6 +98,27 @@ static void test_told_to_freeze(void **state) {
         assert_false(told);
 }
 
+/* Deeper than is looked at: it may be frozen further up. */
+static void test_told_to_freeze_far_below(void **state) {
+        CgroupFixture *fixture = need(state);
+        bool told = true;
+        int fd = dup(fixture->fd);
+
+        assert_true(fd >= 0);
+        for (unsigned i = 1; i <= 64; i++) {
+                int below = -1;
+
+                assert_int_equal(cgroup_create(fd, "deeper", &below), 0);
+                closep(&fd);
+                fd = below;
+        }
+        assert_int_equal(cgroup_is_told_to_freeze(fd, 64, &told), 0);
+        assert_false(told);
+        assert_int_equal(cgroup_is_told_to_freeze(fd, UINT_MAX, &told), 0);
+        assert_true(told);
+        closep(&fd);
+}
+
 static void test_values(void **state) {
         CgroupFixture *fixture = need(state);
         uint64_t value;
@@ -136,9 +157,6 @@ static void test_record(void **state) {
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
-
-        assert_int_equal(cgroup_remove_record(fixture->fd), 0);
-        assert_int_equal(cgroup_get_record(fixture->fd, buffer, sizeof(buffer), &size), -ENODATA);
 }
 
 int main(void) {
@@ -148,6 +166,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_attach_freeze_kill, cgroup_fixture_setup,
                                                 cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_told_to_freeze, cgroup_fixture_setup, cgroup_fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_told_to_freeze_far_below, cgroup_fixture_setup,
+                                                cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_values, cgroup_fixture_setup, cgroup_fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_record, cgroup_fixture_setup, cgroup_fixture_teardown),
         };

@@ -112,6 +112,12 @@ static void test_process(void **state) {
         target = good_target();
         target.status.tgid = 4700;
         expect(CGMOVE_ERROR_INVALID, ALICE, &section, &target);
+
+        target = good_target();
+        target.leader_ended = true;
+        expect(CGMOVE_ERROR_UNSUPPORTED, ALICE, &section, &target);
+        expect(CGMOVE_ERROR_UNSUPPORTED, 0, NULL, &target);
+        expect(CGMOVE_ERROR_NOT_YOURS, BOB, &section, &target); /* before it is told of somebody else's */
 }
 
 static void test_user_ids(void **state) {

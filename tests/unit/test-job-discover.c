@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -94,6 +96,70 @@ static int make_group(const JobFixture *jobs, uint64_t id, bool frozen, JobRecor
         }
         assert_int_equal(cgroup_freeze(fd, frozen), 0);
         return fd;
+}
+
+/* Moves a process whose source has gone, and another one that has ended, so that it is refused. The first is killed for it and
+ * does not come to its end, since it is traced: as long as its user likes. */
+static void move_in_vain(const JobFixture *jobs, Process *ret) {
+        int gone_fd = tree_fixture_group(jobs->tree, TREE_SOURCE "/gone");
+        Process process, dead;
+        Attempt attempt;
+
+        assert_int_equal(cgroup_remove(jobs->tree->source_fd, "gone"), 0);
+        attempt_init(&attempt, jobs->tree);
+        process = process_start(jobs->tree->source_fd, TREE_OWNER);
+        dead = process_start(jobs->tree->source_fd, TREE_OWNER);
+        assert_int_equal(ptrace(PTRACE_SEIZE, process.pid, NULL, PTRACE_O_TRACEEXIT), 0);
+        attempt_add(&attempt, process.pid);
+        attempt_add(&attempt, dead.pid);
+        process_end(&dead);
+        (void) close(attempt.targets[0].cgroup_fd);
+        attempt.targets[0].cgroup_fd = gone_fd;
+
+        assert_int_equal(attempt_run(&attempt), -ESRCH);
+        assert_true(attempt.left);
+        assert_true(tree_fixture_populated(jobs->tree, TREE_JOB));
+        attempt_done(&attempt);
+        *ret = process;
+}
+
+static void let_end(Process *process) {
+        int status;
+
+        assert_int_equal(waitpid(process->pid, &status, 0), process->pid);
+        assert_int_equal(status >> 8, SIGTRAP | PTRACE_EVENT_EXIT << 8);
+        assert_int_equal(ptrace(PTRACE_CONT, process->pid, NULL, 0), 0);
+        process_end(process);
+}
+
+/* Whoever is left of it is a job: seen, counted, and ended as such. */
+static void test_left_by_a_move_in_vain(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process process;
+
+        move_in_vain(jobs, &process);
+        assert_int_equal(job_set_discover_later(jobs->set, jobs->tree->pool), 0);
+        for (int i = 0; i < 3000 && !job_set_find(jobs->set, 7); i++)
+                assert_true(sd_event_run(jobs->tree->event, 10000) >= 0);
+        assert_non_null(job_set_find(jobs->set, 7));
+        let_end(&process);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_ENDED);
+        assert_false(tree_fixture_exists(jobs->tree, TREE_JOB));
+}
+
+/* Most have come to their end by then, and nothing tells of them. */
+static void test_nobody_left_by_a_move_in_vain(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process process;
+
+        move_in_vain(jobs, &process);
+        let_end(&process);
+        while (tree_fixture_populated(jobs->tree, TREE_JOB))
+                (void) usleep(1000);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        assert_null(job_set_find(jobs->set, 7));
+        assert_false(tree_fixture_exists(jobs->tree, TREE_JOB));
+        assert_int_equal(jobs->n_added, 0);
 }
 
 /* A crash between the write and the thaw. */
@@ -266,6 +332,8 @@ static int run_all(void) {
                 TEST(test_found_again),
                 TEST(test_ended_while_nobody_watched),
                 TEST(test_frozen_and_populated_is_completed),
+                TEST(test_left_by_a_move_in_vain),
+                TEST(test_nobody_left_by_a_move_in_vain),
                 TEST(test_empty_groups_are_removed),
                 TEST(test_result_that_cannot_be_kept),
                 TEST(test_groups_without_a_good_record),

@@ -2,6 +2,7 @@
 
 /* The move through ice, with real processes in a real tree: who arrives, and that it is all or nothing. */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -177,6 +179,28 @@ static void test_oom_score_is_never_lowered(void **state) {
         process_end(&lowered);
 }
 
+/* Nothing of a move that is refused stays behind. */
+static void test_oom_score_of_a_refused_move(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process process, dead;
+        Attempt attempt;
+
+        process = process_start(fixture->source_fd, TREE_OWNER);
+        dead = process_start(fixture->source_fd, TREE_OWNER);
+        assert_true(set_oom_score(process.pid, "200"));
+        attempt_init(&attempt, fixture);
+        attempt_add(&attempt, process.pid);
+        attempt_add(&attempt, dead.pid);
+        attempt.move.reset_oom_score = true;
+        process_end(&dead);
+        assert_int_equal(attempt_run(&attempt), -ESRCH);
+        assert_int_equal(get_oom_score(process.pid), 200);
+        assert_runs_in(fixture, &process, TREE_SOURCE);
+
+        attempt_done(&attempt);
+        process_end(&process);
+}
+
 /* --- all or nothing ------------------------------------------------------------------------------------ */
 
 static void test_ended_before(void **state) {
@@ -211,6 +235,52 @@ static void test_zombie(void **state) {
         assert_false(tree_fixture_exists(fixture, TREE_JOB));
         attempt_done(&attempt);
         process_end(&process);
+}
+
+/* Another thread than the first one, which is known to have ended. */
+static pid_t other_thread(pid_t pid) {
+        _cleanup_closedir_ DIR *dir = NULL;
+        struct dirent *entry;
+        char path[64];
+        pid_t tid = 0;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/task", (int) pid);
+        dir = opendir(path);
+        assert_non_null(dir);
+        while ((entry = readdir(dir)))
+                if (entry->d_name[0] != '.' && atoi(entry->d_name) != pid)
+                        tid = atoi(entry->d_name);
+        assert_true(tid > 0);
+        return tid;
+}
+
+/* It is not listed where its other threads have gone, and yet all of them are back. */
+static void test_leader_ended(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process process, other;
+        Attempt attempt;
+
+        process = process_start_body(fixture->source_fd, TREE_OWNER, process_lose_leader);
+        process_await_leader_end(fixture, process.pid);
+        other = process_start(fixture->source_fd, TREE_OWNER);
+        attempt_init(&attempt, fixture);
+        attempt_add(&attempt, other.pid);
+        attempt_add(&attempt, process.pid);
+        assert_false(attempt.targets[0].leader_ended);
+        assert_true(attempt.targets[1].leader_ended); /* and is refused for it */
+
+        /* as if it had lived when that was looked at */
+        assert_int_equal(attempt_run(&attempt), -EAGAIN);
+        assert_int_equal(attempt.failure, MOVE_CHANGED);
+        assert_int_equal(attempt.index, 1);
+        assert_runs_in(fixture, &other, TREE_SOURCE);
+        assert_string_equal(tree_fixture_where(fixture, other_thread(process.pid)), TREE_SOURCE);
+        assert_false(tree_fixture_exists(fixture, TREE_JOB));
+        assert_false(attempt.left);
+
+        attempt_done(&attempt);
+        process_end(&process);
+        process_end(&other);
 }
 
 static void test_changed_user_before(void **state) {
@@ -362,8 +432,10 @@ static int run_all(void) {
                 TEST(test_ancestor_frozen_on_the_way),
                 TEST(test_without_descriptors),
                 TEST(test_oom_score_is_never_lowered),
+                TEST(test_oom_score_of_a_refused_move),
                 TEST(test_ended_before),
                 TEST(test_zombie),
+                TEST(test_leader_ended),
                 TEST(test_changed_user_before),
                 TEST(test_changed_cgroup_before),
                 TEST(test_one_bad_target_and_all_are_back),

@@ -31,6 +31,9 @@ typedef struct Scan {
         Targets targets;
         TreeScan *scan;
         pid_t refused; /* by may() */
+        unsigned n_charges;
+        pid_t killed;              /* when it has been found */
+        const Process *accomplice; /* that forks between two steps */
         bool done;
         int error;
 } Scan;
@@ -50,7 +53,26 @@ static int may(const Target *target, void *userdata) {
 
         if (target->frozen)
                 return -EDEADLK;
+        if (target->leader_ended)
+                return -EOWNERDEAD;
         return target->pid == scan->refused ? -EPERM : 0;
+}
+
+static void charge(uint64_t began, void *userdata) {
+        Scan *scan = userdata;
+
+        assert_false(scan->done);
+        scan->n_charges++;
+        if (scan->killed > 0 && scan->targets.n > 1) {
+                (void) kill(scan->killed, SIGKILL);
+                scan->killed = 0;
+        }
+        if (scan->accomplice) {
+                assert_int_equal(cgroup_freeze(scan->fixture->source_fd, false), 0);
+                (void) process_fork(scan->accomplice);
+                assert_int_equal(cgroup_freeze(scan->fixture->source_fd, true), 0);
+                (void) usleep(20000);
+        }
 }
 
 static void on_ready(int error, void *userdata) {
@@ -63,10 +85,12 @@ static void on_ready(int error, void *userdata) {
 static int scan_run(Scan *scan) {
         scan->done = false;
         assert_int_equal(tree_scan_new(scan->fixture->event, &scan->fixture->kernel, scan->journal_fd,
-                                       &scan->targets, may, on_ready, scan, &scan->scan),
+                                       &scan->targets, may, charge, on_ready, scan, &scan->scan),
                          0);
         assert_false(scan->done); /* never from within */
+        scan->n_charges = 0;
         tree_fixture_loop(scan->fixture, &scan->done);
+        assert_true(scan->n_charges > 0);
         return scan->error;
 }
 
@@ -232,6 +256,92 @@ static void test_frozen_by_others(void **state) {
         process_end(&root);
 }
 
+/* Each look finds somebody more, since its owner thaws his group and freezes it again. */
+static void test_never_complete(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process root;
+        Scan scan;
+
+        root = process_start(fixture->source_fd, TREE_OWNER);
+        scan_init(&scan, fixture);
+        scan_add(&scan, root.pid);
+        scan.accomplice = &root;
+        assert_int_equal(scan_run(&scan), -EBUSY);
+        scan_thaw(&scan);
+        assert_false(is_frozen(fixture->source_fd));
+        assert_true(process_answers(&root));
+        scan_done(&scan);
+        process_end(&root);
+}
+
+static void fork_one_that_loses_its_leader(void) {
+        if (fork() == 0)
+                process_lose_leader();
+        for (;;)
+                (void) pause();
+}
+
+typedef struct Search {
+        pid_t other, found;
+} Search;
+
+static int find_other(pid_t pid, void *userdata) {
+        Search *search = userdata;
+
+        if (pid != search->other)
+                search->found = pid;
+        return 0;
+}
+
+/* A tree of two, of which the child has lost its first thread; returns that. */
+static pid_t start_half_dead(const TreeFixture *fixture, Process *ret_root) {
+        Search search = {};
+
+        *ret_root = process_start_body(fixture->source_fd, TREE_OWNER, fork_one_that_loses_its_leader);
+        search.other = ret_root->pid;
+        while (search.found == 0) {
+                assert_int_equal(cgroup_each_process(fixture->source_fd, find_other, &search), 0);
+                (void) usleep(1000);
+        }
+        process_await_leader_end(fixture, search.found);
+        return search.found;
+}
+
+static void test_leader_ended(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process root;
+        Scan scan;
+        pid_t child;
+
+        child = start_half_dead(fixture, &root);
+        scan_init(&scan, fixture);
+        scan_add(&scan, root.pid);
+        assert_int_equal(scan_run(&scan), -EOWNERDEAD);
+        assert_true(scan_has(&scan, child));
+        scan_thaw(&scan);
+        assert_false(is_frozen(fixture->source_fd));
+        scan_done(&scan);
+        process_end(&root);
+}
+
+/* It was only about to end. */
+static void test_leader_ended_before_the_others(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process root;
+        Scan scan;
+        pid_t child;
+
+        child = start_half_dead(fixture, &root);
+        scan_init(&scan, fixture);
+        scan_add(&scan, root.pid);
+        scan.killed = child;
+        assert_int_equal(scan_run(&scan), 0);
+        assert_false(scan_has(&scan, child));
+        assert_int_equal(scan.targets.n, 1);
+        scan_done(&scan);
+        process_end(&root);
+}
+
 static void test_freed_before_it_is_ready(void **state) {
         const TreeFixture *fixture = tree_fixture_need(state);
         Process root;
@@ -242,7 +352,7 @@ static void test_freed_before_it_is_ready(void **state) {
         scan_init(&scan, fixture);
         scan_add(&scan, root.pid);
         assert_int_equal(tree_scan_new(fixture->event, &fixture->kernel, scan.journal_fd, &scan.targets, may,
-                                       on_ready, &scan, &scan.scan),
+                                       charge, on_ready, &scan, &scan.scan),
                          0);
         assert_true(sd_event_run(fixture->event, 0) >= 0);
         done = scan.done; /* is possible */
@@ -320,8 +430,9 @@ static void move_tree(Scan *scan) {
         };
         MoveFailure failure;
         size_t index;
+        bool left;
 
-        assert_int_equal(move_into_job(&move, &failure, &index), 0);
+        assert_int_equal(move_into_job(&move, &failure, &index, &left), 0);
 }
 
 static void scan_until_ready(Scan *scan, pid_t pid) {
@@ -425,6 +536,9 @@ static int run_all(void) {
                 TEST(test_frozen_until_freed),
                 TEST(test_one_that_may_not),
                 TEST(test_frozen_by_others),
+                TEST(test_never_complete),
+                TEST(test_leader_ended),
+                TEST(test_leader_ended_before_the_others),
                 TEST(test_freed_before_it_is_ready),
                 TEST(test_forks_for_ever),
                 TEST(test_double_forks),

@@ -4,6 +4,7 @@
 #include <ftw.h>
 #include <linux/magic.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
@@ -338,6 +340,30 @@ Process process_start_body(int fd, uid_t uid, void (*body)(void)) {
 
 Process process_start(int fd, uid_t uid) {
         return process_start_body(fd, uid, NULL);
+}
+
+static void *live_on(void *argument) {
+        wait_for_end();
+        return NULL;
+}
+
+void process_lose_leader(void) {
+        pthread_t thread;
+
+        if (pthread_create(&thread, NULL, live_on, NULL) != 0)
+                _exit(1);
+        (void) syscall(SYS_exit, 0); /* not of the process */
+}
+
+void process_await_leader_end(const TreeFixture *fixture, pid_t pid) {
+        ProcStat stat = {};
+
+        for (int waited = 0; waited < PATIENCE && stat.state != 'Z'; waited += 10) {
+                assert_int_equal(proc_get_stat(fixture->kernel.proc_fd, pid, &stat), 0);
+                (void) usleep(10000);
+        }
+        assert_int_equal(stat.state, 'Z');
+        assert_int_equal(stat.n_threads, 2);
 }
 
 void process_end(Process *process) {

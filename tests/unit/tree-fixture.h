@@ -75,6 +75,10 @@ Process process_start(int fd, uid_t uid);
 /* The same in a session of its own that runs BODY instead, which never returns; nothing can be told to
  * it. */
 Process process_start_body(int fd, uid_t uid, void (*body)(void));
+/* A body: its first thread ends, and another one lives on. */
+void process_lose_leader(void);
+/* Waits until the first thread of PID has ended. */
+void process_await_leader_end(const TreeFixture *fixture, pid_t pid);
 void process_end(Process *process); /* kills and reaps it */
 
 bool process_answers(const Process *process); /* it lives, and is not frozen */

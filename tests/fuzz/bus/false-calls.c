@@ -31,10 +31,10 @@ int __wrap_cgroup_create(int parent_fd, const char *name, int *ret_fd);
 int __wrap_cgroup_remove(int parent_fd, const char *name);
 int __wrap_cgroup_attach(int fd, pid_t pid);
 int __wrap_cgroup_freeze(int fd, bool freeze);
+int __wrap_cgroup_thaw(int freezer);
 int __wrap_cgroup_kill(int fd);
 int __wrap_cgroup_set_record(int fd, const char *text, size_t size);
 int __wrap_cgroup_get_record(int fd, char *buffer, size_t size, size_t *ret_size);
-int __wrap_cgroup_remove_record(int fd);
 
 int __wrap_kernel_open(const char *cgroup_root, Kernel *ret) {
         Kernel kernel = KERNEL_INIT;
@@ -214,6 +214,17 @@ int __wrap_cgroup_freeze(int fd, bool freeze) {
         return 0;
 }
 
+int __wrap_cgroup_thaw(int freezer) {
+        char path[FALSE_PATH_MAX], *end;
+
+        assert(pwrite(freezer, "0", 1, 0) == 1 && false_group_find(freezer, path));
+        end = strstr(path, "/cgroup.freeze");
+        assert(end);
+        *end = 0;
+        false_group_put(path);
+        return 0;
+}
+
 int __wrap_cgroup_kill(int fd) {
         char path[FALSE_PATH_MAX];
 
@@ -244,8 +255,4 @@ int __wrap_cgroup_get_record(int fd, char *buffer, size_t size, size_t *ret_size
         assert(n >= 0);
         *ret_size = (size_t) n;
         return 0;
-}
-
-int __wrap_cgroup_remove_record(int fd) {
-        return unlinkat(fd, "record", 0) < 0 ? -errno : 0;
 }
