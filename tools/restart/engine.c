@@ -256,9 +256,13 @@ static void tell_end(Engine *e) {
         read_log(e);
         (void) printf("%s\n", e->outcome.text);
         (void) fflush(stdout);
-        r = report_progress(&e->client, e->plan.job, &e->outcome, &failure);
         if (guard_is_done(e))
                 guard_stop(e->manager, &e->plan);
+        e->manager = unit_manager_free(e->manager);
+        /* from now on whoever asks for a restart gets another one: nobody here touches the unit any more */
+        r = report_progress(&e->client, e->plan.job, &e->outcome, &failure);
+        /* the command may take long, and nobody would read what is told meanwhile */
+        e->client = client_free(e->client);
         if (command)
                 hook_tell(command, &e->outcome, e->plan.job);
         /* a daemon that was away then keeps nobody waiting but us */
