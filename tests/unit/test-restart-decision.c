@@ -357,6 +357,19 @@ static void test_joined_by_outcome(void **state) {
         }
 }
 
+/* As deep as it can be. */
+static void test_joined_by_deep_outcome(void **state) {
+        char outcome[CGMOVE_OUTCOME_MAX + 1] = "{\"phases\":";
+        size_t head = strlen(outcome), brackets = (sizeof(outcome) - 2 - head) / 2;
+        JobRecord record = { .id = 7, .kind = JOB_RESTART, .created = 5, .outcome = outcome };
+
+        memset(outcome + head, '[', brackets);
+        memset(outcome + head + brackets, ']', brackets);
+        strcpy(outcome + head + 2 * brackets, "}");
+        assert_true(job_outcome_is_valid(outcome));
+        assert_true(restart_is_joined(&record, false, 5));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_table),
@@ -370,6 +383,7 @@ int main(void) {
                 cmocka_unit_test(test_up_and_busy),
                 cmocka_unit_test(test_joined),
                 cmocka_unit_test(test_joined_by_outcome),
+                cmocka_unit_test(test_joined_by_deep_outcome),
         };
 
         return cmocka_run_group_tests_name("restart-decision", tests, NULL, NULL);

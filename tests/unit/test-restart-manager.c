@@ -46,8 +46,8 @@ static False *manager;
 /* --- the manager --------------------------------------------------------------------------------------------------- */
 
 static int emit_removed(sd_bus *bus, const char *result) {
-        return sd_bus_emit_signal(bus, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobRemoved",
-                                  "uoss", 17, "/job/17", NAME, result);
+        return sd_bus_emit_signal(bus, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
+                                  "JobRemoved", "uoss", 17, "/job/17", NAME, result);
 }
 
 static int answer_properties(sd_bus_message *message) {

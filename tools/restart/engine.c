@@ -222,8 +222,8 @@ static int restart(Engine *e) {
         e->begun = now_realtime();
         watch.issued = now_monotonic();
         /* what becomes of it, the watch sees; the daemon tells once only */
-        r = unit_act(e->manager, e->plan.unit, UNIT_RESTART, e->plan.system ? watch.timeout : 0, result, NULL,
-                     NULL, &failure);
+        r = unit_act(e->manager, e->plan.unit, UNIT_RESTART, e->plan.system ? watch.timeout : 0, result,
+                     NULL, NULL, &failure);
         if (r != 0)
                 return fail(e, &failure);
         return restart_watch(&watch) ? 0 : STATUS_FAILED;

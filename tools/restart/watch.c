@@ -38,8 +38,8 @@ typedef struct Look {
 void restart_manager_failed(Outcome *outcome, bool system, const Failure *failure) {
         if (failure->lost && system)
                 outcome_end(outcome, "failed", "daemon-gone",
-                            "cgmoved, which asks the system manager about %s, cannot be reached; what was asked before "
-                            "goes on without it.",
+                            "cgmoved, which asks the system manager about %s, cannot be reached; what was "
+                            "asked before goes on without it.",
                             outcome->unit);
         else if (failure->lost)
                 outcome_end(outcome, "failed", "manager-gone",
@@ -79,8 +79,8 @@ static bool is_old(const RestartWatch *watch, const Unit *unit) {
                (watch->replaces[0] != '\0' || strcmp(unit->active_state, "active") != 0);
 }
 
-/* How the manager's job ended is known when it has: a unit may take long to stop. One that what it needs has kept
- * from starting was stopped for this restart, and by nobody else. */
+/* How the manager's job ended is known when it has: a unit may take long to stop. One that what it needs has
+ * kept from starting was stopped for this restart, and by nobody else. */
 static void take_result(Look *look) {
         const RestartWatch *watch = look->watch;
         char result[UNIT_WORD_MAX];
@@ -117,8 +117,8 @@ static int look_again(Look *look, Failure *failure) {
         take_result(look);
         note_begun(look);
         if (!is_before(look))
-                r = unit_ports_look(watch->proc_fd, &look->unit, &watch->ports, look->restarted, &look->state,
-                                    watch->outcome);
+                r = unit_ports_look(watch->proc_fd, &look->unit, &watch->ports, look->restarted,
+                                    &look->state, watch->outcome);
         if (r < 0 && r != -EAGAIN) /* at -EAGAIN all is as it was: the next look may have more luck */
                 return failure_errno(failure, r, "Cannot see who holds the ports of %s", watch->plan->unit);
         look->facts.was_closing |= look->state.n_time_wait > 0;

@@ -32,10 +32,11 @@ typedef struct RestartWatch {
 /* Now, in clock ticks since boot, as the start times of processes are told. */
 uint64_t restart_ticks(void);
 
-/* Ends the outcome. Returns true if the unit is up. What MANAGER was asked last is the restart, if that was asked
- * through it: nobody needs to have followed that. The phase "watching" begins when the instance before has gone. */
+/* Ends the outcome. Returns true if the unit is up. What MANAGER was asked last is the restart, if that was
+ * asked through it: nobody needs to have followed that. The phase "watching" begins when the instance before
+ * has gone. */
 bool restart_watch(RestartWatch *watch);
 
-/* Ends the outcome for a manager that said no, or is gone; SYSTEM: the system manager, or the daemon on the way to
- * it. */
+/* Ends the outcome for a manager that said no, or is gone; SYSTEM: the system manager, or the daemon on the
+ * way to it. */
 void restart_manager_failed(Outcome *outcome, bool system, const Failure *failure);
