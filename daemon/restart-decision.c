@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
 #include "lib/protected-service.h"
 #include "lib/protocol.h"
 
@@ -88,12 +90,30 @@ int decide_restart(const Caller *caller, const Target *target, const PolicySecti
         return 0;
 }
 
+static const char *text_of(const json_t *object, const char *key) {
+        return json_string_value(json_object_get(object, key)) ?: "";
+}
+
+/* What is no such object says nothing. */
+static bool outcome_is_past(const char *outcome) {
+        _cleanup_(json_decrefp) json_t *object = outcome[0] ? json_loads(outcome, 0, NULL) : NULL;
+        const json_t *phases = json_object_get(object, "phases");
+        const char *state = text_of(object, "state");
+
+        if (strcmp(state, "done") == 0 || strcmp(state, "failed") == 0)
+                return true;
+        for (size_t i = 0; i + 1 < json_array_size(phases); i++)
+                if (strcmp(text_of(json_array_get(phases, i), "name"), "restarting") == 0)
+                        return true;
+        return false;
+}
+
 /* The clock may have been set back or forth since. */
 bool restart_is_joined(const JobRecord *record, bool lost_leader, uint64_t now) {
         uint64_t age = now > record->created ? now - record->created : record->created - now;
 
         return record->kind == JOB_RESTART && !record->status_known && !record->result && !lost_leader &&
-               age < RESTART_JOIN_MAX;
+               age < RESTART_JOIN_MAX && !outcome_is_past(record->outcome);
 }
 
 /* --- the act ---------------------------------------------------------------------------------------- */

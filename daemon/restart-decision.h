@@ -25,9 +25,11 @@ int decide_restart(const Caller *caller, const Target *target, const PolicySecti
 #define RESTART_JOIN_MAX (UINT64_C(3600) * 1000000) /* microseconds since the job was made */
 
 /* Whether who asks for a restart at NOW (CLOCK_REALTIME, microseconds) is given the live job RECORD, which is
- * to restart the same unit, instead of one of his own: as long as its command goes on. It does not when it has
- * its status or its result, nor when the process that is to tell that status is gone (LOST_LEADER), whoever
- * else is left in the job; and none is waited for without end. Pure. */
+ * to restart the same unit, instead of one of his own: as long as the instance that this one is to replace is
+ * there, so that the next will see all that was changed before he asked. It is no more when the outcome tells
+ * its end, or a phase after that of "restarting": what the job does then, such as --then, may last, and may be
+ * what asks. Nor does a command go on that has its status or its result, or when the process that is to tell
+ * that status is gone (LOST_LEADER), whoever else is left in the job; and none is waited for without end. Pure. */
 bool restart_is_joined(const JobRecord *record, bool lost_leader, uint64_t now);
 
 typedef enum ServiceAct {

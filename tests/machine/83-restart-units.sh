@@ -417,6 +417,62 @@ test_then_runs_in_the_job() {
         check_restarted "$old"
 }
 
+# --- a restart that is over ----------------------------------------------------------------------------------------------------
+
+# What it runs then asks for another one, and waits for that; nobody keeps a line to a manager or the daemon open meanwhile.
+test_then_asks_for_another_restart() {
+        local old first
+        gateway_start mixed "" "$COUNT_STARTS"
+        old=$(gateway_pid)
+        restart_inside --then "ls -l /proc/\$PPID/fd >\$HOME/after; cgmove restart --wait --json $GATEWAY >\$HOME/otherwise"
+        first=$JOB
+        restart_end
+        check_equal "$(jq .joined /home/alice/otherwise)" false "whether it was joined"
+        restart_take "$(cat /home/alice/otherwise)"
+        [[ $JOB -ne $first ]] || fail "it is the same job"
+        check_restarted "$old"
+        check_equal "$(gateway_starts)" 3 "starts of the gateway"
+        check_file /home/alice/after
+        check_lacks "$(cat /home/alice/after)" socket:
+}
+
+# The one that has failed is over too.
+test_else_puts_it_right() {
+        broken_gateway Restart=no
+        restart_inside --else "sed -i 's/--exit-after 0//' $GATEWAY_UNIT; cgmove restart --wait --json $GATEWAY >\$HOME/otherwise"
+        check_outcome failed start-failed
+        restart_take "$(cat /home/alice/otherwise)"
+        check_outcome "done" restarted
+        gateway_answers || fail "it does not answer"
+}
+
+test_wait_is_not_for_what_comes_then() {
+        gateway_start mixed
+        check_status 0 in_session alice cgmove restart --wait --json --then 'until test -e $HOME/now; do sleep 0.1; done' "$GATEWAY"
+        restart_take "$OUTPUT"
+        check_equal "$(jq -r '.job.outcome.state + " " + .job.state' <<<"$OUTPUT")" "done running" outcome
+        as alice touch /home/alice/now
+        check_outcome "done" restarted
+}
+
+# The new instance is up and has not the port that the first restart waits for: what was put right since needs another restart, which
+# the first one sees as well.
+test_restart_while_the_port_is_waited_for() {
+        local old first
+        gateway_start mixed
+        old=$(gateway_pid)
+        gateway_write mixed "--ports 18790"
+        restart_inside
+        first=$JOB
+        wait_for restart_is_at watching
+        gateway_write mixed
+        restart_outside --port 18789
+        [[ $JOB -ne $first ]] || fail "it is the same job"
+        check_restarted "$old"
+        JOB=$first
+        check_restarted "$old"
+}
+
 test_delay_waits() {
         local old
         gateway_start mixed

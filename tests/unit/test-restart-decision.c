@@ -306,7 +306,7 @@ static void test_up_and_busy(void **state) {
 }
 
 static void test_joined(void **state) {
-        JobRecord record = { .id = 7, .kind = JOB_RESTART, .created = 5 * RESTART_JOIN_MAX };
+        JobRecord record = { .id = 7, .kind = JOB_RESTART, .created = 5 * RESTART_JOIN_MAX, .outcome = "" };
         uint64_t created = record.created;
 
         assert_true(restart_is_joined(&record, false, created));
@@ -325,6 +325,51 @@ static void test_joined(void **state) {
         assert_false(restart_is_joined(&record, false, created));
 }
 
+#define PHASES(names) "{\"state\":\"running\",\"phases\":[" names "]}"
+#define PHASE(name) "{\"name\":\"" name "\"}"
+
+/* As the job tells them: from when the instance that was there is gone, the restart is not what one asks for. */
+static void test_joined_by_outcome(void **state) {
+        static const struct {
+                const char *outcome;
+                bool joined;
+        } cases[] = {
+                { "", true },
+                { PHASES(""), true },
+                { PHASES(PHASE("waiting") "," PHASE("delaying")), true },
+                { PHASES(PHASE("checking") "," PHASE("restarting")), true },
+                { PHASES(PHASE("checking") "," PHASE("restarting") "," PHASE("watching")), false },
+                { PHASES(PHASE("restarting") "," PHASE("healing") "," PHASE("stabilising")), false },
+                { "{\"state\":\"done\"}", false },
+                { "{\"state\":\"failed\",\"phases\":[]}", false },
+                /* whatever else a job tells, it says nothing */
+                { "{nonsense}", true },
+                { "{}", true },
+                { "{\"state\":17,\"phases\":{\"name\":\"restarting\"}}", true },
+                { "{\"state\":\"waiting\",\"phases\":[null,\"restarting\",[],{\"name\":null},{}]}", true },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                JobRecord record = { .id = 7, .kind = JOB_RESTART, .created = 5, .outcome = cases[i].outcome };
+
+                if (restart_is_joined(&record, false, 5) != cases[i].joined)
+                        fail_msg("%s", cases[i].outcome);
+        }
+}
+
+/* As deep as it can be. */
+static void test_joined_by_deep_outcome(void **state) {
+        char outcome[CGMOVE_OUTCOME_MAX + 1] = "{\"phases\":";
+        size_t head = strlen(outcome), brackets = (sizeof(outcome) - 2 - head) / 2;
+        JobRecord record = { .id = 7, .kind = JOB_RESTART, .created = 5, .outcome = outcome };
+
+        memset(outcome + head, '[', brackets);
+        memset(outcome + head + brackets, ']', brackets);
+        strcpy(outcome + head + 2 * brackets, "}");
+        assert_true(job_outcome_is_valid(outcome));
+        assert_true(restart_is_joined(&record, false, 5));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_table),
@@ -337,6 +382,8 @@ int main(void) {
                 cmocka_unit_test(test_act_how_often),
                 cmocka_unit_test(test_up_and_busy),
                 cmocka_unit_test(test_joined),
+                cmocka_unit_test(test_joined_by_outcome),
+                cmocka_unit_test(test_joined_by_deep_outcome),
         };
 
         return cmocka_run_group_tests_name("restart-decision", tests, NULL, NULL);

@@ -37,6 +37,7 @@ typedef struct False {
         int n_asked;      /* restarts that it was asked for */
         int n_taken;
         unsigned silent;  /* seconds before a restart is taken */
+        bool late;        /* its job lacks what it needs, and ends when the unit is asked about next */
         bool flood;
 } False;
 
@@ -44,9 +45,16 @@ static False *manager;
 
 /* --- the manager --------------------------------------------------------------------------------------------------- */
 
+static int emit_removed(sd_bus *bus, const char *result) {
+        return sd_bus_emit_signal(bus, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
+                                  "JobRemoved", "uoss", 17, "/job/17", NAME, result);
+}
+
 static int answer_properties(sd_bus_message *message) {
         if (manager->connection <= manager->lost_at_get)
                 _exit(0);
+        if (manager->late && manager->n_taken > 0)
+                (void) emit_removed(sd_bus_message_get_bus(message), "dependency");
         return sd_bus_reply_method_return(message, "a{sv}", 3, "Id", "s", NAME, "ActiveState", "s", "active",
                                           "Job", "(uo)", manager->n_taken, "/job/17");
 }
@@ -62,10 +70,7 @@ static int answer_restart(sd_bus *bus, sd_bus_message *message) {
         (void) sd_bus_reply_method_return(message, "o", "/job/17");
         if (manager->lost_follow && sd_bus_flush(bus) >= 0)
                 _exit(0);
-        return manager->flood ? 1
-                              : sd_bus_emit_signal(bus, "/org/freedesktop/systemd1",
-                                                   "org.freedesktop.systemd1.Manager", "JobRemoved", "uoss",
-                                                   17, "/job/17", NAME, "done");
+        return manager->flood || manager->late ? 1 : emit_removed(bus, "done");
 }
 
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -222,6 +227,24 @@ static void test_silent(void **state) {
         (void) unit_manager_free(m);
 }
 
+/* What became of a job is known as soon as the unit is told without it, whoever follows it. */
+static void test_late(void **state) {
+        UnitManager *m = open_manager((False){ .late = true });
+        char result[UNIT_WORD_MAX];
+        Failure failure;
+        Unit unit;
+
+        unit_act_result(m, result);
+        assert_string_equal(result, "");
+        restart(m, 0, "running");
+        unit_act_result(m, result);
+        assert_string_equal(result, "running");
+        assert_int_equal(unit_get(m, NAME, &unit, &failure), 0);
+        unit_act_result(m, result);
+        assert_string_equal(result, "dependency");
+        (void) unit_manager_free(m);
+}
+
 /* A restart that is followed for a while is not followed for ever, whatever else there is to be told. */
 static void test_flood(void **state) {
         check_restart(open_manager((False){ .flood = true }), 100000, "running");
@@ -236,6 +259,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_lost_before_the_answer, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_silent, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_late, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@ typedef struct FalseManager {
         UnitManager manager;
         UnitFixture *fixture;
         unsigned n_gets, n_starts, n_restarts;
+        const char *result; /* of what it was asked last */
         bool is_gone, refuses, is_stopping;
         void (*on_get)(struct FalseManager *m);
         void (*on_start)(struct FalseManager *m);
@@ -55,17 +56,22 @@ static int false_act(UnitManager *manager, const char *name, UnitAction action, 
         return 0;
 }
 
+static void false_act_result(UnitManager *manager, char *ret_result) {
+        (void) strcpy(ret_result, ((FalseManager *) manager)->result ?: "");
+}
+
 static bool false_is_stopping(UnitManager *manager) {
         return ((FalseManager *) manager)->is_stopping;
 }
 
 static const UnitManagerType false_type = { .get = false_get,
                                             .act = false_act,
+                                            .act_result = false_act_result,
                                             .is_stopping = false_is_stopping };
 
 /* WATCH has what differs from test to test. */
-static bool run_watch(FalseManager *m, RestartWatch watch, Outcome *outcome) {
-        static const RestartPlan plan = { .unit = "gateway.service" };
+static bool run_watch(FalseManager *m, RestartWatch watch, uint64_t restarted, Outcome *outcome) {
+        const RestartPlan plan = { .unit = "gateway.service", .restarted = restarted };
 
         m->manager.type = &false_type;
         outcome_init(outcome, plan.unit);
@@ -82,11 +88,10 @@ static bool watch_counted(FalseManager *m, uint16_t port, uint64_t restarted, ui
         const RestartWatch watch = {
                 .ports = { .wanted = { port }, .n_wanted = port > 0 },
                 .n_restarts = n_restarts,
-                .restarted = restarted,
                 .timeout = timeout,
         };
 
-        return run_watch(m, watch, outcome);
+        return run_watch(m, watch, restarted, outcome);
 }
 
 static bool watch(FalseManager *m, uint16_t port, uint64_t restarted, uint64_t timeout, Outcome *outcome) {
@@ -129,12 +134,18 @@ static void replace(FalseManager *m) {
         (void) strcpy(m->fixture->unit.invocation_id, "0000000000000000000000000000000b");
 }
 
-/* The request was lost once, or always. */
-static void check_not_begun(FalseManager *m, bool expected, Outcome *outcome) {
-        const RestartWatch watch = { .replaces = "0000000000000000000000000000000a", .timeout = LONG };
+#define BEFORE "0000000000000000000000000000000a"
+
+static bool watch_replacing(FalseManager *m, Outcome *outcome) {
+        const RestartWatch watch = { .replaces = BEFORE, .timeout = LONG };
 
         (void) strcpy(m->fixture->unit.invocation_id, watch.replaces);
-        assert_int_equal(run_watch(m, watch, outcome), expected);
+        return run_watch(m, watch, 1, outcome);
+}
+
+/* The request was lost once, or always. */
+static void check_not_begun(FalseManager *m, bool expected, Outcome *outcome) {
+        assert_int_equal(watch_replacing(m, outcome), expected);
         assert_int_equal(m->n_restarts, 1);
         assert_int_equal(m->n_starts, 0);
 }
@@ -157,6 +168,91 @@ static void test_lost_requests(void **state) {
         assert_true(outcome.downtime == UINT64_MAX);
 }
 
+/* Its manager's job is cancelled after a while: nobody asks again. */
+static void cancel(FalseManager *m) {
+        m->fixture->unit.job = m->n_gets < 3;
+        m->result = m->n_gets < 3 ? "running" : "canceled";
+}
+
+static void test_cancelled_later(void **state) {
+        FalseManager m = { .fixture = unit_fixture_need(state), .on_get = cancel };
+        Outcome outcome;
+
+        assert_false(watch_replacing(&m, &outcome));
+        check_failed(&outcome, "not-restarted", "somebody has cancelled it. Nothing was stopped");
+        assert_int_equal(m.n_starts + m.n_restarts, 0);
+        assert_int_equal(outcome.n_phases, 0); /* the old one is there */
+}
+
+/* It stops for a while; then what it needs fails, and it is not started. */
+static void lack(FalseManager *m) {
+        m->fixture->unit.job = m->n_gets < 3;
+        (void) strcpy(m->fixture->unit.active_state, m->n_gets < 3 ? "deactivating" : "inactive");
+        m->result = m->n_gets < 3 ? "running" : "dependency";
+}
+
+static void start_new(FalseManager *m) {
+        m->on_get = NULL;
+        m->result = "done";
+        m->fixture->unit.main_pid = 1;
+        set_state(m, "active", "success");
+        replace(m);
+}
+
+static void test_lacks_what_it_needs(void **state) {
+        FalseManager m = { .fixture = unit_fixture_need(state), .on_get = lack, .on_start = start_new };
+        Outcome outcome;
+
+        assert_true(watch_replacing(&m, &outcome));
+        assert_int_equal(m.n_starts, 1);
+        assert_string_equal(outcome.phases[0].name, "healing");
+        assert_string_equal(outcome.phases[1].name, "watching");
+}
+
+/* And once it is started and stopped by somebody, it was meant to be down. */
+static void start_and_stop(FalseManager *m) {
+        start_new(m);
+        set_state(m, "inactive", "success");
+}
+
+static void test_stopped_after_that(void **state) {
+        FalseManager m = { .fixture = unit_fixture_need(state), .on_get = lack, .on_start = start_and_stop };
+        Outcome outcome;
+
+        assert_false(watch_replacing(&m, &outcome));
+        check_failed(&outcome, "stopped-meanwhile", "was left so");
+        assert_int_equal(m.n_starts, 1);
+}
+
+/* While the instance before stops, its ports are its own; "watching" begins with the next. */
+static pid_t old_process, new_process;
+
+static void replace_later(FalseManager *m) {
+        m->fixture->unit.job = m->n_gets < 3;
+        (void) strcpy(m->fixture->unit.active_state, m->n_gets < 3 ? "deactivating" : "active");
+        if (m->n_gets != 3)
+                return;
+        child_kill(old_process);
+        m->fixture->unit.main_pid = new_process;
+        replace(m);
+}
+
+static void test_stops_first(void **state) {
+        FalseManager m = { .fixture = unit_fixture_need(state), .on_get = replace_later };
+        RestartWatch watch = { .replaces = BEFORE, .timeout = LONG, .ports.n_wanted = 1 };
+        int fd = listener_open_fixed(0, &watch.ports.wanted[0]);
+        Outcome outcome;
+
+        old_process = child_start(m.fixture, 0, 0).pid;
+        new_process = child_start(m.fixture, 0, 0).pid;
+        (void) close(fd);
+        (void) strcpy(m.fixture->unit.invocation_id, BEFORE);
+        assert_true(run_watch(&m, watch, ticks_next(), &outcome));
+        assert_int_equal(outcome.n_holders, 0);
+        assert_string_equal(outcome.phases[0].name, "watching");
+        assert_string_equal(outcome.phases[1].name, "stabilising");
+}
+
 static void test_manager_gone(void **state) {
         FalseManager m = { .fixture = unit_fixture_need(state), .is_gone = true };
         Outcome outcome;
@@ -164,6 +260,17 @@ static void test_manager_gone(void **state) {
         assert_false(watch(&m, 0, 1, LONG, &outcome));
         check_failed(&outcome, "manager-gone", "The manager of gateway.service is gone");
         assert_int_equal(m.n_gets, 1);
+}
+
+/* The way to the system manager. */
+static void test_daemon_gone(void **state) {
+        const Failure failure = { .message = "No daemon.", .lost = true };
+        Outcome outcome;
+
+        outcome_init(&outcome, "gateway.service");
+        restart_manager_failed(&outcome, true, &failure);
+        check_failed(&outcome, "daemon-gone", "cgmoved");
+        assert_null(strstr(outcome.text, "is gone"));
 }
 
 static void test_manager_refuses(void **state) {
@@ -312,7 +419,8 @@ int main(void) {
                 TEST(test_not_loaded), TEST(test_stopped),      TEST(test_manager_stops),
                 TEST(test_timeout),    TEST(test_start_limit),  TEST(test_left_over),
                 TEST(test_port_held),  TEST(test_loop),         TEST(test_lost_request),
-                TEST(test_lost_requests),
+                TEST(test_lost_requests), TEST(test_cancelled_later), TEST(test_lacks_what_it_needs),
+                TEST(test_stopped_after_that), TEST(test_stops_first), TEST(test_daemon_gone),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

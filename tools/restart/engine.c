@@ -67,7 +67,7 @@ static void begin_phase(Engine *e, const char *name) {
 }
 
 static int fail(Engine *e, const Failure *failure) {
-        restart_manager_failed(&e->outcome, failure);
+        restart_manager_failed(&e->outcome, e->plan.system, failure);
         return failure->status;
 }
 
@@ -214,21 +214,18 @@ static int restart(Engine *e) {
         Failure failure;
         int r;
 
-        e->plan.restarted = watch.restarted = restart_ticks();
+        e->plan.restarted = restart_ticks();
         r = set_guard(e);
         if (r != 0)
                 return r;
         begin_phase(e, "restarting");
         e->begun = now_realtime();
         watch.issued = now_monotonic();
-        r = unit_act(e->manager, e->plan.unit, UNIT_RESTART,
-                     e->plan.system ? watch.timeout : RESTART_FOLLOW_MAX, result, NULL, NULL, &failure);
+        /* what becomes of it, the watch sees; the daemon tells once only */
+        r = unit_act(e->manager, e->plan.unit, UNIT_RESTART, e->plan.system ? watch.timeout : 0, result,
+                     NULL, NULL, &failure);
         if (r != 0)
                 return fail(e, &failure);
-        watch.was_cancelled = strcmp(result, "canceled") == 0;
-        /* what it needs has failed: it was stopped for this restart, and by nobody else */
-        watch.start_if_inactive = !e->plan.system && strcmp(result, "dependency") == 0;
-        outcome_begin_phase(&e->outcome, "watching");
         return restart_watch(&watch) ? 0 : STATUS_FAILED;
 }
 
@@ -256,9 +253,13 @@ static void tell_end(Engine *e) {
         read_log(e);
         (void) printf("%s\n", e->outcome.text);
         (void) fflush(stdout);
-        r = report_progress(&e->client, e->plan.job, &e->outcome, &failure);
         if (guard_is_done(e))
                 guard_stop(e->manager, &e->plan);
+        e->manager = unit_manager_free(e->manager);
+        /* from now on whoever asks for a restart gets another one: nobody here touches the unit any more */
+        r = report_progress(&e->client, e->plan.job, &e->outcome, &failure);
+        /* the command may take long, and nobody would read what is told meanwhile */
+        e->client = client_free(e->client);
         if (command)
                 hook_tell(command, &e->outcome, e->plan.job);
         /* a daemon that was away then keeps nobody waiting but us */

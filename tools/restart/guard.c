@@ -78,7 +78,6 @@ static bool take_over(UnitManager *manager, int proc_fd, const RestartPlan *plan
                 .outcome = outcome,
                 .proc_fd = proc_fd,
                 .start_if_inactive = true,
-                .restarted = plan->restarted,
                 .issued = now_monotonic(),
         };
         Unit unit;

@@ -38,7 +38,7 @@ static RestartStep judge_failed(const RestartFacts *facts) {
 }
 
 static RestartStep judge_inactive(const RestartFacts *facts) {
-        if (strcmp(facts->unit->type, "oneshot") == 0)
+        if (strcmp(facts->unit->type, "oneshot") == 0 && !facts->is_old)
                 return RESTART_DONE;
         if (facts->start_if_inactive)
                 return facts->n_started < RESTART_HEALS_MAX ? RESTART_START : RESTART_START_FAILED;
@@ -79,8 +79,8 @@ static RestartStep judge_active(const RestartFacts *facts) {
         return wait_or(facts, RESTART_PORT_LOST);
 }
 
-/* Its manager, or the daemon, ended before it had the request, or somebody has cancelled it: as if nobody had
- * asked. */
+/* The manager has not come to it yet; or it, or the daemon, ended before it had the request, or somebody has
+ * cancelled that: as if nobody had asked. */
 static RestartStep judge_old(const RestartFacts *facts) {
         if (facts->unit->job > 0)
                 return wait_or(facts, RESTART_TIMEOUT);
@@ -96,7 +96,7 @@ RestartStep restart_judge(const RestartFacts *facts) {
                 return RESTART_NOT_LOADED;
         if (is_state(unit, "deactivating"))
                 return wait_or(facts, RESTART_TIMEOUT);
-        if (facts->is_old && is_state(unit, "active"))
+        if (facts->is_old && (unit->job > 0 || is_state(unit, "active")))
                 return judge_old(facts);
         if (facts->has_ports && facts->ports->n_left_over > 0 && facts->n_ended < RESTART_HEALS_MAX)
                 return RESTART_END_LEFT_OVERS;

@@ -27,8 +27,8 @@ typedef struct RestartFacts {
         uint32_t n_restarts;    /* NRestarts that are not to be counted */
         bool was_closing;       /* a port was seen in TIME_WAIT since the unit was started last */
         bool start_if_inactive; /* nobody can have meant it to be down */
-        bool restart_once;      /* it can be asked for once only */
-        bool is_old;            /* it is the instance that was to be replaced */
+        bool restart_once;      /* it can be asked for once only, or somebody has cancelled it */
+        bool is_old;            /* nothing has begun since: it is the instance that was to be replaced */
         uint64_t now, deadline; /* CLOCK_MONOTONIC, microseconds, as all here */
         uint64_t unchanged; /* since when the unit is in this state, with this main process and these ports
                              */

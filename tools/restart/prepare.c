@@ -47,7 +47,7 @@ int restart_check(UnitManager *manager, const RestartPlan *plan, bool may_reload
                         r = unit_get(manager, plan->unit, ret, &failure);
         }
         if (r != 0) {
-                restart_manager_failed(outcome, &failure);
+                restart_manager_failed(outcome, plan->system, &failure);
                 return r;
         }
         return check_loaded(plan, ret, outcome);

@@ -33,6 +33,8 @@
 
 #define GIVE_UP (UINT64_C(300) * 1000000) /* for which the daemon may be away */
 #define LOOK_INTERVAL 200000000L          /* nanoseconds between two looks at the job, with --wait */
+/* microseconds for which a job is given the time to end when its outcome is known */
+#define DECIDED_PATIENCE (UINT64_C(2) * 1000000)
 
 static const char help[] =
                 "Usage: cgmove restart [OPTION...] UNIT\n\n"
@@ -304,14 +306,38 @@ static void show_progress(Progress *progress, const Job *job) {
         progress_tick(progress);
 }
 
-static int wait_for_end(uint64_t id, bool json, Job *ret, Failure *failure) {
+/* What it says of its end; NULL if it has said nothing. The caller frees it. */
+static json_t *decided_outcome(const Job *job) {
+        json_t *outcome = job_outcome(job);
+
+        if (json_is_string(json_object_get(outcome, "reason")))
+                return outcome;
+        json_decref(outcome);
+        return NULL;
+}
+
+/* The command of --then or --else may last, and may wait for who waits here; without one the job ends at once. */
+static bool is_over(const Job *job, uint64_t *decided) {
+        json_t *outcome;
+
+        if (!job_is_running(job))
+                return true;
+        if (*decided == 0 && (outcome = decided_outcome(job))) {
+                json_decref(outcome);
+                *decided = now_monotonic();
+        }
+        return *decided > 0 && now_monotonic() - *decided >= DECIDED_PATIENCE;
+}
+
+static int wait_for_outcome(uint64_t id, bool json, Job *ret, Failure *failure) {
         const struct timespec interval = { .tv_nsec = LOOK_INTERVAL };
         _cleanup_(client_freep) Client *client = NULL;
+        uint64_t decided = 0;
         Progress progress;
         int r;
 
         progress_begin(&progress, json, "restarting");
-        while ((r = job_get_quietly(&client, id, GIVE_UP, ret, failure)) == 0 && job_is_running(ret)) {
+        while ((r = job_get_quietly(&client, id, GIVE_UP, ret, failure)) == 0 && !is_over(ret, &decided)) {
                 show_progress(&progress, ret);
                 job_done(ret);
                 (void) nanosleep(&interval, NULL);
@@ -321,16 +347,26 @@ static int wait_for_end(uint64_t id, bool json, Job *ret, Failure *failure) {
 }
 
 static int print_outcome(const Job *job) {
-        json_t *outcome = job_outcome(job);
+        json_t *outcome = decided_outcome(job);
         char text[OUTCOME_TEXT_MAX];
 
         (void) snprintf(text, sizeof(text), "%s", outcome_cut_off(job->unit));
-        if (outcome && !json_is_null(json_object_get(outcome, "reason")))
+        if (outcome)
                 outcome_describe(outcome, text, sizeof(text));
         json_decref(outcome);
         output_text(stdout, text);
         (void) putchar('\n');
         return output_finish(0);
+}
+
+static bool is_up(const Job *job) {
+        json_t *outcome = decided_outcome(job);
+        const char *state = json_string_value(json_object_get(outcome, "state"));
+        bool up = state ? strcmp(state, "done") == 0
+                        : job->status_known && job->exit_signal == 0 && job->exit_code == 0;
+
+        json_decref(outcome);
+        return up;
 }
 
 /* Where the main process is not known, as of a system unit, the daemon tells if that was taken for the command. */
@@ -379,10 +415,10 @@ static int finish(const Arguments *arguments, const EscapeReport *report) {
         if (!arguments->wait)
                 return output_json(json_pack("{s:b, s:o}", "joined", report->joined, "job",
                                              job_made_to_json(&client, report->job)));
-        r = wait_for_end(report->job, arguments->json, &job, &failure);
+        r = wait_for_outcome(report->job, arguments->json, &job, &failure);
         if (r != 0)
                 return failure_print(&failure, arguments->json);
-        status = job.status_known && job.exit_signal == 0 && job.exit_code == 0 ? 0 : STATUS_FAILED;
+        status = is_up(&job) ? 0 : STATUS_FAILED;
         r = arguments->json ? output_json(json_pack("{s:b, s:o}", "joined", report->joined, "job",
                                                     job_to_json(&job)))
                             : print_outcome(&job);

@@ -17,6 +17,7 @@ typedef struct UnitManagerType {
                    char *ret_result, unit_tick_t tick, void *userdata, Failure *failure);
         int (*start_transient)(UnitManager *manager, const char *name, const char *description,
                                char *const *command, Failure *failure);
+        void (*act_result)(UnitManager *manager, char *ret_result); /* NULL: "" */
         bool (*is_stopping)(UnitManager *manager); /* NULL: never */
         UnitManager *(*free)(UnitManager *manager);
 } UnitManagerType;

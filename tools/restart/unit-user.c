@@ -350,6 +350,14 @@ static int user_act(UnitManager *manager, const char *name, UnitAction action, u
         return 0;
 }
 
+/* A manager tells that a job has gone before it describes the unit without it, on the same connection. */
+static void user_act_result(UnitManager *manager, char *ret_result) {
+        UserManager *m = (UserManager *) manager;
+
+        take_signals(m);
+        (void) strcpy(ret_result, m->result);
+}
+
 /* --- transient units ----------------------------------------------------------------------------------- */
 
 static int append_command(sd_bus_message *message, char *const *command) {
@@ -437,6 +445,7 @@ static const UnitManagerType user_type = {
         .get = user_get,
         .reload = user_reload,
         .act = user_act,
+        .act_result = user_act_result,
         .start_transient = user_start_transient,
         .is_stopping = user_is_stopping,
         .free = user_free,

@@ -217,6 +217,12 @@ int unit_act(UnitManager *manager, const char *name, UnitAction action, uint64_t
         return manager->type->act(manager, name, action, timeout, ret_result, tick, userdata, failure);
 }
 
+void unit_act_result(UnitManager *manager, char ret_result[static UNIT_WORD_MAX]) {
+        ret_result[0] = 0;
+        if (manager->type->act_result)
+                manager->type->act_result(manager, ret_result);
+}
+
 int unit_start_transient(UnitManager *manager, const char *name, const char *description,
                          char *const *command, Failure *failure) {
         return manager->type->start_transient(manager, name, description, command, failure);

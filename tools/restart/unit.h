@@ -90,6 +90,10 @@ typedef void (*unit_tick_t)(void *userdata);
 int unit_act(UnitManager *manager, const char *name, UnitAction action, uint64_t timeout, char *ret_result,
              unit_tick_t tick, void *userdata, Failure *failure);
 
+/* The same of the last job that was not followed to its end, as far as its manager has told meanwhile: all
+ * that it told before it answered the last unit_get(). "": there is none, or that cannot be had. */
+void unit_act_result(UnitManager *manager, char ret_result[static UNIT_WORD_MAX]);
+
 /* Starts COMMAND as a transient service of a user manager, which starts it again should it fail, and forgets
  * it when it has ended. Returns when COMMAND has said that it is ready (sd_notify(3)). */
 int unit_start_transient(UnitManager *manager, const char *name, const char *description,

@@ -27,14 +27,21 @@ typedef struct Snapshot {
 
 typedef struct Look {
         RestartWatch *watch;
+        uint64_t restarted; /* clock ticks since boot: what is older is left over */
+        bool has_begun;     /* the new instance */
         Unit unit;
         UnitPortsState state;
         Snapshot snapshot;
         RestartFacts facts;
 } Look;
 
-void restart_manager_failed(Outcome *outcome, const Failure *failure) {
-        if (failure->lost)
+void restart_manager_failed(Outcome *outcome, bool system, const Failure *failure) {
+        if (failure->lost && system)
+                outcome_end(outcome, "failed", "daemon-gone",
+                            "cgmoved, which asks the system manager about %s, cannot be reached; what was "
+                            "asked before goes on without it.",
+                            outcome->unit);
+        else if (failure->lost)
                 outcome_end(outcome, "failed", "manager-gone",
                             "The manager of %s is gone; the unit comes back when it does, if it is enabled.",
                             outcome->unit);
@@ -66,6 +73,39 @@ static bool snapshot_update(Look *look) {
         return true;
 }
 
+/* An id that a manager does not tell says nothing of a unit that is up. */
+static bool is_old(const RestartWatch *watch, const Unit *unit) {
+        return watch->replaces && strcmp(unit->invocation_id, watch->replaces) == 0 &&
+               (watch->replaces[0] != '\0' || strcmp(unit->active_state, "active") != 0);
+}
+
+/* How the manager's job ended is known when it has: a unit may take long to stop. One that what it needs has
+ * kept from starting was stopped for this restart, and by nobody else. */
+static void take_result(Look *look) {
+        const RestartWatch *watch = look->watch;
+        char result[UNIT_WORD_MAX];
+
+        unit_act_result(watch->manager, result);
+        look->facts.start_if_inactive = watch->start_if_inactive || strcmp(result, "dependency") == 0;
+        look->facts.restart_once |= strcmp(result, "canceled") == 0;
+}
+
+static void note_begun(Look *look) {
+        look->facts.is_old = is_old(look->watch, &look->unit);
+        if (look->has_begun || look->facts.is_old)
+                return;
+        look->has_begun = true;
+        outcome_begin_phase(look->watch->outcome, "watching");
+}
+
+/* The instance before holds its ports rightly. */
+static bool is_before(const Look *look) {
+        const Unit *unit = &look->unit;
+
+        return look->facts.is_old && (unit->job > 0 || strcmp(unit->active_state, "active") == 0 ||
+                                      strcmp(unit->active_state, "deactivating") == 0);
+}
+
 /* All facts, as they are now. */
 static int look_again(Look *look, Failure *failure) {
         RestartWatch *watch = look->watch;
@@ -74,8 +114,11 @@ static int look_again(Look *look, Failure *failure) {
         r = unit_get(watch->manager, watch->plan->unit, &look->unit, failure);
         if (r != 0)
                 return r;
-        r = unit_ports_look(watch->proc_fd, &look->unit, &watch->ports, watch->restarted, &look->state,
-                            watch->outcome);
+        take_result(look);
+        note_begun(look);
+        if (!is_before(look))
+                r = unit_ports_look(watch->proc_fd, &look->unit, &watch->ports, look->restarted,
+                                    &look->state, watch->outcome);
         if (r < 0 && r != -EAGAIN) /* at -EAGAIN all is as it was: the next look may have more luck */
                 return failure_errno(failure, r, "Cannot see who holds the ports of %s", watch->plan->unit);
         look->facts.was_closing |= look->state.n_time_wait > 0;
@@ -83,8 +126,6 @@ static int look_again(Look *look, Failure *failure) {
                 look->facts.n_restarts = 0;
         if (look->state.n_time_wait > 0) /* what fails because of that does not count */
                 look->facts.n_restarts = look->unit.n_restarts;
-        look->facts.is_old = watch->replaces && watch->replaces[0] != '\0' &&
-                             strcmp(look->unit.invocation_id, watch->replaces) == 0;
         look->facts.now = now_monotonic();
         if (snapshot_update(look))
                 look->facts.unchanged = look->facts.now;
@@ -114,14 +155,15 @@ static uint64_t deadline(const RestartWatch *watch) {
 static void begin_again(Look *look) {
         RestartWatch *watch = look->watch;
 
-        watch->restarted = restart_ticks();
+        look->restarted = restart_ticks();
         watch->issued = now_monotonic();
         look->facts.deadline = deadline(watch);
 }
 
 static int act(Look *look, UnitAction action, Failure *failure) {
         RestartWatch *watch = look->watch;
-        uint64_t follow = action == UNIT_RESTART ? RESTART_FOLLOW_MAX : watch->timeout;
+        /* a start that waits for its port (ExecStartPre=) is healed meanwhile */
+        uint64_t follow = action == UNIT_RESTART ? 0 : watch->timeout;
         char result[UNIT_WORD_MAX];
 
         outcome_begin_phase(watch->outcome, "healing");
@@ -181,7 +223,7 @@ static bool end_with_manager(Look *look) {
 
         if (!unit_manager_is_stopping(look->watch->manager))
                 return false;
-        restart_manager_failed(look->watch->outcome, &failure);
+        restart_manager_failed(look->watch->outcome, false, &failure);
         return true;
 }
 
@@ -265,7 +307,11 @@ static void pause_for(uint64_t usec) {
 }
 
 bool restart_watch(RestartWatch *watch) {
-        Look look = { .watch = watch, .state = { .n_missing = watch->ports.n_wanted + watch->ports.n_any } };
+        Look look = {
+                .watch = watch,
+                .restarted = watch->plan->restarted,
+                .state = { .n_missing = watch->ports.n_wanted + watch->ports.n_any },
+        };
         uint64_t pause = LOOK_FIRST;
         RestartStep step;
         Failure failure;
@@ -276,8 +322,7 @@ bool restart_watch(RestartWatch *watch) {
                 .has_ports = !watch->socket_activated &&
                              (watch->ports.n_wanted > 0 || watch->ports.n_any > 0),
                 .n_restarts = watch->n_restarts,
-                .start_if_inactive = watch->start_if_inactive,
-                .restart_once = watch->plan->system || watch->was_cancelled,
+                .restart_once = watch->plan->system,
                 .deadline = deadline(watch),
         };
         for (;;) {
@@ -296,6 +341,6 @@ bool restart_watch(RestartWatch *watch) {
                 pause_for(pause);
                 pause = pause + pause / 4 < LOOK_MAX ? pause + pause / 4 : LOOK_MAX;
         }
-        restart_manager_failed(watch->outcome, &failure);
+        restart_manager_failed(watch->outcome, watch->plan->system, &failure);
         return false;
 }

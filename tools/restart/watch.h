@@ -13,22 +13,16 @@
 #include "tools/restart/unit-ports.h"
 #include "tools/restart/unit.h"
 
-/* Microseconds for which the manager's job is followed: a start that waits for its port (ExecStartPre=) is
- * healed meanwhile. */
-#define RESTART_FOLLOW_MAX UINT64_C(1000000)
-
 typedef struct RestartWatch {
         UnitManager *manager;
-        const RestartPlan *plan;
+        const RestartPlan *plan; /* its RESTARTED: when it was asked for */
         Outcome *outcome;
         int proc_fd;
         UnitPorts ports;
         bool socket_activated; /* the ports are the socket's, not the unit's */
         uint32_t n_restarts;   /* NRestarts when the restart was asked for */
         const char *replaces;  /* the unit's InvocationID then; NULL if any will do */
-        bool was_cancelled;    /* by somebody: it is not asked for again */
         bool start_if_inactive;
-        uint64_t restarted; /* when it was asked for, see restart_ticks() */
         uint64_t issued, timeout; /* microseconds; when it was asked for (CLOCK_MONOTONIC), and how long it
                                      may take */
         unit_tick_t tick;         /* called some times a second; may be NULL */
@@ -38,8 +32,11 @@ typedef struct RestartWatch {
 /* Now, in clock ticks since boot, as the start times of processes are told. */
 uint64_t restart_ticks(void);
 
-/* Ends the outcome. Returns true if the unit is up. */
+/* Ends the outcome. Returns true if the unit is up. What MANAGER was asked last is the restart, if that was
+ * asked through it: nobody needs to have followed that. The phase "watching" begins when the instance before
+ * has gone. */
 bool restart_watch(RestartWatch *watch);
 
-/* Ends the outcome for a manager that said no, or is gone. */
-void restart_manager_failed(Outcome *outcome, const Failure *failure);
+/* Ends the outcome for a manager that said no, or is gone; SYSTEM: the system manager, or the daemon on the
+ * way to it. */
+void restart_manager_failed(Outcome *outcome, bool system, const Failure *failure);
