@@ -23,6 +23,7 @@ typedef struct FalseManager {
         UnitFixture *fixture;
         unsigned n_gets, n_starts, n_restarts;
         bool is_gone, refuses, is_stopping;
+        const char *result; /* of its job; NULL: "running" */
         void (*on_get)(struct FalseManager *m);
         void (*on_start)(struct FalseManager *m);
 } FalseManager;
@@ -59,8 +60,15 @@ static bool false_is_stopping(UnitManager *manager) {
         return ((FalseManager *) manager)->is_stopping;
 }
 
+static const char *false_result(const UnitManager *manager) {
+        const FalseManager *m = (const FalseManager *) manager;
+
+        return m->result ? m->result : "running";
+}
+
 static const UnitManagerType false_type = { .get = false_get,
                                             .act = false_act,
+                                            .result = false_result,
                                             .is_stopping = false_is_stopping };
 
 /* WATCH has what differs from test to test. */
@@ -155,6 +163,60 @@ static void test_lost_requests(void **state) {
         check_not_begun(&m, false, &outcome);
         check_failed(&outcome, "not-restarted", "Nothing was stopped");
         assert_true(outcome.downtime == UINT64_MAX);
+}
+
+/* Its job waits for others, until somebody cancels it. */
+static void cancel(FalseManager *m) {
+        m->fixture->unit.job = m->n_gets < 3 ? 17 : 0;
+        m->result = m->n_gets < 3 ? "running" : "canceled";
+}
+
+static void test_cancelled_while_it_waits(void **state) {
+        const RestartWatch watch = { .replaces = "0000000000000000000000000000000a", .timeout = LONG };
+        FalseManager m = { .fixture = unit_fixture_need(state), .on_get = cancel };
+        Outcome outcome;
+
+        (void) strcpy(m.fixture->unit.invocation_id, watch.replaces);
+        assert_false(run_watch(&m, watch, &outcome));
+        check_failed(&outcome, "not-restarted", "Somebody has cancelled");
+        assert_int_equal(m.n_restarts + m.n_starts, 0);
+}
+
+static void test_cancelled_while_it_stops(void **state) {
+        FalseManager m = { .fixture = unit_fixture_need(state), .result = "canceled" };
+        Outcome outcome;
+
+        set_state(&m, "inactive", "success");
+        assert_false(watch(&m, 0, 1, LONG, &outcome));
+        check_failed(&outcome, "stopped-meanwhile", "Somebody has cancelled");
+        assert_int_equal(m.n_restarts + m.n_starts, 0);
+}
+
+/* What the unit needs does not start: it is tried again, for nobody else has stopped it. */
+static void begin_to_stop(FalseManager *m) {
+        if (m->n_gets == 1)
+                return set_state(m, "deactivating", "success");
+        if (m->n_starts == 0)
+                set_state(m, "inactive", "success");
+        m->result = "dependency";
+}
+
+static void become_active(FalseManager *m) {
+        set_state(m, "active", "success");
+}
+
+static void test_dependency(void **state) {
+        FalseManager m = { .fixture = unit_fixture_need(state), .on_get = begin_to_stop };
+        Outcome outcome;
+
+        assert_false(watch(&m, 0, 1, LONG, &outcome));
+        check_failed(&outcome, "start-failed", "does not start");
+        assert_int_equal(m.n_starts, RESTART_HEALS_MAX);
+
+        m = (FalseManager){ .fixture = m.fixture, .on_get = begin_to_stop, .on_start = become_active };
+        assert_true(watch(&m, 0, 1, LONG, &outcome));
+        assert_string_equal(outcome.reason, "restarted");
+        assert_int_equal(m.n_starts, 1);
 }
 
 static void test_manager_gone(void **state) {
@@ -310,7 +372,8 @@ int main(void) {
                 TEST(test_not_loaded), TEST(test_stopped),      TEST(test_manager_stops),
                 TEST(test_timeout),    TEST(test_start_limit),  TEST(test_left_over),
                 TEST(test_port_held),  TEST(test_loop),         TEST(test_lost_request),
-                TEST(test_lost_requests),
+                TEST(test_lost_requests), TEST(test_cancelled_while_it_waits),
+                TEST(test_cancelled_while_it_stops), TEST(test_dependency),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,9 +225,6 @@ static int restart(Engine *e) {
                      e->plan.system ? watch.timeout : RESTART_FOLLOW_MAX, result, NULL, NULL, &failure);
         if (r != 0)
                 return fail(e, &failure);
-        watch.was_cancelled = strcmp(result, "canceled") == 0;
-        /* what it needs has failed: it was stopped for this restart, and by nobody else */
-        watch.start_if_inactive = !e->plan.system && strcmp(result, "dependency") == 0;
         outcome_begin_phase(&e->outcome, "watching");
         return restart_watch(&watch) ? 0 : STATUS_FAILED;
 }

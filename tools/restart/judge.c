@@ -79,8 +79,7 @@ static RestartStep judge_active(const RestartFacts *facts) {
         return wait_or(facts, RESTART_PORT_LOST);
 }
 
-/* Its manager, or the daemon, ended before it had the request, or somebody has cancelled it: as if nobody had
- * asked. */
+/* Its manager, or the daemon, ended before it had the request: as if nobody had asked. */
 static RestartStep judge_old(const RestartFacts *facts) {
         if (facts->unit->job > 0)
                 return wait_or(facts, RESTART_TIMEOUT);

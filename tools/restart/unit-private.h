@@ -18,6 +18,7 @@ typedef struct UnitManagerType {
         int (*start_transient)(UnitManager *manager, const char *name, const char *description,
                                char *const *command, Failure *failure);
         bool (*is_stopping)(UnitManager *manager); /* NULL: never */
+        const char *(*result)(const UnitManager *manager); /* NULL: "" */
         UnitManager *(*free)(UnitManager *manager);
 } UnitManagerType;
 

@@ -23,6 +23,7 @@
         (UINT64_C(10) * 1000000) /* microseconds: a manager that executes itself anew is back by then */
 #define LOST_PAUSE 100000000L    /* nanoseconds */
 #define SILENT_FOR (UINT64_C(90) * 1000000) /* microseconds: it may be reading its unit files again */
+#define WELCOME_IN (UINT64_C(80) * 1000000) /* microseconds: sd-bus gives up later, and does not say why */
 #define SIGNALS_MAX 1000         /* that are taken in a row */
 
 typedef struct UserManager {
@@ -78,6 +79,22 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
         return 0;
 }
 
+/* Who is silent from the beginning is told from who is gone: returns false for him. Who closes the connection,
+ * as by executing himself anew, shows when he is called. */
+static bool wait_for_welcome(sd_bus *bus) {
+        uint64_t until = now_monotonic() + WELCOME_IN;
+        int r = 0;
+
+        while (sd_bus_is_ready(bus) == 0 && (r >= 0 || r == -EINTR)) {
+                r = sd_bus_process(bus, NULL);
+                if (now_monotonic() >= until)
+                        return false;
+                if (r == 0)
+                        r = sd_bus_wait(bus, TICK_INTERVAL);
+        }
+        return true;
+}
+
 /* A new connection in the place of the one there may be. -ESTALE if it would be to another manager: what the
  * one before ran has ended with that. */
 static int connect_manager(UserManager *m) {
@@ -100,6 +117,8 @@ static int connect_manager(UserManager *m) {
                 return -errno;
         if (m->pid != 0 && peer.pid != m->pid)
                 return -ESTALE;
+        if (!wait_for_welcome(bus))
+                return -ETIMEDOUT;
         m->pid = peer.pid;
         (void) sd_bus_close_unref(m->bus);
         m->bus = TAKE_PTR(bus);
@@ -214,7 +233,8 @@ static int get_once(UserManager *m, const char *name, Unit *ret, Failure *failur
         return 0;
 }
 
-/* What it has told meanwhile does not pile up. */
+/* What it has told meanwhile does not pile up, and what it told before it answered is known with the
+ * answer. */
 static void take_signals(UserManager *m) {
         for (int i = 0; i < SIGNALS_MAX && sd_bus_process(m->bus, NULL) > 0; i++)
                 ;
@@ -225,11 +245,11 @@ static int user_get(UnitManager *manager, const char *name, Unit *ret, Failure *
         uint64_t start = now_monotonic();
         int r;
 
-        take_signals(m);
         do
                 r = get_once(m, name, ret, failure);
         while (r != 0 && ((failure->lost && reconnect(m, start + LOST_FOR)) ||
                           (is_silent(failure) && now_monotonic() < start + SILENT_FOR)));
+        take_signals(m);
         return r;
 }
 
@@ -347,6 +367,11 @@ static int user_act(UnitManager *manager, const char *name, UnitAction action, u
         return 0;
 }
 
+/* A job that is not followed any more is still heard of, see take_signals(). */
+static const char *user_result(const UnitManager *manager) {
+        return ((const UserManager *) manager)->result;
+}
+
 /* --- transient units ----------------------------------------------------------------------------------- */
 
 static int append_command(sd_bus_message *message, char *const *command) {
@@ -436,6 +461,7 @@ static const UnitManagerType user_type = {
         .act = user_act,
         .start_transient = user_start_transient,
         .is_stopping = user_is_stopping,
+        .result = user_result,
         .free = user_free,
 };
 
@@ -450,6 +476,8 @@ int unit_manager_open_user(UnitManager **ret, Failure *failure) {
         manager = &m->manager;
         manager->type = &user_type;
         r = connect_manager(m);
+        if (r == -ETIMEDOUT)
+                return fail_silent(failure);
         if (r < 0)
                 return is_gone(r) ? fail_gone(r, failure)
                                   : failure_errno(failure, r, "Cannot reach your user manager");

@@ -213,6 +213,10 @@ int unit_act(UnitManager *manager, const char *name, UnitAction action, uint64_t
         return manager->type->act(manager, name, action, timeout, ret_result, tick, userdata, failure);
 }
 
+const char *unit_result(const UnitManager *manager) {
+        return manager->type->result ? manager->type->result(manager) : "";
+}
+
 int unit_start_transient(UnitManager *manager, const char *name, const char *description,
                          char *const *command, Failure *failure) {
         return manager->type->start_transient(manager, name, description, command, failure);

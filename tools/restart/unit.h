@@ -90,6 +90,10 @@ typedef void (*unit_tick_t)(void *userdata);
 int unit_act(UnitManager *manager, const char *name, UnitAction action, uint64_t timeout, char *ret_result,
              unit_tick_t tick, void *userdata, Failure *failure);
 
+/* How the job of the last unit_act() has ended, as far as that is known by now: as RESULT there, or "" where
+ * nothing more than that is ever known. */
+const char *unit_result(const UnitManager *manager);
+
 /* Starts COMMAND as a transient service of a user manager, which starts it again should it fail, and forgets
  * it when it has ended. Returns when COMMAND has said that it is ready (sd_notify(3)). */
 int unit_start_transient(UnitManager *manager, const char *name, const char *description,

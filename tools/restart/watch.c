@@ -31,6 +31,7 @@ typedef struct Look {
         UnitPortsState state;
         Snapshot snapshot;
         RestartFacts facts;
+        bool was_cancelled; /* by somebody */
 } Look;
 
 void restart_manager_failed(Outcome *outcome, const Failure *failure) {
@@ -66,6 +67,17 @@ static bool snapshot_update(Look *look) {
         return true;
 }
 
+/* The manager's job may end long after it was followed: it waits while its unit stops, and for others. */
+static void note_result(Look *look) {
+        const char *result = unit_result(look->watch->manager);
+
+        if (strcmp(result, "canceled") == 0)
+                look->was_cancelled = look->facts.restart_once = true;
+        /* what it needs has failed: it was stopped for this restart, and by nobody else */
+        if (strcmp(result, "dependency") == 0)
+                look->facts.start_if_inactive = true;
+}
+
 /* All facts, as they are now. */
 static int look_again(Look *look, Failure *failure) {
         RestartWatch *watch = look->watch;
@@ -85,6 +97,7 @@ static int look_again(Look *look, Failure *failure) {
                 look->facts.n_restarts = look->unit.n_restarts;
         look->facts.is_old = watch->replaces && watch->replaces[0] != '\0' &&
                              strcmp(look->unit.invocation_id, watch->replaces) == 0;
+        note_result(look);
         look->facts.now = now_monotonic();
         if (snapshot_update(look))
                 look->facts.unchanged = look->facts.now;
@@ -175,6 +188,26 @@ static void end_port_held(Look *look) {
                     (int) holder.port, look->watch->outcome->unit, holder.text);
 }
 
+/* A stop by somebody else cancels it as well. */
+static void end_stopped(const Look *look) {
+        outcome_end(look->watch->outcome, "failed", "stopped-meanwhile",
+                    look->was_cancelled
+                                    ? "Somebody has cancelled the restart of %s, or stopped it meanwhile, and it "
+                                      "was left stopped."
+                                    : "%s was stopped by someone else, or ended by itself, and was left so.",
+                    look->watch->outcome->unit);
+}
+
+static void end_never(const Look *look) {
+        outcome_end(look->watch->outcome, "failed", "not-restarted",
+                    look->was_cancelled
+                                    ? "Somebody has cancelled the restart of %s before it had begun. Nothing was "
+                                      "stopped."
+                                    : "The restart of %s was asked for and has not begun: the request was lost on "
+                                      "the way, or somebody has cancelled it. Nothing was stopped; ask again.",
+                    look->watch->outcome->unit);
+}
+
 /* Whatever the unit fails at while its manager ends, that is why. */
 static bool end_with_manager(Look *look) {
         const Failure failure = { .lost = true };
@@ -211,14 +244,10 @@ static void end_failed(Look *look, RestartStep step) {
                             "%s is active but does not listen on all of the ports it had before.", name);
                 break;
         case RESTART_STOPPED:
-                outcome_end(outcome, "failed", "stopped-meanwhile",
-                            "%s was stopped by someone else, or ended by itself, and was left so.", name);
+                end_stopped(look);
                 break;
         case RESTART_NEVER:
-                outcome_end(outcome, "failed", "not-restarted",
-                            "The restart of %s was asked for and has not begun: the request was lost on the way, "
-                            "or somebody has cancelled it. Nothing was stopped; ask again.",
-                            name);
+                end_never(look);
                 break;
         case RESTART_UNSTABLE:
                 outcome_end(outcome, "failed", "unstable", "%s starts, but does not stay up for long.",
@@ -272,7 +301,7 @@ bool restart_watch(RestartWatch *watch) {
                              (watch->ports.n_wanted > 0 || watch->ports.n_any > 0),
                 .n_restarts = watch->n_restarts,
                 .start_if_inactive = watch->start_if_inactive,
-                .restart_once = watch->plan->system || watch->was_cancelled,
+                .restart_once = watch->plan->system,
                 .deadline = deadline(watch),
         };
         for (;;) {

@@ -26,7 +26,6 @@ typedef struct RestartWatch {
         bool socket_activated; /* the ports are the socket's, not the unit's */
         uint32_t n_restarts;   /* NRestarts when the restart was asked for */
         const char *replaces;  /* the unit's InvocationID then; NULL if any will do */
-        bool was_cancelled;    /* by somebody: it is not asked for again */
         bool start_if_inactive;
         uint64_t restarted; /* when it was asked for, see restart_ticks() */
         uint64_t issued, timeout; /* microseconds; when it was asked for (CLOCK_MONOTONIC), and how long it
