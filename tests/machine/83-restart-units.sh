@@ -17,12 +17,6 @@ journal_on_disk() {
         journalctl --flush
 }
 
-# Nothing has been stopped or started.
-check_untouched() {
-        check_equal "$(gateway_pid)" "$1" "main process"
-        gateway_answers || fail "it does not answer"
-}
-
 # --- unit files ------------------------------------------------------------------------------------------------------------
 
 test_changed_unit_file_is_read_again() {
@@ -216,109 +210,6 @@ test_stopped_by_somebody_meanwhile() {
         user_systemctl alice stop "$GATEWAY"
         check_outcome failed stopped-meanwhile
         gateway_state_is inactive || fail "it was started against the user's will"
-}
-
-# --- the user manager ----------------------------------------------------------------------------------------------------
-
-# The reason is told, and no manager is started by us.
-check_manager_gone() {
-        restart_end
-        check_equal "$(outcome '.state + " " + .reason')" "failed manager-gone" "outcome ($OUTCOME)"
-        not restart_helpers || fail "somebody is still at it: $(restart_helpers)"
-        not systemctl is-active user@1000.service || fail "somebody has started the user manager"
-        user_manager_start alice
-}
-
-test_user_manager_stops_while_the_new_instance_starts() {
-        gateway_start mixed
-        gateway_write mixed "--start-delay 6"
-        restart_inside
-        wait_for gateway_state_is activating
-        user_manager_stop alice
-        check_manager_gone
-}
-
-test_user_manager_stops_while_the_old_instance_stops() {
-        gateway_start mixed "" "ExecStop=/bin/sleep 5"
-        restart_inside
-        wait_for gateway_state_is deactivating
-        user_manager_stop alice
-        check_manager_gone
-}
-
-test_user_manager_stops_before_anything_is_stopped() {
-        gateway_start mixed
-        restart_inside --delay 5
-        user_manager_stop alice
-        check_manager_gone
-}
-
-test_user_manager_is_killed_while_the_new_instance_starts() {
-        gateway_start mixed
-        gateway_write mixed "--start-delay 6"
-        restart_inside
-        wait_for gateway_state_is activating
-        # the manager and all that it has started
-        systemctl kill --signal=KILL user@1000.service
-        check_manager_gone
-}
-
-# It closes all connections then, and keeps its units and jobs.
-test_manager_is_executed_anew_while_the_restart_waits() {
-        local old
-        gateway_start mixed
-        old=$(gateway_pid)
-        restart_inside --delay 5
-        wait_for restart_is_at delaying
-        user_systemctl alice daemon-reexec
-        check_restarted "$old"
-}
-
-test_manager_is_executed_anew_while_the_new_instance_starts() {
-        local old
-        gateway_start mixed
-        gateway_write mixed "--start-delay 6"
-        old=$(gateway_pid)
-        restart_inside
-        wait_for gateway_state_is activating
-        user_systemctl alice daemon-reexec
-        check_restarted "$old"
-}
-
-test_manager_is_executed_anew_while_the_old_instance_stops() {
-        local old
-        gateway_start mixed "" "ExecStop=/bin/sleep 5"
-        old=$(gateway_pid)
-        restart_inside
-        wait_for gateway_state_is deactivating
-        user_systemctl alice daemon-reexec
-        check_restarted "$old"
-}
-
-# As one that reads its unit files again: for longer than one answer is waited for.
-test_manager_is_silent_for_a_while() {
-        local old manager
-        gateway_start mixed
-        old=$(gateway_pid)
-        manager=$(systemctl show --value -p MainPID user@1000.service)
-        restart_inside --delay 3
-        wait_for restart_is_at delaying
-        kill -STOP "$manager"
-        sleep 16
-        kill -CONT "$manager"
-        check_restarted "$old"
-}
-
-restart_is_at() {
-        [[ $(restart_field 'phases[-1].name') == "$1" ]]
-}
-
-test_no_user_manager_from_the_beginning() {
-        user_manager_stop alice
-        check_status 1 systemd-run --quiet --wait --pipe --collect --uid=alice cgmove restart --wait "$GATEWAY"
-        check_match "$OUTPUT" 'user manager|systemd --user'
-        not systemctl is-active user@1000.service || fail "somebody has started the user manager"
-        user_manager_start alice
 }
 
 # --- options ---------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ set_up() {
         thief_stop
         policy_system
         user_manager_stop alice
-        rm -f /home/alice/{go,answer,after}
+        rm -f /home/alice/{go,now,said,answer,after}
 }
 
 tear_down() {
@@ -226,6 +226,37 @@ test_cut_off_says_who_looks_after_the_unit() {
         check_contains "$OUTPUT" "the daemon, see the journal of cgmoved"
         check_lacks "$OUTPUT" guard
         check_system_untouched "$old"
+}
+
+# Which of the processes above it is the main one, a command cannot tell where none of them listens: the daemon says it.
+test_waits_inside_for_a_restart_that_is_under_way() {
+        local old answer
+        system_command_start "cgmove restart --system --wait --json $SYSTEM_GATEWAY"
+        old=$(system_pid)
+        restart_take "$(in_session alice cgmove restart --system --json --when 'test -e /home/alice/now' "$SYSTEM_GATEWAY")"
+        as alice touch /home/alice/go
+        wait_for grep -q "is job\|error" /home/alice/said /home/alice/answer
+        # what comes after does not ask again
+        rm /home/alice/go
+        as alice touch /home/alice/now
+        check_system_outcome "done" restarted
+        wait_for test -e /home/alice/after
+        answer=$(cat /home/alice/answer)
+        check_equal "$(jq -c '[.joined, .job.id, .job.outcome.reason]' <<<"$answer")" "[true,$JOB,\"restarted\"]" "answer ($answer)"
+        check_match "$(cat /home/alice/after)" '/job-[0-9]+$' "where the command is"
+        [[ $(system_pid) -ne $old ]] || fail "it is still the same process"
+}
+
+# system_command_start COMMAND: a unit that runs COMMAND as soon as there is ~/go, in a shell of its own that says what has come of it.
+system_command_start() {
+        cat >"$SYSTEM_UNIT" <<-UNIT
+		[Service]
+		User=alice
+		ExecStart=/bin/sh -c 'until test -e /home/alice/go; do sleep 0.1; done; sh -c "$1 >/home/alice/answer 2>/home/alice/said; \
+		        cat /proc/self/cgroup >/home/alice/after"; sleep infinity'
+	UNIT
+        systemctl daemon-reload
+        systemctl start "$SYSTEM_GATEWAY"
 }
 
 # --- bounds --------------------------------------------------------------------------------------------------------------

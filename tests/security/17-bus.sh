@@ -85,10 +85,10 @@ test_mutations() {
 
 # --- a false manager ------------------------------------------------------------------------------------------------------
 
-# liar_begin MODE: a process of alice's in her manager's group answers at the manager's socket. From here to liar_end nothing must
+# liar_begin MODE [FILE]: a process of alice's in her manager's group answers at the manager's socket. From here to liar_end nothing must
 # ask the manager by systemctl.
 liar_begin() {
-        as alice systemd-run --user --quiet --collect -p KillMode=process -- python3 /opt/cgmove-tests/false-manager.py "$1"
+        as alice systemd-run --user --quiet --collect -p KillMode=process -- python3 /opt/cgmove-tests/false-manager.py "$@"
         wait_for test -S /run/user/1000/systemd/true
         wait_for test -S /run/user/1000/systemd/private
         LIAR=$(pgrep -u alice -f false-manager)
@@ -210,6 +210,41 @@ test_false_manager_that_hangs() {
         tried 40 "moves while a false manager does not answer"
 }
 
+# What root is told by `cgmove policy allow` of a unit of alice's is her manager's word, which he does not wait for.
+allow_aim() {
+        check_status 0 timeout 120 cgmove policy allow alice --from user:aim.service --name liar
+        check_contains "$OUTPUT" "The daemon has reloaded: alice may leave user:aim.service."
+        check_lacks "$OUTPUT" Warning
+        diff <(ls "$POLICY_DIR") <(printf '%s\n' "${POLICY_FILES[@]}" liar.conf | sort) || fail "$1: other files"
+        cat "$POLICY_DIR/liar.conf"
+        rm "$POLICY_DIR/liar.conf"
+        policy_reload
+}
+
+test_root_asks_a_false_manager() {
+        local mode rule
+        aim_begin
+        policy_only <<-'POLICY'
+	policy "other" {
+	        users = {"bob"}
+	        from = {"session"}
+	}
+	POLICY
+        mapfile -t POLICY_FILES < <(ls "$POLICY_DIR")
+        rule=$(allow_aim "the true one")
+        close_hangs_begin
+        for mode in silent signals wrong file; do
+                liar_begin "$mode" "$HANG_FOLDER/file"
+                check_equal "$(allow_aim "$mode")" "$rule" "what is written ($mode)"
+                [[ $mode != file || -s $TEST_DIR/no-fuse ]] || wait_for grep -q asked "$TEST_DIR/hang"
+                [[ $mode != file ]] || hang_end
+                liar_end
+        done
+        not pgrep -u root -x cgmove-client || fail "root still waits"
+        check_equal "$(daemon_pid)" "$DAEMON" "the daemon"
+        tried 4 "questions of root's that a false manager answers badly, or not ($(head -n 1 "$TEST_DIR/no-fuse" 2>/dev/null))"
+}
+
 # --- descriptors ---------------------------------------------------------------------------------------------------------------
 
 # hang_begin N: alice calls with N descriptors of a file whose file system says nothing when one of them is closed. Where there is no
@@ -223,6 +258,17 @@ hang_begin() {
         wait_for grep -q . "$TEST_DIR/hang" "$TEST_DIR/no-fuse"
         HANG_SERVER=$(sed -n 's/^server //p' "$TEST_DIR/hang")
         wait_for hang_has_called
+}
+
+# close_hangs_begin: such a file system alone.
+close_hangs_begin() {
+        mkdir -p "$HANG_FOLDER"
+        [[ -e /dev/fuse ]] || mknod -m 0600 /dev/fuse c 10 229 || true
+        python3 /opt/cgmove-tests/silent_fuse.py "$HANG_FOLDER" 1000 >"$TEST_DIR/hang" 2>"$TEST_DIR/no-fuse" &
+        HANG=$!
+        wait_for grep -q . "$TEST_DIR/hang" "$TEST_DIR/no-fuse"
+        HANG_SERVER=$(sed -n 's/^server //p' "$TEST_DIR/hang")
+        [[ -n $HANG_SERVER ]] || touch "$HANG_FOLDER/file"
 }
 
 # Both calls were made, or it has ended.

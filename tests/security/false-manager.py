@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A process of a user in the place of his manager: in its cgroup, and listening at its socket. (Threat 17.)
 
-  false-manager.py MODE    until it is ended; "ready" when it listens; the true socket is "true" then, beside it
+  false-manager.py MODE [FILE]    until it is ended; "ready" when it listens; the true socket is "true" then, beside it
 
 MODE is what each connection gets: silent (nothing), line (an authentication without end), announce (a message of 100 MiB, and
 so much of it), signals (signals without end), large (signals of 900 KiB without end), descriptors (with each byte), half
-(an answer that stops), garbage, wrong (an answer of another type), close (at once).
+(an answer that stops), garbage, wrong (an answer of another type), close (at once), file (an answer with a descriptor of FILE).
 """
 import array
 import os
@@ -64,6 +64,10 @@ def serve(sock, mode):
         threading.Event().wait()
     while mode == "garbage":
         sock.sendall(os.urandom(4096))
+    if mode == "file":
+        file = os.open(sys.argv[2], os.O_RDONLY | os.O_CLOEXEC)
+        socket.send_fds(sock, [raw_message(2, 1, [(5, "u", 1), (8, "g", "h"), (9, "u", 1)], bytes(4), flags=1)], [file])
+        threading.Event().wait()
     if mode == "wrong":
         for serial in range(1, 10):
             sock.sendall(raw_message(2, 1, [(5, "u", serial), (8, "g", "v")], b"\1s\0\0\0\0\0\0\0", flags=1))

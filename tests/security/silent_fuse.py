@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A file system with one file that does not answer all that it is asked: what any user can have in a user namespace (FUSE)."""
+"""A file system with one file that does not answer all that it is asked: what any user can have in a user namespace (FUSE).
+
+  silent_fuse.py FOLDER UID    mounts one that says nothing when a descriptor is closed, says "server PID", and "asked" for each
+                               that is; it ends when that process is killed
+"""
 
 import ctypes
 import os
 import stat
 import struct
+import sys
 
 MS_NOSUID, MS_NODEV = 2, 4
 LOOKUP, FORGET, GETATTR, OPEN, READ, FLUSH, INIT, INTERRUPT, BATCH_FORGET = 1, 2, 3, 14, 15, 25, 26, 36, 42
@@ -69,3 +74,14 @@ def start(folder, uid, silent):
     os.close(device)
     os.close(tell)
     return server, told
+
+
+def main():
+    server, told = start(sys.argv[1], int(sys.argv[2]), FLUSH)
+    print(f"server {server}", flush=True)
+    while os.read(told, 1):
+        print("asked", flush=True)
+
+
+if __name__ == "__main__":
+    main()

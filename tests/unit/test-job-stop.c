@@ -2,6 +2,7 @@
 
 /* Ending jobs: who is reached by it, and that nobody escapes. */
 
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -264,6 +265,46 @@ static void test_goes_on_with_sigkill(void **state) {
         }
 }
 
+static bool no_timers;
+
+int __wrap_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
+                                      uint64_t accuracy, sd_event_time_handler_t callback, void *userdata);
+int __real_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
+                                      uint64_t accuracy, sd_event_time_handler_t callback, void *userdata);
+
+int __wrap_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
+                                      uint64_t accuracy, sd_event_time_handler_t callback, void *userdata) {
+        return no_timers ? -ENOMEM
+                         : __real_sd_event_add_time_relative(event, ret, clock, usec, accuracy, callback,
+                                                             userdata);
+}
+
+/* Whoever is left in ice then would stay there: nobody else takes it for his. */
+static void test_cannot_go_on_with_sigkill(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process deaf = process_start_deaf(jobs->tree->source_fd);
+        Job *job = job_fixture_begin(jobs, tree_fixture_record(7), &deaf, 1);
+        _cleanup_close_ int fd = -1;
+
+        assert_int_equal(job_open(job, &fd), 0);
+        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL), 0);
+        job_fixture_restart(jobs); /* before the loop has run */
+        assert_int_equal(cgroup_freeze(fd, true), 0);
+
+        no_timers = true;
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        no_timers = false;
+        job = job_set_find(jobs->set, 7);
+        assert_non_null(job);
+        assert_null(job->stop);
+        assert_true(process_answers(&deaf));
+
+        /* and it can be asked for again */
+        assert_int_equal(job_stop_begin(job, JOB_REACH_OWNER, SIGKILL, CGMOVE_RESULT_KILLED, NULL, NULL), 0);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_KILLED);
+        assert_int_equal(process_end_signal(&deaf), SIGKILL);
+}
+
 /* It has been given up: whoever comes next does not begin again. */
 static void test_given_up_is_forgotten(void **state) {
         JobFixture *jobs = job_fixture_need(state);
@@ -453,6 +494,7 @@ static int run_all(void) {
                 TEST(test_nobody_runs_away),
                 TEST(test_goes_on_before_sigkill),
                 TEST(test_goes_on_with_sigkill),
+                TEST(test_cannot_go_on_with_sigkill),
                 TEST(test_given_up_is_forgotten),
                 TEST(test_runtime),
                 TEST(test_runtime_of_a_job_found_again),

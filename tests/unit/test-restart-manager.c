@@ -39,9 +39,14 @@ typedef struct False {
         unsigned silent;  /* seconds before a restart is taken */
         bool late;        /* its job lacks what it needs, and ends when the unit is asked about next */
         bool flood;
+        bool stopped;     /* before it has taken the connection */
+        pid_t pid;
 } False;
 
 static False *manager;
+
+/* Of the tool's clock; and answers are waited for as much shorter. */
+static uint64_t speed = 1;
 
 /* --- the manager --------------------------------------------------------------------------------------------------- */
 
@@ -108,18 +113,40 @@ int __real_sd_bus_process(sd_bus *bus, sd_bus_message **ret);
 
 int __wrap_manager_bus_start(sd_bus *bus, bool system) {
         int fds[2], r;
+        pid_t pid;
 
         if (manager->connection > 0 && manager->refused-- > 0)
                 return -ECONNREFUSED;
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
         manager->connection++;
-        if (fork() == 0) {
+        pid = fork();
+        if (pid == 0) {
                 (void) close(fds[0]);
+                if (manager->stopped)
+                        (void) raise(SIGSTOP);
                 serve(fds[1]);
         }
+        assert_true(pid > 0);
+        manager->pid = pid;
         (void) close(fds[1]);
         r = sd_bus_set_fd(bus, fds[0], fds[0]);
         return r < 0 ? r : sd_bus_start(bus);
+}
+
+int __wrap_sd_bus_call(sd_bus *bus, sd_bus_message *message, uint64_t usec, sd_bus_error *error,
+                       sd_bus_message **reply);
+int __real_sd_bus_call(sd_bus *bus, sd_bus_message *message, uint64_t usec, sd_bus_error *error,
+                       sd_bus_message **reply);
+uint64_t __wrap_now_monotonic(void);
+uint64_t __real_now_monotonic(void);
+
+int __wrap_sd_bus_call(sd_bus *bus, sd_bus_message *message, uint64_t usec, sd_bus_error *error,
+                       sd_bus_message **reply) {
+        return __real_sd_bus_call(bus, message, usec / speed, error, reply);
+}
+
+uint64_t __wrap_now_monotonic(void) {
+        return __real_now_monotonic() * speed;
 }
 
 /* There is always one more. */
@@ -227,6 +254,48 @@ static void test_silent(void **state) {
         (void) unit_manager_free(m);
 }
 
+static void check_silent(const Failure *failure) {
+        assert_string_equal(failure->code, "ManagerSilent");
+        assert_non_null(strstr(failure->message, "Your user manager"));
+        assert_non_null(strstr(failure->message, "does not answer"));
+        assert_false(failure->lost);
+}
+
+/* Nor does it welcome anybody. */
+static void test_silent_from_the_beginning(void **state) {
+        UnitManager *m;
+        Failure failure;
+
+        *manager = (False){ .stopped = true };
+        speed = 60;
+        assert_int_not_equal(unit_manager_open_user(&m, &failure), 0);
+        speed = 1;
+        assert_int_equal(kill(manager->pid, SIGKILL), 0);
+        check_silent(&failure);
+        assert_int_equal(manager->connection, 1);
+}
+
+/* For longer than a manager may take to read its unit files again: it is told so, and is asked for nothing but the state
+ * of the unit. Later all is as it was. */
+static void test_silent_for_too_long(void **state) {
+        UnitManager *m = open_manager((False){ .n_asked = 0 });
+        char result[UNIT_WORD_MAX];
+        Failure failure;
+        Unit unit;
+
+        assert_int_equal(kill(manager->pid, SIGSTOP), 0);
+        speed = 60;
+        assert_int_not_equal(unit_act(m, NAME, UNIT_RESTART, UINT64_MAX, result, NULL, NULL, &failure), 0);
+        speed = 1;
+        assert_int_equal(kill(manager->pid, SIGCONT), 0);
+        check_silent(&failure);
+
+        assert_int_equal(unit_get(m, NAME, &unit, &failure), 0);
+        assert_int_equal(manager->n_asked, 0);
+        assert_int_equal(manager->connection, 1);
+        (void) unit_manager_free(m);
+}
+
 /* What became of a job is known as soon as the unit is told without it, whoever follows it. */
 static void test_late(void **state) {
         UnitManager *m = open_manager((False){ .late = true });
@@ -258,6 +327,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_lost_while_followed, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_lost_before_the_answer, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_silent, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_silent_from_the_beginning, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_silent_for_too_long, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_late, setup, teardown),
         };

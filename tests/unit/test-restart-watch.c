@@ -179,9 +179,19 @@ static void test_cancelled_later(void **state) {
         Outcome outcome;
 
         assert_false(watch_replacing(&m, &outcome));
-        check_failed(&outcome, "not-restarted", "somebody has cancelled it. Nothing was stopped");
+        check_failed(&outcome, "not-restarted", "Somebody has cancelled");
         assert_int_equal(m.n_starts + m.n_restarts, 0);
         assert_int_equal(outcome.n_phases, 0); /* the old one is there */
+}
+
+static void test_cancelled_while_it_stops(void **state) {
+        FalseManager m = { .fixture = unit_fixture_need(state), .result = "canceled" };
+        Outcome outcome;
+
+        set_state(&m, "inactive", "success");
+        assert_false(watch(&m, 0, 1, LONG, &outcome));
+        check_failed(&outcome, "stopped-meanwhile", "Somebody has cancelled");
+        assert_int_equal(m.n_restarts + m.n_starts, 0);
 }
 
 /* It stops for a while; then what it needs fails, and it is not started. */
@@ -419,7 +429,7 @@ int main(void) {
                 TEST(test_not_loaded), TEST(test_stopped),      TEST(test_manager_stops),
                 TEST(test_timeout),    TEST(test_start_limit),  TEST(test_left_over),
                 TEST(test_port_held),  TEST(test_loop),         TEST(test_lost_request),
-                TEST(test_lost_requests), TEST(test_cancelled_later), TEST(test_lacks_what_it_needs),
+                TEST(test_lost_requests), TEST(test_cancelled_later), TEST(test_cancelled_while_it_stops), TEST(test_lacks_what_it_needs),
                 TEST(test_stopped_after_that), TEST(test_stops_first), TEST(test_daemon_gone),
         };
 

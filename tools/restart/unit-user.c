@@ -22,6 +22,7 @@
         (UINT64_C(10) * 1000000) /* microseconds: a manager that executes itself anew is back by then */
 #define LOST_PAUSE 100000000L    /* nanoseconds */
 #define SILENT_FOR (UINT64_C(90) * 1000000) /* microseconds: it may be reading its unit files again */
+#define WELCOME_IN (UINT64_C(80) * 1000000) /* microseconds: sd-bus gives up later, and does not say why */
 #define SIGNALS_MAX 1000         /* that are taken in a row */
 
 typedef struct UserManager {
@@ -81,6 +82,22 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
         return 0;
 }
 
+/* Who is silent from the beginning is told from who is gone: returns false for him. Who closes the connection,
+ * as by executing himself anew, shows when he is called. */
+static bool wait_for_welcome(sd_bus *bus) {
+        uint64_t until = now_monotonic() + WELCOME_IN;
+        int r = 0;
+
+        while (sd_bus_is_ready(bus) == 0 && (r >= 0 || r == -EINTR)) {
+                r = sd_bus_process(bus, NULL);
+                if (now_monotonic() >= until)
+                        return false;
+                if (r == 0)
+                        r = sd_bus_wait(bus, TICK_INTERVAL);
+        }
+        return true;
+}
+
 /* A new connection in the place of the one there may be. -ESTALE if it would be to another manager: what the
  * one before ran has ended with that. */
 static int connect_manager(UserManager *m) {
@@ -103,6 +120,8 @@ static int connect_manager(UserManager *m) {
                 return -errno;
         if (m->pid != 0 && peer.pid != m->pid)
                 return -ESTALE;
+        if (!wait_for_welcome(bus))
+                return -ETIMEDOUT;
         m->pid = peer.pid;
         (void) sd_bus_close_unref(m->bus);
         m->bus = TAKE_PTR(bus);
@@ -462,6 +481,8 @@ int unit_manager_open_user(UnitManager **ret, Failure *failure) {
         manager = &m->manager;
         manager->type = &user_type;
         r = connect_manager(m);
+        if (r == -ETIMEDOUT)
+                return fail_silent(failure);
         if (r < 0)
                 return is_gone(r) ? fail_gone(r, failure)
                                   : failure_errno(failure, r, "Cannot reach your user manager");

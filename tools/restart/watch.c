@@ -33,6 +33,7 @@ typedef struct Look {
         UnitPortsState state;
         Snapshot snapshot;
         RestartFacts facts;
+        bool was_cancelled; /* by somebody */
 } Look;
 
 void restart_manager_failed(Outcome *outcome, bool system, const Failure *failure) {
@@ -87,7 +88,8 @@ static void take_result(Look *look) {
 
         unit_act_result(watch->manager, result);
         look->facts.start_if_inactive = watch->start_if_inactive || strcmp(result, "dependency") == 0;
-        look->facts.restart_once |= strcmp(result, "canceled") == 0;
+        if (strcmp(result, "canceled") == 0)
+                look->was_cancelled = look->facts.restart_once = true;
 }
 
 static void note_begun(Look *look) {
@@ -217,6 +219,26 @@ static void end_port_held(Look *look) {
                     (int) holder.port, look->watch->outcome->unit, holder.text);
 }
 
+/* A stop by somebody else cancels it as well. */
+static void end_stopped(const Look *look) {
+        outcome_end(look->watch->outcome, "failed", "stopped-meanwhile",
+                    look->was_cancelled
+                                    ? "Somebody has cancelled the restart of %s, or stopped it meanwhile, and it "
+                                      "was left stopped."
+                                    : "%s was stopped by someone else, or ended by itself, and was left so.",
+                    look->watch->outcome->unit);
+}
+
+static void end_never(const Look *look) {
+        outcome_end(look->watch->outcome, "failed", "not-restarted",
+                    look->was_cancelled
+                                    ? "Somebody has cancelled the restart of %s before it had begun. Nothing was "
+                                      "stopped."
+                                    : "The restart of %s was asked for and has not begun: the request was lost on "
+                                      "the way, or somebody has cancelled it. Nothing was stopped; ask again.",
+                    look->watch->outcome->unit);
+}
+
 /* Whatever the unit fails at while its manager ends, that is why. */
 static bool end_with_manager(Look *look) {
         const Failure failure = { .lost = true };
@@ -257,14 +279,10 @@ static void end_failed(Look *look, RestartStep step) {
                             name, journal.text);
                 break;
         case RESTART_STOPPED:
-                outcome_end(outcome, "failed", "stopped-meanwhile",
-                            "%s was stopped by someone else, or ended by itself, and was left so.", name);
+                end_stopped(look);
                 break;
         case RESTART_NEVER:
-                outcome_end(outcome, "failed", "not-restarted",
-                            "The restart of %s was asked for and has not begun: the request was lost on the way, "
-                            "or somebody has cancelled it. Nothing was stopped; ask again.",
-                            name);
+                end_never(look);
                 break;
         case RESTART_UNSTABLE:
                 outcome_end(outcome, "failed", "unstable",

@@ -82,6 +82,12 @@ check_restarted() {
         check_match "$(outcome .downtime_usec)" '^[1-9][0-9]*$' downtime
 }
 
+# Nothing has been stopped or started.
+check_untouched() {
+        check_equal "$(gateway_pid)" "$1" "main process"
+        gateway_answers || fail "it does not answer"
+}
+
 # Each start of the gateway leaves a line, if the unit has this one.
 COUNT_STARTS="ExecStartPre=/bin/sh -c \"echo start >>/home/alice/starts\""
 
