@@ -416,7 +416,6 @@ freeze_and_thaw() {
                         ! in_job "$pid" 2>/dev/null || echo "$pid is gone out of the ice"
                 done
                 echo 0 >"$group/cgroup.freeze"
-                sleep 0.01 # or nobody in there ever gets to where he is to be moved from
                 n=$((n + 1))
         done
         echo "$n" >/home/alice/result
@@ -427,9 +426,10 @@ test_race_with_the_ice() {
         box_start
         freeze_and_thaw "$BOX_CGROUP/inner" >"$TEST_DIR/escaped" &
         for ((i = 1; i <= 30 || (i <= 200 && (n_moved == 0 || n_refused == 0)); i++)); do
-                in_cgroup "$IN_BOX/inner" alice sleep "$((5000 + i))" &
+                in_cgroup "$IN_BOX" alice sleep "$((5000 + i))" &
                 wait_for pgrep -u alice -f "^sleep $((5000 + i))"
                 pid=$(pgrep -u alice -f "^sleep $((5000 + i))")
+                echo "$pid" >"$BOX_CGROUP/inner/cgroup.procs" # in the ice it would not get as far as that
                 if as alice cgmove move "$pid" >/dev/null 2>&1; then
                         n_moved=$((n_moved + 1))
                 else
