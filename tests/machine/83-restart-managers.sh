@@ -60,9 +60,10 @@ test_manager_is_executed_anew_while_the_restart_waits() {
         local old
         gateway_start mixed
         old=$(gateway_pid)
-        restart_inside --delay 5
-        wait_for restart_is_at delaying
+        restart_inside --when 'test -e $HOME/now'
+        wait_for restart_is_at condition
         user_systemctl alice daemon-reexec
+        as alice touch /home/alice/now
         check_restarted "$old"
 }
 
@@ -93,9 +94,10 @@ test_manager_is_silent_for_a_while() {
         gateway_start mixed
         old=$(gateway_pid)
         manager=$(systemctl show --value -p MainPID user@1000.service)
-        restart_inside --delay 3
-        wait_for restart_is_at delaying
+        restart_inside --when 'test -e $HOME/now'
+        wait_for restart_is_at condition
         kill -STOP "$manager"
+        as alice touch /home/alice/now
         sleep 16
         kill -CONT "$manager"
         check_restarted "$old"
