@@ -59,6 +59,7 @@ static void test_found(void **state) {
         _cleanup_close_ int fd = listen_somewhere(true);
         DropIn found;
 
+        assert_true(fd >= 0);
         find(&found);
         assert_true(found.n_ports > 0);
 }
@@ -67,6 +68,7 @@ static void test_reuse(void **state) {
         _cleanup_close_ int fd = listen_somewhere(false);
         DropIn found;
 
+        assert_true(fd >= 0);
         find(&found);
         assert_false(found.reuse);
 }
@@ -75,6 +77,7 @@ static void test_hangs(void **state) {
         _cleanup_close_ int fd = listen_somewhere(false);
         DropIn found;
 
+        assert_true(fd >= 0);
         if (geteuid() != 0)
                 skip(); /* his own descriptors */
         hangs = true;
