@@ -168,12 +168,17 @@ static unsigned kill_owners(const JobStop *stop, unsigned *ret_left) {
         return result.signalled;
 }
 
-/* Whom it reached is not told. */
+/* Whom it reached is not told. It does not reach a process whose first thread has ended, which has to be killed by itself; in
+ * ice, as above. */
 static unsigned kill_everyone(const JobStop *stop) {
         _cleanup_close_ int fd = -1;
+        JobSignalled result;
 
+        freeze(stop->job, true);
         if (job_open(stop->job, &fd) >= 0)
                 (void) cgroup_kill(fd);
+        (void) job_signal(stop->job, stop->reach, SIGKILL, &result);
+        freeze(stop->job, false);
         return 1;
 }
 
