@@ -58,7 +58,7 @@ static int may(const Target *target, void *userdata) {
         return target->pid == scan->refused ? -EPERM : 0;
 }
 
-static void charge(uint64_t began, void *userdata) {
+static void charge(uint64_t usec, void *userdata) {
         Scan *scan = userdata;
 
         assert_false(scan->done);
