@@ -54,7 +54,8 @@ int cgroup_is_frozen(int fd, bool *ret);
  * true if that cannot be told, since there are more than 64 groups above one another. */
 int cgroup_is_told_to_freeze(int fd, unsigned levels, bool *ret);
 
-/* cgroup.kill: SIGKILL to every process in it and below it, forks included. */
+/* cgroup.kill: SIGKILL to every process in it and below it, forks included; but for a process whose first thread has ended
+ * while others live, which the kernel passes over (seen with Linux 6.18). */
 int cgroup_kill(int fd);
 
 /* Value of KEY in a flat keyed file such as memory.events or cpu.stat. -ENODATA without that key. */

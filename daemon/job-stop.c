@@ -169,14 +169,20 @@ static int kill_owners(const JobStop *stop, JobSignalled *ret) {
         return job_signal(stop->job, stop->reach, SIGKILL, ret);
 }
 
-/* Whom it reached is not told. */
+/* Whom it reached is not told. It does not reach a process whose first thread has ended, which has to be killed by itself; in
+ * ice, as above. */
 static int kill_everyone(const JobStop *stop, JobSignalled *ret) {
         _cleanup_close_ int fd = -1;
         int r;
 
         r = job_open(stop->job, &fd);
-        if (r >= 0)
+        if (r >= 0) {
+                freeze(stop->job, true);
                 r = cgroup_kill(fd);
+                if (r >= 0)
+                        r = job_signal(stop->job, stop->reach, SIGKILL, ret);
+                freeze(stop->job, false);
+        }
         ret->signalled = 1;
         return r;
 }

@@ -295,6 +295,12 @@ static void request_commit(Request *request) {
 
 /* --- the descendants --------------------------------------------------------------------------------------------------- */
 
+static void charge_tree(uint64_t usec, void *userdata) {
+        Request *request = userdata;
+
+        connection_charge(request->pending.connection, connection_begin_charge() - usec);
+}
+
 static int may_join(const Target *target, void *userdata) {
         Request *request = userdata;
         const PolicySection *section;
@@ -308,12 +314,6 @@ static int may_join(const Target *target, void *userdata) {
         if (r >= 0)
                 r = request_decide_target(request, target, &section, &request->refusal);
         return r;
-}
-
-static void charge_tree(uint64_t began, void *userdata) {
-        Request *request = userdata;
-
-        connection_charge(request->pending.connection, began);
 }
 
 static void go_on_with_tree(Request *request, int error) {

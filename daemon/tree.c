@@ -13,6 +13,7 @@
 
 #define TICK (USEC_PER_SEC / 1000)
 #define TIME_MAX USEC_PER_SEC /* for everything to freeze and to be found: a unit stands still meanwhile */
+#define TIME_EACH (USEC_PER_SEC / 1000) /* and for each that has been found: it takes a quarter of that, and others run too */
 #define GROUPS_MAX 32  /* cgroups one tree may be spread over */
 
 struct TreeScan {
@@ -22,7 +23,7 @@ struct TreeScan {
         FrozenGroup *groups[GROUPS_MAX];
         size_t n_groups;
         size_t n_covered; /* targets whose cgroup is in GROUPS */
-        uint64_t until; /* CLOCK_MONOTONIC, microseconds */
+        uint64_t began; /* CLOCK_MONOTONIC, microseconds; 0: not yet */
         sd_event_source *timer;
         tree_may_t may;
         tree_charge_t charge;
@@ -194,7 +195,7 @@ static uint64_t get_usec(clockid_t clock) {
 }
 
 static bool scan_is_late(const TreeScan *scan) {
-        return get_usec(CLOCK_MONOTONIC) >= scan->until;
+        return get_usec(CLOCK_MONOTONIC) >= scan->began + TIME_MAX + scan->targets->n * TIME_EACH;
 }
 
 static int freeze_target(TreeScan *scan, Target *target) {
@@ -277,12 +278,12 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
         TreeScan *scan = userdata;
         int r;
 
-        if (scan->until == 0)
-                scan->until = get_usec(CLOCK_MONOTONIC) + TIME_MAX;
+        if (scan->began == 0)
+                scan->began = get_usec(CLOCK_MONOTONIC);
         r = scan_step(scan);
         if (r == 0 && scan_is_late(scan))
                 r = -EBUSY;
-        scan->charge(began, scan->userdata);
+        scan->charge(get_usec(CLOCK_THREAD_CPUTIME_ID) - began, scan->userdata);
         if (r == 0) {
                 r = sd_event_source_set_time_relative(source, TICK);
                 if (r >= 0)

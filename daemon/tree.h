@@ -32,11 +32,11 @@ int targets_add_descendants(const Kernel *kernel, Targets *targets);
 /* Whether a process may be moved as far as is known; a tree of which one may not be moved is given up before
  * its cgroup is frozen. Returns 0 or a negative errno, which is passed on. */
 typedef int (*tree_may_t)(const Target *target, void *userdata);
-/* After each step, with CLOCK_THREAD_CPUTIME_ID (microseconds) of its beginning: what is to be paid for, see
- * connection_charge(). */
-typedef void (*tree_charge_t)(uint64_t began, void *userdata);
+/* After each step, with the processor time (microseconds) that it took: what is to be paid for, see connection_charge(). */
+typedef void (*tree_charge_t)(uint64_t usec, void *userdata);
 /* ERROR: 0, TARGETS is complete and everything in it is frozen until the scan is freed; -EBUSY: something
- * would not freeze, or more was found again and again, for a second; -E2BIG; what MAY returned, or another negative errno. */
+ * would not freeze, or more was found again and again, for a second and a millisecond for each process; -E2BIG; what MAY
+ * returned, or another negative errno. */
 typedef void (*tree_ready_t)(int error, void *userdata);
 
 typedef struct TreeScan TreeScan;

@@ -139,6 +139,18 @@ static void test_everyone_is_reached(void **state) {
         assert_int_equal(process_end_signal(&others), SIGKILL);
 }
 
+/* cgroup.kill passes it over. */
+static void test_one_without_its_first_thread_is_reached(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        Process process = process_start_body(jobs->tree->source_fd, TREE_OWNER, process_may_lose_leader);
+        Job *job = job_fixture_begin(jobs, tree_fixture_record(7), &process, 1);
+
+        process_end_leader(jobs->tree, process.pid);
+        assert_int_equal(job_stop_begin(job, JOB_REACH_EVERYONE, SIGKILL, CGMOVE_RESULT_TIMEOUT, NULL, NULL), 0);
+        job_fixture_await_end(jobs, 7, CGMOVE_RESULT_TIMEOUT);
+        assert_int_equal(process_end_signal(&process), SIGKILL);
+}
+
 static void test_nobody_of_the_owner(void **state) {
         JobFixture *jobs = job_fixture_need(state);
         GivenUp given_up = {};
@@ -489,6 +501,7 @@ static int run_all(void) {
                 TEST(test_kills_at_once),
                 TEST(test_others_are_left_alone),
                 TEST(test_everyone_is_reached),
+                TEST(test_one_without_its_first_thread_is_reached),
                 TEST(test_nobody_of_the_owner),
                 TEST(test_signal_counts),
                 TEST(test_nobody_runs_away),

@@ -58,7 +58,7 @@ static int may(const Target *target, void *userdata) {
         return target->pid == scan->refused ? -EPERM : 0;
 }
 
-static void charge(uint64_t began, void *userdata) {
+static void charge(uint64_t usec, void *userdata) {
         Scan *scan = userdata;
 
         assert_false(scan->done);
@@ -265,6 +265,7 @@ static void test_never_complete(void **state) {
         root = process_start(fixture->source_fd, TREE_OWNER);
         scan_init(&scan, fixture);
         scan_add(&scan, root.pid);
+        (void) process_fork(&root); /* for the first look */
         scan.accomplice = &root;
         assert_int_equal(scan_run(&scan), -EBUSY);
         scan_thaw(&scan);
@@ -321,6 +322,7 @@ static void test_leader_ended(void **state) {
         scan_thaw(&scan);
         assert_false(is_frozen(fixture->source_fd));
         scan_done(&scan);
+        assert_int_equal(kill(child, SIGKILL), 0); /* cgroup.kill would not */
         process_end(&root);
 }
 

@@ -355,6 +355,30 @@ void process_lose_leader(void) {
         (void) syscall(SYS_exit, 0); /* not of the process */
 }
 
+void process_may_lose_leader(void) {
+        pthread_t thread;
+        sigset_t signals;
+        int sig;
+
+        (void) sigemptyset(&signals);
+        (void) sigaddset(&signals, SIGUSR1);
+        (void) sigprocmask(SIG_BLOCK, &signals, NULL);
+        if (pthread_create(&thread, NULL, live_on, NULL) != 0 || sigwait(&signals, &sig) != 0)
+                _exit(1);
+        (void) syscall(SYS_exit, 0);
+}
+
+void process_end_leader(const TreeFixture *fixture, pid_t pid) {
+        ProcStat stat = {};
+
+        for (int waited = 0; waited < PATIENCE && stat.n_threads < 2; waited += 10) {
+                assert_int_equal(proc_get_stat(fixture->kernel.proc_fd, pid, &stat), 0);
+                (void) usleep(10000);
+        }
+        assert_int_equal(kill(pid, SIGUSR1), 0);
+        process_await_leader_end(fixture, pid);
+}
+
 void process_await_leader_end(const TreeFixture *fixture, pid_t pid) {
         ProcStat stat = {};
 

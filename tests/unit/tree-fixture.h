@@ -77,6 +77,9 @@ Process process_start(int fd, uid_t uid);
 Process process_start_body(int fd, uid_t uid, void (*body)(void));
 /* A body: its first thread ends, and another one lives on. */
 void process_lose_leader(void);
+/* The same, when it is told by process_end_leader(). */
+void process_may_lose_leader(void);
+void process_end_leader(const TreeFixture *fixture, pid_t pid);
 /* Waits until the first thread of PID has ended. */
 void process_await_leader_end(const TreeFixture *fixture, pid_t pid);
 void process_end(Process *process); /* kills and reaps it */
