@@ -82,6 +82,12 @@ int check_next(sd_bus_message *answer, Check *ret) {
         return r < 0 ? r : 1;
 }
 
+const char *check_code(const Check *check) {
+        const char *dot = strrchr(check->error, '.');
+
+        return dot ? dot + 1 : "";
+}
+
 int check_status(const Check *check) {
         if (check->allowed)
                 return 0;

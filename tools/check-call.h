@@ -27,5 +27,8 @@ int check_call(Client *client, const int *pidfds, size_t n_pidfds, bool tree, co
 int check_enter(sd_bus_message *answer);
 int check_next(sd_bus_message *answer, Check *ret);
 
+/* The last part of the name of the error, "" where there is none. */
+const char *check_code(const Check *check);
+
 /* The exit status for a check that was not allowed. */
 int check_status(const Check *check);

@@ -100,12 +100,10 @@ static int add_row(Table *table, const Check *check) {
 }
 
 static json_t *check_to_json(const Check *check) {
-        const char *dot = strrchr(check->error, '.');
-
         return json_pack("{s:i, s:b, s:o, s:o, s:o, s:o, s:o}", "pid", (int) check->pid, "allowed",
                          check->allowed, "command", output_json_text(check->command), "source",
                          output_json_text(check->source), "section", output_json_text(check->section),
-                         "code", output_json_text(dot ? dot + 1 : ""), "message",
+                         "code", output_json_text(check_code(check)), "message",
                          output_json_text(check->message));
 }
 

@@ -42,7 +42,7 @@ static int read_verdict(sd_bus_message *answer, DryRun *run, Failure *failure) {
         if (r <= 0)
                 return client_bad_message(r < 0 ? r : -EBADMSG, failure);
         if (!check.allowed)
-                return failure_set(failure, check_status(&check), "Denied", "%s", check.message);
+                return failure_set(failure, check_status(&check), check_code(&check), "%s", check.message);
         (void) snprintf(run->section, sizeof(run->section), "%s", check.section);
         return 0;
 }
@@ -121,7 +121,10 @@ static void print(const DryRun *run) {
         char span[32];
 
         output_key_text("Would restart", run->plan->unit);
-        output_key("Allowed by", "policy section \"%s\"", run->section);
+        if (run->section[0])
+                output_key("Allowed by", "policy section \"%s\"", run->section);
+        else
+                output_key_text("Allowed by", "root, who needs no rule");
         if (run->command) {
                 const char *line = run->command_line ?: "";
 
