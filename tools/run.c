@@ -123,10 +123,11 @@ static void warn_about_linger(void) {
             access(file, F_OK) == 0 || errno != ENOENT)
                 return;
         (void) fprintf(stderr,
-                       "cgmove: Note: at the last logout of %s, %s and the user bus go; 'cgmove sessions' shows "
+                       "cgmove: Note: at the last logout of %s, %s and the user bus go; 'cgmove sessions' "
+                       "shows "
                        "whether the job stays; "
-                       "'loginctl enable-linger' keeps them.\n",
-                       user->pw_name, paths.runtime_dir);
+                       "as root, 'loginctl enable-linger %s' keeps them.\n",
+                       user->pw_name, paths.runtime_dir, user->pw_name);
 }
 
 static void print_started(const Arguments *arguments, const EscapeReport *report) {

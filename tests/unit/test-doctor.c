@@ -275,10 +275,11 @@ static void test_jobs(void **state) {
 }
 
 static void test_login(void **state) {
-        CHECK(WARNING, "linger", "does not linger", "loginctl enable-linger alice",
+        CHECK(WARNING, "linger", "does not linger", "as root: loginctl enable-linger alice",
               f->caller.lingers = ANSWER_NO, (f->caller.lingers = ANSWER_NO, make_system(f)));
         CHECK(WARNING, "linger", "cannot be told", "", f->caller.lingers = ANSWER_UNKNOWN, );
-        CHECK(NOTE, "logout", "shared memory", "loginctl enable-linger alice", f->caller.lingers = ANSWER_NO,
+        CHECK(NOTE, "logout", "shared memory", "as root: loginctl enable-linger alice",
+              f->caller.lingers = ANSWER_NO,
               (f->caller.lingers = ANSWER_NO, f->host.remove_ipc = ANSWER_NO));
         CHECK(NOTE, "logout", "jobs stay (on-logout", "loginctl enable-linger alice",
               (f->caller.lingers = ANSWER_NO, strcpy(f->unit.rule.on_logout, "keep")),
@@ -304,9 +305,11 @@ static void test_log(void **state) {
         CHECK_PLACE(PROBLEM, "log", "Read-only file system",
                     "export XDG_STATE_HOME=", f->caller.log_error = EROFS, );
         CHECK(WARNING, "log", "a restart does without",
-              "as alice, outside of the unit: mkdir -p /home/alice/.local/state/cgmove; then ReadWritePaths=/home/alice/",
+              "as alice, outside of the unit: mkdir -p /home/alice/.local/state/cgmove; then "
+              "ReadWritePaths=/home/alice/",
               (f->unit.inside = true, f->caller.log_error = EROFS), f->caller.log_error = EROFS);
-        CHECK(WARNING, "log", "Permission denied", "Environment=XDG_STATE_HOME=DIRECTORY, one that alice may write",
+        CHECK(WARNING, "log", "Permission denied",
+              "Environment=XDG_STATE_HOME=DIRECTORY, one that alice may write",
               (f->unit.inside = true, f->caller.log_error = EACCES), f->unit.inside = true);
 }
 

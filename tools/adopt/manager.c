@@ -50,7 +50,9 @@ int adopt_manager_open(bool system, sd_bus **ret, Failure *failure) {
                 return failure_set(failure, STATUS_FAILED, "ManagerGone", "%s cannot be reached: %s; %s.",
                                    system ? "The system manager" : "Your user manager", strerror(-r),
                                    system ? "'systemctl is-system-running' may tell why"
-                                          : "a login starts it, and 'loginctl enable-linger' keeps it");
+                                          : "a login starts it, and as root 'loginctl enable-linger' with "
+                                            "your name "
+                                            "keeps it");
         *ret = TAKE_PTR(bus);
         return 0;
 }

@@ -30,7 +30,7 @@ static void check_lingering(const Facts *facts, Findings *findings) {
                                                 "under way."
                                               : "It cannot be told whether %s lingers.",
                               caller->name);
-        finding_cure(finding, "loginctl enable-linger %s", caller->name);
+        finding_cure(finding, "%sloginctl enable-linger %s", judge_as_root(facts), caller->name);
 }
 
 static void check_logout(const Facts *facts, Findings *findings) {
@@ -46,7 +46,7 @@ static void check_logout(const Facts *facts, Findings *findings) {
                                  strcmp(rule->on_logout, "keep") == 0
                                                  ? "jobs stay (on-logout = \"keep\")"
                                                  : "'cgmove sessions' shows whether jobs stay"),
-                     "loginctl enable-linger %s", caller->name);
+                     "%sloginctl enable-linger %s", judge_as_root(facts), caller->name);
 }
 
 static void check_manager(const Facts *facts, Findings *findings) {
@@ -100,17 +100,21 @@ static void cure_log_of_unit(const Facts *facts, Finding *finding) {
         const CallerFacts *caller = &facts->caller;
         const char *folder = caller->log_folder, *systemctl = judge_systemctl(facts);
 
-        if (folder[0] && caller->log_error == EROFS) /* a unit with a path that is not there does not start */
+        if (folder[0] &&
+            caller->log_error == EROFS) /* a unit with a path that is not there does not start */
                 finding_cure(finding,
-                             "as %s, outside of the unit: mkdir -p %s; then %sReadWritePaths=%s under [Service] with "
+                             "as %s, outside of the unit: mkdir -p %s; then %sReadWritePaths=%s under "
+                             "[Service] with "
                              "'%s edit %s'",
                              caller->name, folder, judge_as_owner(facts), folder, systemctl,
                              judge_word(facts->unit.name).text);
         else
                 finding_cure(finding,
-                             "%sEnvironment=XDG_STATE_HOME=DIRECTORY, one that %s may write there, under [Service] with "
+                             "%sEnvironment=XDG_STATE_HOME=DIRECTORY, one that %s may write there, under "
+                             "[Service] with "
                              "'%s edit %s'",
-                             judge_as_owner(facts), caller->name, systemctl, judge_word(facts->unit.name).text);
+                             judge_as_owner(facts), caller->name, systemctl,
+                             judge_word(facts->unit.name).text);
 }
 
 /* A restart does without its log, `cgmove run` does not. */
