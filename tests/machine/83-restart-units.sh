@@ -347,6 +347,23 @@ test_dry_run_says_what_would_be_refused() {
         mask_gateway
         check_status 1 in_session alice cgmove restart --dry-run "$GATEWAY"
         check_contains "$OUTPUT" mask
+        check_contains "$(tr -s ' \n' ' ' <<<"$OUTPUT")" "\"systemctl --user unmask $GATEWAY\" first"
+}
+
+# The code is that of the refusal, as without --dry-run.
+test_dry_run_tells_the_code() {
+        touch /run/policy-touched
+        policy_write broken <<<'nonsense'
+        systemctl restart cgmoved.service
+        gateway_start mixed
+        check_equal "$(restart_code in_session alice cgmove restart --json "$GATEWAY")" PolicyInvalid
+        check_equal "$(restart_code in_session alice cgmove restart --dry-run --json "$GATEWAY")" PolicyInvalid
+}
+
+# Who is root means one of the system, mostly.
+test_root_is_told_of_system_units() {
+        check_status 1 systemd-run --quiet --wait --pipe --collect -- cgmove restart "$GATEWAY"
+        check_contains "$(tr -s ' \n' ' ' <<<"$OUTPUT")" "For a unit of the system manager give --system."
 }
 
 test_then_is_told_the_outcome() {

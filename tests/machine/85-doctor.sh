@@ -311,7 +311,7 @@ test_no_lingering_and_no_manager() {
         mv /var/lib/systemd/linger/alice /var/lib/systemd/linger/.alice
         doctor_inside 0
         mv /var/lib/systemd/linger/.alice /var/lib/systemd/linger/alice
-        check_found warning linger "does not linger" "loginctl enable-linger alice"
+        check_found warning linger "does not linger" "as root: loginctl enable-linger alice"
         check_found note logout "/run/user/1000"
 
         user_manager_stop alice

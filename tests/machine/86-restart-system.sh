@@ -312,6 +312,12 @@ test_busy_with_another_users_restart() {
         check_system_untouched "$old"
 }
 
+test_root_needs_no_rule() {
+        system_gateway_start mixed
+        check_status 0 systemd-run --quiet --wait --pipe --collect -- cgmove restart --system --dry-run "$SYSTEM_GATEWAY"
+        check_contains "$OUTPUT" "root, who needs no rule"
+}
+
 test_others_are_not_let() {
         local old
         system_gateway_start mixed

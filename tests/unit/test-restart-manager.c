@@ -188,6 +188,7 @@ static void test_lost_for_good(void **state) {
         assert_int_not_equal(unit_get(m, NAME, &unit, &failure), 0);
         assert_true(failure.lost);
         assert_string_equal(failure.code, "ManagerGone");
+        assert_non_null(strstr(failure.message, "as root \"loginctl enable-linger"));
         (void) unit_manager_free(m);
 }
 

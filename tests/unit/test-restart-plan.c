@@ -328,13 +328,27 @@ static void test_process_open(void **state) {
         assert_int_equal(plan_process_open(proc, &process), -ESRCH);
 }
 
+/* A command for people: of the manager that the unit is of, and fit for a shell. */
+static void test_command(void **state) {
+        RestartPlan plan = { .unit = "a.service" };
+
+        assert_string_equal(plan_command(&plan, "systemctl", "status").text,
+                            "systemctl --user status a.service");
+        plan.system = true;
+        assert_string_equal(plan_command(&plan, "journalctl", "-n 20 -u").text,
+                            "journalctl -n 20 -u a.service");
+        strcpy(plan.unit, "a\\x2db.service");
+        assert_string_equal(plan_command(&plan, "systemctl", "status").text,
+                            "systemctl status 'a\\x2db.service'");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_round_trip_full),
                 cmocka_unit_test(test_words),        cmocka_unit_test(test_units),
                 cmocka_unit_test(test_too_many),     cmocka_unit_test(test_add_port),
                 cmocka_unit_test(test_set_command),  cmocka_unit_test(test_calling_command),
-                cmocka_unit_test(test_process_open),
+                cmocka_unit_test(test_process_open), cmocka_unit_test(test_command),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,8 +62,10 @@ static void test_names(void **state) {
                 if (r != (cases[i].expected ? 0 : STATUS_USAGE))
                         fail_msg("case %zu (%s): %d, %s", i, cases[i].name, r, name);
                 assert_string_equal(name, cases[i].expected ?: "untouched");
-                if (r != 0)
+                if (r != 0) {
                         assert_string_equal(failure.code, "InvalidArgument");
+                        assert_non_null(strstr(failure.message, "'systemctl "));
+                }
         }
 }
 

@@ -180,7 +180,7 @@ static void test_not_loaded(void **state) {
 
         (void) strcpy(m.fixture->unit.load_state, "masked");
         assert_false(watch(&m, 0, 1, LONG, &outcome));
-        check_failed(&outcome, "not-loaded", "(masked)");
+        check_failed(&outcome, "not-loaded", "(masked); see \"systemctl --user status gateway.service\"");
 }
 
 static void test_stopped(void **state) {
@@ -210,6 +210,7 @@ static void test_timeout(void **state) {
         set_state(&m, "activating", "success");
         assert_false(watch(&m, 0, 1, 100000, &outcome));
         check_failed(&outcome, "timeout", "is not up yet (activating, )");
+        assert_non_null(strstr(outcome.text, "\"systemctl --user status gateway.service\""));
 }
 
 /* --- healing ------------------------------------------------------------------------------------------------------- */
@@ -220,7 +221,8 @@ static void test_start_limit(void **state) {
 
         set_state(&m, "failed", "start-limit-hit");
         assert_false(watch(&m, 0, 1, LONG, &outcome));
-        check_failed(&outcome, "start-failed", "(failed, result start-limit-hit)");
+        check_failed(&outcome, "start-failed",
+                     "(failed, result start-limit-hit); \"journalctl --user -n 20 -u gateway.service\"");
         assert_int_equal(m.n_starts, 1);
 }
 

@@ -38,6 +38,15 @@ int plan_add_port(RestartPlan *plan, const char *text) {
         return 0;
 }
 
+PlanCommand plan_command(const RestartPlan *plan, const char *program, const char *verb) {
+        const char *quote = strchr(plan->unit, '\\') ? "'" : ""; /* a shell would eat the "\" of "\x2d" */
+        PlanCommand ret;
+
+        (void) snprintf(ret.text, sizeof(ret.text), "%s%s %s %s%s%s", program, plan->system ? "" : " --user",
+                        verb, quote, plan->unit, quote);
+        return ret;
+}
+
 /* --- to a command line --------------------------------------------------------------------------------- */
 
 #define WORD_SIZE 64

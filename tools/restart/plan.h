@@ -51,6 +51,13 @@ typedef struct RestartPlan {
 /* "18789" into the plan, unless it is there. Returns 0; -EINVAL; -E2BIG. Pure. */
 int plan_add_port(RestartPlan *plan, const char *text);
 
+/* A command about the unit, to be put before people: "systemctl --user status NAME", with PROGRAM and VERB, of the manager that
+ * the unit is of; the name as one word of a shell. Pure. */
+typedef struct PlanCommand {
+        char text[UNIT_NAME_MAX + 64];
+} PlanCommand;
+PlanCommand plan_command(const RestartPlan *plan, const char *program, const char *verb);
+
 /* The options of the hidden verbs for PLAN, as NULL-terminated ARGUMENTS; their text is in BUFFER, which the
  * caller frees, or the plan's own. Returns 0 or -ENOMEM. */
 int plan_to_arguments(const RestartPlan *plan, const char *program, const char *verb,

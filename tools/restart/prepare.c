@@ -16,20 +16,21 @@ uint64_t restart_timeout(const RestartPlan *plan, const Unit *unit) {
         return plan->timeout > 0 ? plan->timeout : stop + begin + SPARE;
 }
 
-static int check_loaded(const Unit *unit, Outcome *outcome) {
+static int check_loaded(const RestartPlan *plan, const Unit *unit, Outcome *outcome) {
         if (strcmp(unit->load_state, "loaded") == 0)
                 return 0;
         if (strcmp(unit->load_state, "masked") == 0)
                 outcome_end(outcome, "failed", "masked",
-                            "%s is masked, so it could not start again; \"systemctl unmask\" it first. "
-                            "Nothing was stopped.",
-                            outcome->unit);
+                            "%s is masked, so it could not start again; \"%s\"%s first. Nothing was "
+                            "stopped.",
+                            outcome->unit, plan_command(plan, "systemctl", "unmask").text,
+                            plan->system ? " as root" : "");
         else
                 outcome_end(outcome, "failed", "not-loaded",
-                            "%s cannot be loaded (%s), so it could not start again; \"systemctl status\" "
-                            "and "
-                            "\"systemd-analyze verify\" say more. Nothing was stopped.",
-                            outcome->unit, unit->load_state);
+                            "%s cannot be loaded (%s), so it could not start again; \"%s\" says more. "
+                            "Nothing was "
+                            "stopped.",
+                            outcome->unit, unit->load_state, plan_command(plan, "systemctl", "status").text);
         return STATUS_FAILED;
 }
 
@@ -49,7 +50,7 @@ int restart_check(UnitManager *manager, const RestartPlan *plan, bool may_reload
                 restart_manager_failed(outcome, &failure);
                 return r;
         }
-        return check_loaded(ret, outcome);
+        return check_loaded(plan, ret, outcome);
 }
 
 int restart_note_ports(int proc_fd, const RestartPlan *plan, const Unit *unit, UnitPorts *ret,

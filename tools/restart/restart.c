@@ -171,6 +171,20 @@ static int parse(int argc, char **argv, Arguments *arguments) {
         return -1;
 }
 
+/* Who is root and names a unit mostly means one of the system: root's own manager is seldom there. */
+static int open_manager(UnitManager **ret, Failure *failure) {
+        Failure cause;
+
+        if (unit_manager_open_user(ret, &cause) == 0)
+                return 0;
+        if (geteuid() != 0 || !cause.lost)
+                *failure = cause;
+        else
+                (void) failure_set(failure, cause.status, cause.code,
+                                   "%s For a unit of the system manager give --system.", cause.message);
+        return failure->status;
+}
+
 /* By the name that the manager knows it by, so that an alias is the same unit; and what cannot be restarted
  * is refused while the caller still listens. The system manager answers from inside of a job only. */
 static int resolve_unit(RestartPlan *plan, Failure *failure) {
@@ -181,7 +195,7 @@ static int resolve_unit(RestartPlan *plan, Failure *failure) {
 
         if (plan->system)
                 return 0;
-        r = unit_manager_open_user(&manager, failure);
+        r = open_manager(&manager, failure);
         if (r != 0)
                 return r;
         outcome_init(&outcome, plan->unit);
@@ -227,8 +241,9 @@ static void note_lack_of_log(const RestartPlan *plan, uint64_t job, const Failur
         if (!plan->when && !plan->then && !plan->otherwise)
                 return;
         (void) snprintf(text, sizeof(text),
-                        "Note: job %" PRIu64 " has no log, so what --when, --then and --else print is lost: %s", job,
-                        cause->message);
+                        "Note: job %" PRIu64
+                        " has no log, so what --when, --then and --else print is lost: %s",
+                        job, cause->message);
         failure_print_text(text);
 }
 

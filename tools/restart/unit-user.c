@@ -34,11 +34,12 @@ typedef struct UserManager {
 } UserManager;
 
 static int fail_gone(int error, Failure *failure) {
-        int r = failure_set(
-                        failure, STATUS_FAILED, "ManagerGone",
-                        "Your user manager (user@%u.service) cannot be reached: %s; a login starts it, and "
-                        "\"loginctl enable-linger\" keeps it.",
-                        (unsigned) geteuid(), strerror(error < 0 ? -error : error));
+        int r = failure_set(failure, STATUS_FAILED, "ManagerGone",
+                            "Your user manager (user@%u.service) cannot be reached: %s; a login starts it, "
+                            "and as root "
+                            "\"loginctl enable-linger %u\" keeps it.",
+                            (unsigned) geteuid(), strerror(error < 0 ? -error : error),
+                            (unsigned) geteuid());
 
         failure->lost = true;
         return r;
@@ -56,7 +57,10 @@ static bool is_lost(const UserManager *m, int error) {
 /* It is there, and busy, or kept from running. */
 static int fail_silent(Failure *failure) {
         return failure_set(failure, STATUS_FAILED, "ManagerSilent",
-                           "Your user manager (user@%u.service) does not answer.", (unsigned) geteuid());
+                           "Your user manager (user@%u.service) does not answer; if it goes on so, as root: "
+                           "systemctl "
+                           "restart user@%u.service, which ends what it runs.",
+                           (unsigned) geteuid(), (unsigned) geteuid());
 }
 
 static bool is_silent(const Failure *failure) {

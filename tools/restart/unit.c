@@ -18,13 +18,17 @@ int unit_name_complete(const char *name, char *ret, Failure *failure) {
         (void) snprintf(complete, sizeof(complete), "%s%s", name, has_suffix ? "" : ".service");
         if (strlen(name) > UNIT_NAME_MAX || !unit_name_is_valid(complete))
                 return failure_set(failure, STATUS_USAGE, "InvalidArgument",
-                                   "\"%s\" is no name of a unit (no path, pattern or template either).",
+                                   "\"%s\" is no name of a unit (no path, pattern or template either); "
+                                   "'systemctl "
+                                   "--user list-units --type=service' shows those of yours.",
                                    name);
         dot = strrchr(complete, '.');
         if (strcmp(dot, ".service") != 0)
-                return failure_set(failure, STATUS_USAGE, "InvalidArgument",
-                                   "%s is no service, and only services can be restarted this way.",
-                                   complete);
+                return failure_set(
+                                failure, STATUS_USAGE, "InvalidArgument",
+                                "%s is no service, and only services can be restarted this way; 'systemctl "
+                                "restart' is for others.",
+                                complete);
         (void) strcpy(ret, complete);
         return 0;
 }

@@ -186,6 +186,8 @@ static bool end_with_manager(Look *look) {
 }
 
 static void end_failed(Look *look, RestartStep step) {
+        const PlanCommand journal = plan_command(look->watch->plan, "journalctl", "-n 20 -u"),
+                          status = plan_command(look->watch->plan, "systemctl", "status");
         Outcome *outcome = look->watch->outcome;
         const Unit *unit = &look->unit;
         const char *name = outcome->unit;
@@ -195,20 +197,22 @@ static void end_failed(Look *look, RestartStep step) {
         switch (step) {
         case RESTART_NOT_LOADED:
                 outcome_end(outcome, "failed", "not-loaded",
-                            "%s cannot be loaded any more (%s); see \"systemctl status\".", name,
-                            unit->load_state);
+                            "%s cannot be loaded any more (%s); see \"%s\".", name, unit->load_state,
+                            status.text);
                 break;
         case RESTART_START_FAILED:
                 outcome_end(outcome, "failed", "start-failed",
-                            "%s does not start (%s, result %s); its last lines in the journal say why.",
-                            name, unit->active_state, unit->result);
+                            "%s does not start (%s, result %s); \"%s\" says why.", name, unit->active_state,
+                            unit->result, journal.text);
                 break;
         case RESTART_PORT_HELD:
                 end_port_held(look);
                 break;
         case RESTART_PORT_LOST:
                 outcome_end(outcome, "failed", "port-lost",
-                            "%s is active but does not listen on all of the ports it had before.", name);
+                            "%s is active but does not listen on all of the ports it had before; \"%s\" may "
+                            "say why.",
+                            name, journal.text);
                 break;
         case RESTART_STOPPED:
                 outcome_end(outcome, "failed", "stopped-meanwhile",
@@ -221,13 +225,14 @@ static void end_failed(Look *look, RestartStep step) {
                             name);
                 break;
         case RESTART_UNSTABLE:
-                outcome_end(outcome, "failed", "unstable", "%s starts, but does not stay up for long.",
-                            name);
+                outcome_end(outcome, "failed", "unstable",
+                            "%s starts, but does not stay up for long; \"%s\" may say why.", name,
+                            journal.text);
                 break;
         default:
                 outcome_end(outcome, "failed", "timeout",
-                            "%s is not up yet (%s, %s); its manager goes on without us.", name,
-                            unit->active_state, unit->sub_state);
+                            "%s is not up yet (%s, %s); its manager goes on without us, \"%s\" shows it.",
+                            name, unit->active_state, unit->sub_state, status.text);
                 break;
         }
 }
