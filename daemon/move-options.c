@@ -22,7 +22,7 @@ static int add_process(const Kernel *kernel, Targets *targets, int fd, sd_bus_er
 
         r = targets_add(kernel, targets, copy);
         if (r == -EBADF)
-                return sd_bus_error_set(ret_error, CGMOVE_ERROR_INVALID, "A descriptor of Move is not a pidfd.");
+                return sd_bus_error_set(ret_error, CGMOVE_ERROR_INVALID, "A descriptor of Move is not a pidfd of a process.");
         if (r == -ESRCH)
                 return sd_bus_error_set(ret_error, CGMOVE_ERROR_NO_SUCH_PROCESS,
                                         "A process that was to be moved has ended; nothing was moved.");

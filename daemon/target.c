@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "daemon/cgroup.h"
@@ -48,10 +49,17 @@ static int read_place(const Kernel *kernel, Target *target) {
         return cgroup_is_frozen(target->cgroup_fd, &target->frozen);
 }
 
+/* PIDFD_THREAD of pidfd_open(2), which is O_EXCL: it tells of the end of one thread, not of the process. */
+static bool is_of_thread(int pidfd) {
+        int flags = fcntl(pidfd, F_GETFL);
+
+        return flags >= 0 && (flags & O_EXCL);
+}
+
 static int read_all(const Kernel *kernel, Target *target) {
         int r;
 
-        if (!pidfd_is_genuine(target->pidfd))
+        if (!pidfd_is_genuine(target->pidfd) || is_of_thread(target->pidfd))
                 return -EBADF;
 
         r = pidfd_get_pid(kernel->fdinfo_fd, target->pidfd, &target->pid);

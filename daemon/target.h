@@ -37,7 +37,7 @@ typedef struct Target {
 #define TARGET_INIT { .pidfd = -1, .cgroup_fd = -1 }
 
 /* Reads the facts of the process behind PIDFD, which is the target's from then on (also on failure).
- * Returns 0; -EBADF if it is no pidfd; -ESRCH if the process has ended or can't be seen from here. */
+ * Returns 0; -EBADF if it is no pidfd, or one of a thread; -ESRCH if the process has ended or can't be seen from here. */
 int target_read(const Kernel *kernel, int pidfd, Target *ret);
 
 /* Reads them again. Returns 0, or 1 if what was decided on is not so any more: user ids or cgroup differ;

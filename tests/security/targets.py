@@ -227,6 +227,8 @@ def verb_threads(_):
         return
     for _ in range(20):
         print("thread's own:", call(connection, "Move", [fd]), place(os.getpid()))
+    own = os.pidfd_open(os.getpid(), PIDFD_THREAD)
+    print("first thread's own:", call(connection, "Move", [own]), place(os.getpid()))
     print("thread's own and its process:", call(connection, "Move", [os.pidfd_open(os.getpid()), fd]), place(os.getpid()))
 
 

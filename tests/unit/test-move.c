@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -283,6 +284,22 @@ static void test_leader_ended(void **state) {
         process_end(&other);
 }
 
+/* It would tell of the end of that thread, while others of the process are in the group. */
+static void test_descriptor_of_a_thread(void **state) {
+        const TreeFixture *fixture = tree_fixture_need(state);
+        Process process;
+        Target target;
+        int fd;
+
+        process = process_start(fixture->source_fd, TREE_OWNER);
+        fd = (int) syscall(SYS_pidfd_open, process.pid, O_EXCL); /* PIDFD_THREAD, from Linux 6.9 on */
+        if (fd >= 0)
+                assert_int_equal(target_read(&fixture->kernel, fd, &target), -EBADF);
+        process_end(&process);
+        if (fd < 0)
+                skip();
+}
+
 static void test_changed_user_before(void **state) {
         const TreeFixture *fixture = tree_fixture_need(state);
         Process process;
@@ -436,6 +453,7 @@ static int run_all(void) {
                 TEST(test_ended_before),
                 TEST(test_zombie),
                 TEST(test_leader_ended),
+                TEST(test_descriptor_of_a_thread),
                 TEST(test_changed_user_before),
                 TEST(test_changed_cgroup_before),
                 TEST(test_one_bad_target_and_all_are_back),
