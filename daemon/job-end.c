@@ -8,6 +8,7 @@
 #include "daemon/job-private.h"
 #include "daemon/job-stop.h"
 #include "daemon/log.h"
+#include "daemon/uptime.h"
 #include "lib/protocol.h"
 #include "lib/values.h"
 
@@ -64,6 +65,7 @@ static void job_settle(Job *job, int fd) {
         JobRecord *record = job->record;
 
         record->ended = job_now();
+        record->up = uptime_now();
         record->result = job_get_result(job, fd);
         record->stop_reach = JOB_REACH_NOBODY;
         record->stop_kill_at = 0;

@@ -110,16 +110,36 @@ void job_index_put_back(JobIndex *index, uint64_t now, uint64_t time) {
                 index->items[i - 1].time = time;
 }
 
-static void drop_first(JobIndex *index, job_index_dropped_t dropped, void *userdata) {
-        dropped(index->items[index->first++].id, userdata);
+/* Those from FIRST to I have been looked through, of which N_KEPT, the first of them, stay. */
+static void close_gap(JobIndex *index, size_t i, size_t n_kept) {
+        size_t n = index->end - i;
+
+        if (n_kept == 0) { /* the usual case */
+                index->first = i;
+                return;
+        }
+        memmove(index->items + index->first + n_kept, index->items + i, n * sizeof(*index->items));
+        index->end = index->first + n_kept + n;
+        qsort(index->items + index->first, n_kept + n, sizeof(*index->items), compare_times);
 }
 
-void job_index_drop_older(JobIndex *index, uint64_t time, job_index_dropped_t dropped, void *userdata) {
-        while (index->first < index->end && index->items[index->first].time < time)
-                drop_first(index, dropped, userdata);
+void job_index_drop_older(JobIndex *index, uint64_t time, job_index_ended_t ended, job_index_dropped_t dropped,
+                          void *userdata) {
+        size_t i, n_kept = 0;
+
+        for (i = index->first; i < index->end && index->items[i].time < time; i++) {
+                JobIndexItem item = index->items[i];
+
+                item.time = ended(item.id, userdata);
+                if (item.time < time)
+                        dropped(item.id, userdata);
+                else
+                        index->items[index->first + n_kept++] = item;
+        }
+        close_gap(index, i, n_kept);
 }
 
 void job_index_drop_down_to(JobIndex *index, size_t n, job_index_dropped_t dropped, void *userdata) {
         while (index->end - index->first > n)
-                drop_first(index, dropped, userdata);
+                dropped(index->items[index->first++].id, userdata);
 }

@@ -33,7 +33,10 @@ void job_index_put_back(JobIndex *index, uint64_t now, uint64_t time);
 /* Ascending. The caller frees *ret. Returns 0 or -ENOMEM. */
 int job_index_copy_ids(const JobIndex *index, uint64_t **ret, size_t *ret_n);
 
-/* The oldest first. Both call DROPPED for every id that is dropped. */
+/* The oldest first. Both call DROPPED for every id that is dropped; the first asks before when it really ENDED, at TIME or
+ * later for what is to stay. */
 typedef void (*job_index_dropped_t)(uint64_t id, void *userdata);
-void job_index_drop_older(JobIndex *index, uint64_t time, job_index_dropped_t dropped, void *userdata);
+typedef uint64_t (*job_index_ended_t)(uint64_t id, void *userdata);
+void job_index_drop_older(JobIndex *index, uint64_t time, job_index_ended_t ended, job_index_dropped_t dropped,
+                          void *userdata);
 void job_index_drop_down_to(JobIndex *index, size_t n, job_index_dropped_t dropped, void *userdata);

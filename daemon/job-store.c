@@ -11,6 +11,7 @@
 #include "daemon/job-ids.h"
 #include "daemon/job-index.h"
 #include "daemon/job-store-file.h"
+#include "daemon/uptime.h"
 #include "lib/values.h"
 
 #define INDEXES_MAX 64 /* users whose index is kept in memory; more are read again when needed */
@@ -135,6 +136,29 @@ static int make_folder(int dir_fd, uid_t uid) {
 
 /* --- results --------------------------------------------------------------------------------------- */
 
+static int read_result(int folder_fd, uid_t uid, uint64_t id, JobRecord **ret) {
+        _cleanup_(job_record_freep) JobRecord *record = NULL;
+        char name[STORE_NAME_MAX], text[JOB_RECORD_SIZE_MAX + 1];
+        size_t size;
+        int r;
+
+        store_result_name(id, name);
+        r = store_file_read(folder_fd, name, text, sizeof(text), &size);
+        if (r < 0)
+                return r;
+        r = job_record_decode(text, size, &record);
+        if (r < 0)
+                return r;
+        if (record->id != id || record->uid != uid)
+                return -EBADMSG;
+        *ret = TAKE_PTR(record);
+        return 0;
+}
+
+static bool is_damaged(int error) {
+        return error == -EBADMSG || error == -EPROTONOSUPPORT || error == -EISDIR;
+}
+
 static uint64_t now_realtime(void) {
         struct timespec ts;
 
@@ -142,22 +166,44 @@ static uint64_t now_realtime(void) {
         return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
 }
 
+typedef struct Pruning {
+        uid_t uid;
+        int folder_fd;
+        uint64_t now, oldest; /* by age, that is kept */
+} Pruning;
+
 static void remove_result(uint64_t id, void *userdata) {
+        const Pruning *pruning = userdata;
         char name[STORE_NAME_MAX];
 
         store_result_name(id, name);
-        (void) unlinkat(*(const int *) userdata, name, 0);
+        (void) unlinkat(pruning->folder_fd, name, 0);
+}
+
+/* By the clock as it is now, though it may have been another one then; 0 where that is not known. */
+static uint64_t get_end(uint64_t id, void *userdata) {
+        _cleanup_(job_record_freep) JobRecord *record = NULL;
+        const Pruning *pruning = userdata;
+        uint64_t age;
+        int r;
+
+        r = read_result(pruning->folder_fd, pruning->uid, id, &record);
+        if (r < 0)
+                return r == -ENOENT || is_damaged(r) ? 0 : pruning->oldest; /* it can be read the next time */
+        if (uptime_since(record->up, &age) < 0 || age > pruning->now)
+                return 0;
+        return pruning->now - age;
 }
 
 /* So that there is room for N_NEW of results-max. */
-static void prune(JobIndex *index, size_t n_new, int folder_fd, const Settings *settings) {
+static void prune(JobIndex *index, size_t n_new, int folder_fd, uid_t uid, const Settings *settings) {
         uint64_t age = settings->results_age > AGE_MIN ? settings->results_age : AGE_MIN;
         uint64_t now = now_realtime();
+        Pruning pruning = { .uid = uid, .folder_fd = folder_fd, .now = now, .oldest = now > age ? now - age : 0 };
 
         job_index_put_back(index, now, now - SET_BACK); /* the clock has been */
-        if (now > age)
-                job_index_drop_older(index, now - age, remove_result, &folder_fd);
-        job_index_drop_down_to(index, settings->results_max - n_new, remove_result, &folder_fd);
+        job_index_drop_older(index, pruning.oldest, get_end, remove_result, &pruning);
+        job_index_drop_down_to(index, settings->results_max - n_new, remove_result, &pruning);
 }
 
 /* An index that nobody has needed so far is not kept: all users are looked through. */
@@ -171,13 +217,13 @@ int job_store_prune(JobStore *store, uid_t uid, const Settings *settings) {
         if (folder_fd < 0)
                 return folder_fd;
         if (known) {
-                prune(&known->index, 0, folder_fd, settings);
+                prune(&known->index, 0, folder_fd, uid, settings);
                 return 0;
         }
 
         r = job_index_read(&index, folder_fd);
         if (r >= 0)
-                prune(&index, 0, folder_fd, settings);
+                prune(&index, 0, folder_fd, uid, settings);
         job_index_done(&index);
         return r;
 }
@@ -214,27 +260,8 @@ int job_store_put(JobStore *store, const JobRecord *record, const Settings *sett
                 return r;
         if (is_known) /* the daemon was killed before the group was removed */
                 job_index_forget(&user->index, record->id);
-        prune(&user->index, 1, folder_fd, settings); /* never this one, whenever it ended */
+        prune(&user->index, 1, folder_fd, record->uid, settings); /* never this one, whenever it ended */
         job_index_add(&user->index, record->id, record->ended);
-        return 0;
-}
-
-static int read_result(int folder_fd, uid_t uid, uint64_t id, JobRecord **ret) {
-        _cleanup_(job_record_freep) JobRecord *record = NULL;
-        char name[STORE_NAME_MAX], text[JOB_RECORD_SIZE_MAX + 1];
-        size_t size;
-        int r;
-
-        store_result_name(id, name);
-        r = store_file_read(folder_fd, name, text, sizeof(text), &size);
-        if (r < 0)
-                return r;
-        r = job_record_decode(text, size, &record);
-        if (r < 0)
-                return r;
-        if (record->id != id || record->uid != uid)
-                return -EBADMSG;
-        *ret = TAKE_PTR(record);
         return 0;
 }
 
@@ -245,10 +272,6 @@ int job_store_get(JobStore *store, uid_t uid, uint64_t id, JobRecord **ret) {
         if (folder_fd < 0)
                 return folder_fd;
         return read_result(folder_fd, uid, id, ret);
-}
-
-static bool is_damaged(int error) {
-        return error == -EBADMSG || error == -EPROTONOSUPPORT || error == -EISDIR;
 }
 
 /* What is damaged is passed over; what cannot be read for the moment is not. */

@@ -10,6 +10,7 @@
 #include "daemon/job-stop.h"
 #include "daemon/job-private.h"
 #include "daemon/log.h"
+#include "daemon/uptime.h"
 #include "lib/proc.h"
 #include "lib/protocol.h"
 #include "lib/source.h"
@@ -224,16 +225,17 @@ static int on_runtime(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-/* The limit counts from the creation on, across restarts of the daemon and suspends of the machine. */
+/* The limit counts from the creation on, across restarts of the daemon and suspends of the machine, whoever sets the clock. */
 static int start_runtime(Job *job) {
-        uint64_t age, now, left = job->record->limits.runtime_max;
+        uint64_t age, now = job_now(), left = job->record->limits.runtime_max;
+        const JobRecord *record = job->record;
         int r;
 
         if (left == LIMIT_NONE)
                 return 0;
 
-        now = job_now();
-        age = now > job->record->created ? now - job->record->created : 0;
+        if (uptime_since(record->up, &age) < 0) /* of an earlier version's record */
+                age = now > record->created ? now - record->created : 0;
         left = left > age ? left - age : 0;
         r = sd_event_add_time_relative(job->set->event, &job->timer, CLOCK_BOOTTIME, left, 0, on_runtime, job);
         return r < 0 ? r : 0;

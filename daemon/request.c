@@ -10,6 +10,7 @@
 #include "daemon/move.h"
 #include "daemon/request-private.h"
 #include "daemon/sandbox.h"
+#include "daemon/uptime.h"
 #include "lib/pidfd.h"
 #include "lib/proc.h"
 #include "lib/protocol.h"
@@ -117,6 +118,7 @@ static int make_record(Request *request, const Terms *terms, JobRecord **ret, sd
         JobRecord record = {
                 .uid = request->owner,
                 .kind = request->options.kind,
+                .up = uptime_now(),
                 .limits = terms->limits,
                 .on_logout = terms->on_logout,
                 .name = request->options.name,

@@ -132,7 +132,7 @@ static bool job_record_login_valid(const JobRecord *record) {
 static bool job_record_is_valid(const JobRecord *record) {
         return record->id > 0 && record->id <= INT64_MAX && record->uid != UID_NONE &&
                job_kind_to_string(record->kind) && record->created <= INT64_MAX &&
-               record->ended <= INT64_MAX && record->limits.cpu_weight <= CPU_WEIGHT_MAX &&
+               record->ended <= INT64_MAX && record->up <= INT64_MAX && record->limits.cpu_weight <= CPU_WEIGHT_MAX &&
                job_record_status_valid(record) && job_record_stop_valid(record) &&
                job_record_strings_valid(record) && job_record_restart_valid(record) &&
                job_record_login_valid(record);
@@ -249,6 +249,7 @@ static int encode_numbers(json_t *object, const JobRecord *record) {
                 { "uid", record->uid },
                 { "created", record->created },
                 { "ended", record->ended > 0 ? record->ended : UINT64_MAX },
+                { "up", record->up > 0 ? record->up : UINT64_MAX },
                 { "tasks-max", record->limits.tasks_max },
                 { "memory-max", record->limits.memory_max },
                 { "cpu-weight", record->limits.cpu_weight > 0 ? record->limits.cpu_weight : UINT64_MAX },
@@ -268,12 +269,20 @@ static int encode_numbers(json_t *object, const JobRecord *record) {
         return 0;
 }
 
+/* Of the machine. */
+static bool get_boot(char ret[static SD_ID128_STRING_MAX]) {
+        sd_id128_t boot;
+
+        return sd_id128_get_boot(&boot) >= 0 && sd_id128_to_string(boot, ret);
+}
+
 static int encode_strings(json_t *object, const JobRecord *record) {
-        char invocation[SD_ID128_STRING_MAX];
+        char invocation[SD_ID128_STRING_MAX], boot[SD_ID128_STRING_MAX];
         const struct {
                 const char *key, *value;
         } strings[] = {
                 { "invocation", sd_id128_to_string(record->invocation_id, invocation) },
+                { "boot", record->up > 0 && get_boot(boot) ? boot : NULL },
                 { "kind", job_kind_to_string(record->kind) },
                 { "result", record->result },
                 { "stop-reach", job_reaches[record->stop_reach] },
@@ -363,6 +372,7 @@ static int decode_numbers(const json_t *object, JobRecord *record) {
                 { "uid", &uid },
                 { "created", &record->created },
                 { "ended", &record->ended },
+                { "up", &record->up },
                 { "tasks-max", &record->limits.tasks_max },
                 { "memory-max", &record->limits.memory_max },
                 { "cpu-weight", &record->limits.cpu_weight },
@@ -396,7 +406,8 @@ static int decode_numbers(const json_t *object, JobRecord *record) {
 }
 
 static int decode_strings(const json_t *object, JobRecord *record) {
-        const char *invocation = "", *kind = "", *reach = NULL, *on_logout = NULL;
+        const char *invocation = "", *boot = "", *kind = "", *reach = NULL, *on_logout = NULL;
+        char this_boot[SD_ID128_STRING_MAX];
         const struct {
                 const char *key;
                 const char **ret;
@@ -408,7 +419,7 @@ static int decode_strings(const json_t *object, JobRecord *record) {
                 { "unit", &record->unit },       { "outcome", &record->outcome },
                 { "stop-reach", &reach },        { "stop-result", &record->stop_result },
                 { "on-logout", &on_logout },     { "origin", &record->origin },
-                { "login", &record->login },
+                { "login", &record->login },     { "boot", &boot },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++) {
@@ -422,6 +433,8 @@ static int decode_strings(const json_t *object, JobRecord *record) {
         if (strlen(invocation) != SD_ID128_STRING_MAX - 1 ||
             sd_id128_from_string(invocation, &record->invocation_id) < 0)
                 return -EBADMSG;
+        if (!get_boot(this_boot) || strcmp(boot, this_boot) != 0)
+                record->up = 0;
         if (reach && job_reach_from_string(reach, &record->stop_reach) < 0)
                 return -EBADMSG;
         if (on_logout && on_logout_from_string(on_logout, &record->on_logout) < 0)

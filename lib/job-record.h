@@ -36,6 +36,8 @@ typedef struct JobRecord {
         JobKind kind;
         uint64_t created; /* CLOCK_REALTIME, microseconds */
         uint64_t ended;   /* the same; 0 while it lives */
+        uint64_t up;      /* CLOCK_BOOTTIME, microseconds, which nobody sets: of its end if it has ended, or else of its
+                           * beginning; 0: not known, or in an earlier boot of the machine */
         Limits limits;
         bool logged_in;     /* its user has had a session while it ran */
         bool status_known;  /* exit_code and exit_signal are meaningful */

@@ -26,6 +26,7 @@ static const JobRecord typical = {
         .uid = 1000,
         .kind = JOB_EXEC,
         .created = UINT64_C(1700000000000000),
+        .up = 1700,
         .limits = { .tasks_max = 256,
                     .memory_max = LIMIT_NONE,
                     .cpu_weight = 100,
@@ -67,6 +68,7 @@ static void assert_same(const JobRecord *a, const JobRecord *b) {
         assert_int_equal(a->kind, b->kind);
         assert_int_equal(a->created, b->created);
         assert_int_equal(a->ended, b->ended);
+        assert_int_equal(a->up, b->up);
         assert_memory_equal(&a->limits, &b->limits, sizeof(Limits));
         assert_int_equal(a->status_known, b->status_known);
         assert_int_equal(a->exit_code, b->exit_code);
@@ -121,6 +123,7 @@ static void test_round_trip(void **state) {
         round_trip(&(JobRecord){ .id = INT64_MAX,
                                  .uid = UID_NONE - 1,
                                  .created = INT64_MAX,
+                                 .up = INT64_MAX,
                                  .limits.cpu_weight = 10000 });
 }
 
@@ -188,11 +191,24 @@ static void test_large_numbers(void **state) {
         assert_int_equal(decoded->limits.cpu_weight, 0);
 }
 
+/* What an earlier boot's clock had is not told by it. */
+static void test_boot(void **state) {
+        static const char *const texts[] = { HEAD ",\"up\":5}", HEAD ",\"up\":5,\"boot\":\"" INVOCATION "\"}",
+                                             HEAD ",\"up\":5,\"boot\":\"\"}" };
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+                _cleanup_(job_record_freep) JobRecord *record = NULL;
+
+                assert_int_equal(job_record_decode(texts[i], strlen(texts[i]), &record), 0);
+                assert_int_equal(record->up, 0);
+        }
+}
+
 static void test_memory(void **state) {
         _cleanup_(job_record_freep) JobRecord *record = NULL;
 
         assert_int_equal(job_record_new(&typical, &record), 0);
-        assert_true(malloc_usable_size(record) <= 344);
+        assert_true(malloc_usable_size(record) <= 360);
 }
 
 static void test_display(void **state) {
@@ -390,6 +406,7 @@ static void test_decode_required(void **state) {
                 "{" ID UID CREATED KIND INVOCATION_IS("xyz") V1 "}",
                 "{" ID UID CREATED KIND INVOCATION_IS("0123456789abcdef0123456789abcdeg") V1 "}",
                 "{" ID UID CREATED KIND INVOCATION_IS("01234567-89ab-cdef-0123-456789abcdef") V1 "}",
+                "{" ID UID CREATED KIND INVOCATION_IS(INVOCATION) "\"boot\":1," V1 "}",
                 "{" ID UID CREATED KIND INVOCATION_IS(INVOCATION) "\"version\":0}",
         };
         _cleanup_(job_record_freep) JobRecord *good = NULL;
@@ -449,6 +466,7 @@ int main(void) {
                 cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_large_numbers),
                 cmocka_unit_test(test_restart),
                 cmocka_unit_test(test_stop),
+                cmocka_unit_test(test_boot),
                 cmocka_unit_test(test_memory),      cmocka_unit_test(test_display),
                 cmocka_unit_test(test_longest),     cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_decode),      cmocka_unit_test(test_decode_required),

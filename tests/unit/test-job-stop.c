@@ -15,6 +15,7 @@
 
 #include "daemon/cgroup.h"
 #include "daemon/job-stop.h"
+#include "daemon/uptime.h"
 #include "lib/protocol.h"
 #include "lib/values.h"
 #include "tests/unit/job-fixture.h"
@@ -332,6 +333,35 @@ static void test_runtime_not_reached(void **state) {
         process_end(&process);
 }
 
+/* Nobody sets the clock that it is measured by. */
+static void test_runtime_whoever_sets_the_clock(void **state) {
+        JobFixture *jobs = job_fixture_need(state);
+        JobRecord *young, *old;
+        Process processes[2];
+
+        if (uptime_now() < 600 * USEC_PER_SEC)
+                skip(); /* nobody can be so old */
+        young = tree_fixture_record(7);
+        old = tree_fixture_record(8);
+        for (size_t i = 0; i < ELEMENTSOF(processes); i++)
+                processes[i] = process_start(jobs->tree->source_fd, TREE_OWNER);
+        old->up = 1;
+        old->created = (uint64_t) time(NULL) * USEC_PER_SEC;
+        old->limits.runtime_max = 600 * USEC_PER_SEC;
+        young->up = uptime_now();
+        young->limits.runtime_max = 3600 * USEC_PER_SEC; /* since 1970, by the one that is set */
+
+        (void) job_fixture_begin(jobs, young, &processes[0], 1);
+        (void) job_fixture_begin(jobs, old, &processes[1], 1);
+        job_fixture_restart(jobs);
+        assert_int_equal(job_set_discover(jobs->set, jobs->tree->pool), 0);
+        job_fixture_await_end(jobs, 8, CGMOVE_RESULT_TIMEOUT);
+        assert_int_equal(process_end_signal(&processes[1]), SIGTERM);
+        assert_non_null(job_set_find(jobs->set, 7));
+        assert_true(process_answers(&processes[0]));
+        process_end(&processes[0]);
+}
+
 /* What there was too little of at that moment may be there later. */
 static void test_runtime_is_tried_again(void **state) {
         JobFixture *jobs = job_fixture_need(state);
@@ -427,6 +457,7 @@ static int run_all(void) {
                 TEST(test_runtime),
                 TEST(test_runtime_of_a_job_found_again),
                 TEST(test_runtime_not_reached),
+                TEST(test_runtime_whoever_sets_the_clock),
                 TEST(test_runtime_is_tried_again),
                 cmocka_unit_test(test_rounds),
         };

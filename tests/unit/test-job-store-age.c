@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "daemon/job-store-age.h"
+#include "daemon/uptime.h"
+#include "lib/protocol.h"
 #include "tests/unit/store-fixture.h"
 
 static void test_age(void **state) {
@@ -36,6 +38,48 @@ static void test_age(void **state) {
         f->settings.results_age = LIMIT_NONE;
         assert_int_equal(store_put(f, 1000, 7, f->now - 1), 0);
         assert_true(store_has(f, 1000, 7));
+}
+
+/* One that ended a month ago by the clock that is set, and at UP by the other. */
+static void put_of_a_month_ago(StoreFixture *f, uint64_t id, uint64_t up) {
+        _cleanup_(job_record_freep) JobRecord *record = NULL;
+
+        assert_int_equal(job_record_new(&(JobRecord){ .id = id,
+                                                      .uid = 1000,
+                                                      .created = 1,
+                                                      .ended = f->now - 30 * STORE_DAY,
+                                                      .up = up,
+                                                      .result = CGMOVE_RESULT_DONE },
+                                        &record),
+                         0);
+        assert_int_equal(job_store_put(f->store, record, &f->settings), 0);
+}
+
+/* By the clock that nobody sets, what is young is known. */
+static void test_clock_set_forward(void **state) {
+        uint64_t now = uptime_now();
+        StoreFixture *f = *state;
+
+        put_of_a_month_ago(f, 1, now);
+        put_of_a_month_ago(f, 2, 0); /* not known: of an earlier boot, say */
+        put_of_a_month_ago(f, 3, now);
+        put_of_a_month_ago(f, 4, 2 * now); /* nonsense */
+        for (int i = 0; i < 2; i++) {
+                assert_int_equal(store_put(f, 1000, 5, 0), 0);
+                for (uint64_t id = 1; id <= 5; id++)
+                        assert_int_equal(store_has(f, 1000, id), id != 2 && id != 4);
+                assert_int_equal(job_store_prune(f->store, 1000, &f->settings), 0);
+                assert_true(store_has(f, 1000, 1));
+                store_reopen(f);
+        }
+
+        /* nor do they seem to be the oldest then */
+        f->settings.results_max = 3;
+        assert_int_equal(store_put(f, 1000, 6, STORE_DAY), 0);
+        assert_int_equal(store_put(f, 1000, 7, STORE_DAY), 0);
+        assert_false(store_has(f, 1000, 6));
+        assert_true(store_has(f, 1000, 1));
+        assert_true(store_has(f, 1000, 3));
 }
 
 /* Users who end no job any more, some of them known from before. */
@@ -90,6 +134,7 @@ static void test_first_user(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 STORE_TEST(test_age),
+                STORE_TEST(test_clock_set_forward),
                 STORE_TEST(test_age_of_idle_users),
                 STORE_TEST(test_first_user),
         };
