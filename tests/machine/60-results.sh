@@ -181,11 +181,15 @@ test_moved_process_has_no_known_status() {
 
 # What is to be kept is not known from policies, nor forgotten with them.
 test_old_result_and_a_start_with_a_bad_file() {
-        local old
+        local old young
         settings_add <<<'results { age = "365d" }'
         check_status 0 run --name long-ago --wait -- true
+        check_status 0 run --name before-the-clock-was-set --wait -- true
         old=/var/lib/cgmove/1000/$(job_id long-ago).json
-        touch -d '100 days ago' "$old"
+        young=/var/lib/cgmove/1000/$(job_id before-the-clock-was-set).json
+        sed -i 's/"boot":"[0-9a-f]*"/"boot":"of another time"/' "$old"
+        check_contains "$(cat "$old")" "of another time"
+        touch -d '100 days ago' "$old" "$young"
         check_kept_after_a_start_with "$POLICY_DIR/broken.conf" 'policy "x" {' "$old"
         check_kept_after_a_start_with /etc/cgmove/cgmove.conf 'results { max = ' "$old"
         # as shipped, it is too old
@@ -193,6 +197,7 @@ test_old_result_and_a_start_with_a_bad_file() {
         policy_reload
         check_status 0 run --name now --wait -- true
         wait_for not test -e "$old"
+        [[ -e $young ]] || fail "a result of this boot is gone for its age"
 }
 
 # check_kept_after_a_start_with FILE LINE RESULT: a job ends under a daemon that found that line in that file when it began.
