@@ -25,7 +25,8 @@
 #include "tests/unit/tree-fixture.h"
 
 #define ROOMS 12                         /* with so many descriptors a load succeeds */
-#define SHORT (20 * USEC_PER_SEC / 1000) /* in place of times from a second on */
+#define AGAIN_AFTER (10 * USEC_PER_SEC)  /* the daemon tries again, */
+#define SHORT (20 * USEC_PER_SEC / 1000) /* here after this; a child that looks names up has its time */
 
 typedef struct Fixture {
         void *cgroup;
@@ -37,7 +38,7 @@ int __real_sd_event_source_set_time_relative(sd_event_source *source, uint64_t u
 int __wrap_sd_event_source_set_time_relative(sd_event_source *source, uint64_t usec);
 
 int __wrap_sd_event_source_set_time_relative(sd_event_source *source, uint64_t usec) {
-        return __real_sd_event_source_set_time_relative(source, usec < USEC_PER_SEC ? usec : SHORT);
+        return __real_sd_event_source_set_time_relative(source, usec == AGAIN_AFTER ? SHORT : usec);
 }
 
 /* The child that looks names up cannot be made. */
