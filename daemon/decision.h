@@ -23,6 +23,11 @@ typedef struct Decision {
 int decide(const Policy *policy, const Caller *caller, const Target *target, Decision *ret);
 void decision_done(Decision *decision);
 
+/* Refuses with ERROR, CGMOVE_ERROR_*, and one sentence, which is made plain text: a cgroup may have any bytes in its
+ * name. Returns 1, or -ENOMEM. */
+__attribute__((format(printf, 3, 4))) int decision_refuse(Decision *decision, const char *error, const char *format,
+                                                          ...);
+
 /* Whether the target may be the main or control process of its unit, so that its manager must be asked:
  * always for a unit of PID 1 (whose word costs little and is exact), and for a user's unit if its parent is
  * a manager, PARENT_IS_MANAGER: the children of others are main processes only by way of a MAINPID=

@@ -1,33 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/restart-decision.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/cleanup.h"
 #include "lib/protected-service.h"
 #include "lib/protocol.h"
-
-__attribute__((format(printf, 3, 4))) static int refuse(Decision *decision, const char *error,
-                                                        const char *format, ...) {
-        va_list arguments;
-        int r;
-
-        va_start(arguments, format);
-        r = vasprintf(&decision->message, format, arguments);
-        va_end(arguments);
-        if (r < 0) {
-                decision->message = NULL;
-                return -ENOMEM;
-        }
-
-        decision->error = error;
-        return 1;
-}
 
 static bool is_inside(const Target *target, const Source *service) {
         return service->kind == SOURCE_USER_UNIT && target->source.kind == SOURCE_USER_UNIT &&
@@ -40,18 +21,18 @@ static int check_system(const Caller *caller, const Target *target, const Source
         if (service->kind != SOURCE_SYSTEM_UNIT)
                 return 0;
         if (system_service_is_protected(service->unit))
-                return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "%s is a service that this machine stands on, and no policy can have cgmove "
-                              "restart it; "
-                              "root can, with systemctl.",
-                              service->unit);
+                return decision_refuse(decision, CGMOVE_ERROR_DENIED,
+                                       "%s is a service that this machine stands on, and no policy can have cgmove "
+                                       "restart it; "
+                                       "root can, with systemctl.",
+                                       service->unit);
         /* the job, which acts as its owner, would be refused later */
         if (caller->uid == 0 && target->status.uid[0] != 0)
-                return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "Process %d of user %u cannot restart a system unit because root asks; move a "
-                              "process of "
-                              "root, or have the user ask.",
-                              (int) target->pid, target->status.uid[0]);
+                return decision_refuse(decision, CGMOVE_ERROR_DENIED,
+                                       "Process %d of user %u cannot restart a system unit because root asks; move a "
+                                       "process of "
+                                       "root, or have the user ask.",
+                                       (int) target->pid, target->status.uid[0]);
         return 0;
 }
 
@@ -63,8 +44,8 @@ static int check_section(const Caller *caller, const Target *target, const Polic
             (section && policy_section_restarts(section, service)))
                 return 0;
         if (!section)
-                return refuse(decision, CGMOVE_ERROR_DENIED, "No policy lets user %" PRIu32 " restart %s.",
-                              caller->uid, service->unit);
+                return decision_refuse(decision, CGMOVE_ERROR_DENIED, "No policy lets user %" PRIu32 " restart %s.",
+                                       caller->uid, service->unit);
 
         r = policy_restart_refusal_text(caller->uid, section, service, &decision->message);
         if (r < 0)
@@ -150,48 +131,48 @@ bool service_is_busy(const SystemdService *service) {
 
 static int check_name(const char *name, const SystemdService *service, bool listed, Decision *decision) {
         if (system_service_is_protected(name) || system_service_is_protected(service->id))
-                return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "%s is a service that this machine stands on, and no policy can have cgmove "
-                              "restart it.",
-                              name);
+                return decision_refuse(decision, CGMOVE_ERROR_DENIED,
+                                       "%s is a service that this machine stands on, and no policy can have cgmove "
+                                       "restart it.",
+                                       name);
         if (strcmp(service->id, name) != 0)
-                return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "%s is another name of %s; restart it by that name, if the policy lists that.",
-                              name, service->id);
+                return decision_refuse(decision, CGMOVE_ERROR_DENIED,
+                                       "%s is another name of %s; restart it by that name, if the policy lists that.",
+                                       name, service->id);
         if (!listed)
-                return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "The policy in force now does not let this user restart system:%s (restart = "
-                              "{...}).",
-                              name);
+                return decision_refuse(decision, CGMOVE_ERROR_DENIED,
+                                       "The policy in force now does not let this user restart system:%s (restart = "
+                                       "{...}).",
+                                       name);
         return 0;
 }
 
 static int check_loaded(const char *name, const SystemdService *service, Decision *decision) {
         if (strcmp(service->load_state, "loaded") != 0)
-                return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "%s cannot be started again: its unit file is %s.", name,
-                              service->load_state[0] ? service->load_state : "not known");
+                return decision_refuse(decision, CGMOVE_ERROR_DENIED,
+                                       "%s cannot be started again: its unit file is %s.", name,
+                                       service->load_state[0] ? service->load_state : "not known");
         if (service->need_daemon_reload)
-                return refuse(decision, CGMOVE_ERROR_NEEDS_RELOAD,
-                              "The unit file of %s has changed on the disk; root must say \"systemctl "
-                              "daemon-reload\" first.",
-                              name);
+                return decision_refuse(decision, CGMOVE_ERROR_NEEDS_RELOAD,
+                                       "The unit file of %s has changed on the disk; root must say \"systemctl "
+                                       "daemon-reload\" first.",
+                                       name);
         return 0;
 }
 
 static int check_history(ServiceAct act, const char *name, const ServiceHistory *history,
                          Decision *decision) {
         if (act == SERVICE_RESTART && history->restarted)
-                return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "This job has restarted %s already, which it may do once.", name);
+                return decision_refuse(decision, CGMOVE_ERROR_DENIED,
+                                       "This job has restarted %s already, which it may do once.", name);
         if (act == SERVICE_REVIVE && !history->restarted)
-                return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "%s may only be started after a restart of it, and this job has made none.",
-                              name);
+                return decision_refuse(decision, CGMOVE_ERROR_DENIED,
+                                       "%s may only be started after a restart of it, and this job has made none.",
+                                       name);
         if (act == SERVICE_REVIVE && history->n_starts >= RESTART_STARTS_MAX)
-                return refuse(decision, CGMOVE_ERROR_DENIED,
-                              "This job has started %s %u times already, which is the most.", name,
-                              history->n_starts);
+                return decision_refuse(decision, CGMOVE_ERROR_DENIED,
+                                       "This job has started %s %u times already, which is the most.", name,
+                                       history->n_starts);
         return 0;
 }
 
@@ -199,10 +180,10 @@ static int check_state(ServiceAct act, const char *name, const SystemdService *s
         if (service_is_down_or_loops(service) || (act == SERVICE_RESTART && service_is_up(service)))
                 return 0;
 
-        return refuse(decision, CGMOVE_ERROR_DENIED,
-                      "%s is %s: cgmove restarts what is up or has failed, and starts %s.", name,
-                      service->active_state[0] ? service->active_state : "in no state",
-                      act == SERVICE_RESTART ? "nothing else" : "what has failed since");
+        return decision_refuse(decision, CGMOVE_ERROR_DENIED,
+                               "%s is %s: cgmove restarts what is up or has failed, and starts %s.", name,
+                               service->active_state[0] ? service->active_state : "in no state",
+                               act == SERVICE_RESTART ? "nothing else" : "what has failed since");
 }
 
 int decide_service(ServiceAct act, const char *name, const SystemdService *service, bool listed,

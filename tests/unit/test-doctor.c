@@ -103,6 +103,9 @@ static void test_daemon(void **state) {
         CHECK(PROBLEM, "daemon", "late", "systemctl restart cgmoved.service",
               (f->daemon.reachable = ANSWER_NO, f->daemon.timeout = true,
                strcpy(f->daemon.error, "late")), );
+        CHECK(PROBLEM, "daemon", "cannot be reached", "/cgmoved, with tree = \"direct\"",
+              (f->daemon.reachable = ANSWER_NO, f->host.systemd = false,
+               strcpy(f->daemon.error, "The daemon cannot be reached.")), );
         CHECK(PROBLEM, "daemon", "not root's", "rm -r /run/cgmove",
               (f->daemon.reachable = ANSWER_NO, f->daemon.untrusted = true,
                strcpy(f->daemon.error, "not root's")), );

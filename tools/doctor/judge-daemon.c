@@ -13,7 +13,12 @@ static void check_reachable(const Facts *facts, Findings *findings) {
         if (daemon->reachable == ANSWER_YES)
                 return;
         finding = finding_add(findings, FINDING_PROBLEM, "daemon", "%s", daemon->error);
-        if (daemon->timeout)
+        if (!facts->host.systemd) /* where it is root's to start, and to keep */
+                finding_cure(finding,
+                             "%sstart " CGMOVE_LIBEXEC_DIR "/cgmoved, with tree = \"direct\" in cgmove.conf (see "
+                             "cgmoved(8))",
+                             judge_as_root(facts));
+        else if (daemon->timeout)
                 finding_cure(finding, "%ssystemctl restart cgmoved.service", judge_as_root(facts));
         else if (daemon->untrusted)
                 finding_cure(finding, "%srm -r /run/cgmove && systemctl restart cgmoved.socket",
