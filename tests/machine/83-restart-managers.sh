@@ -123,7 +123,8 @@ gateway_job() {
 }
 
 cancel_restart() {
-        wait_for restart_is_at watching
+        wait_for restart_is_at restarting
+        wait_for gateway_job
         user_systemctl alice cancel "$(gateway_job)"
         wait_for not gateway_job
 }
@@ -156,7 +157,7 @@ unit_of_alice_remove() {
         user_systemctl alice reset-failed "$1" 2>/dev/null || true
 }
 
-# For longer than the job is followed: it is not asked for again.
+# It is not asked for again.
 test_cancelled_before_anything_is_stopped() {
         local old
         gateway_start mixed
@@ -186,7 +187,7 @@ test_cancelled_while_the_old_instance_stops() {
         not restart_helpers || fail "somebody is still at it: $(restart_helpers)"
 }
 
-# gateway_that_needs SCRIPT: it is up, and what it needs is SCRIPT, once for each start. It takes longer to stop than the job is followed.
+# gateway_that_needs SCRIPT: it is up, and what it needs is SCRIPT, once for each start.
 gateway_that_needs() {
         unit_of_alice needed.service "[Service]" Type=oneshot "ExecStart=/bin/sh -c \"echo try >>/home/alice/tries; $1\""
         gateway_write mixed "" "$COUNT_STARTS" "ExecStop=/bin/sleep 2"
