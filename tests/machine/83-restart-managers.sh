@@ -103,10 +103,6 @@ test_manager_is_silent_for_a_while() {
         check_restarted "$old"
 }
 
-restart_is_at() {
-        [[ $(restart_field 'phases[-1].name') == "$1" ]]
-}
-
 test_no_user_manager_from_the_beginning() {
         user_manager_stop alice
         check_status 1 systemd-run --quiet --wait --pipe --collect --uid=alice cgmove restart --wait "$GATEWAY"

@@ -82,6 +82,11 @@ check_restarted() {
         check_match "$(outcome .downtime_usec)" '^[1-9][0-9]*$' downtime
 }
 
+# In this phase, of those that it tells.
+restart_is_at() {
+        [[ $(restart_field 'phases[-1].name') == "$1" ]]
+}
+
 # Nothing has been stopped or started.
 check_untouched() {
         check_equal "$(gateway_pid)" "$1" "main process"
