@@ -20,7 +20,7 @@ def move_one():
         where = sleeper.where()
         if not sleeper.is_alive():
             return "moved " + answer  # its pool was stopped right behind it
-        return "moved " + answer if where.where() == "%s/job-%s" % (fault.POOL, answer) else "in " + where
+        return "moved " + answer if where == "%s/job-%s" % (fault.POOL, answer) else "in " + where
     except fault.Wrong as wrong:
         return str(wrong)
     finally:
