@@ -164,13 +164,8 @@ static bool is_want(int error) {
         return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
 }
 
-/* The group is frozen meanwhile, so that a process that forks faster than we kill can't outrun us. */
-static int kill_owners(const JobStop *stop, JobSignalled *ret) {
-        return job_signal(stop->job, stop->reach, SIGKILL, ret);
-}
-
 /* Whom it reached is not told. It does not reach a process whose first thread has ended, which has to be killed by itself; in
- * ice, as above. */
+ * ice, so that a process that forks faster than we kill can't outrun us. */
 static int kill_everyone(const JobStop *stop, JobSignalled *ret) {
         _cleanup_close_ int fd = -1;
         int r;
@@ -206,7 +201,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 
         if (!stop->killing) {
                 stop->killing = true;
-                if (stop->reach == JOB_REACH_OWNER)
+                if (stop->reach == JOB_REACH_OWNER) /* for as long as it takes, see kill_everyone() */
                         freeze(job, true);
         }
         if (kill_time_is_up(stop)) {
@@ -216,7 +211,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
                 return 0;
         }
 
-        r = stop->reach == JOB_REACH_EVERYONE ? kill_everyone(stop, &result) : kill_owners(stop, &result);
+        r = stop->reach == JOB_REACH_EVERYONE ? kill_everyone(stop, &result)
+                                              : job_signal(job, stop->reach, SIGKILL, &result);
         if (is_want(r))
                 stop->kill_until = 0; /* they had no time to end of it. Of any other error: it is ending */
         if (result.signalled == 0 && result.left > 0) {
